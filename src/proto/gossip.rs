@@ -1,0 +1,332 @@
+//! [`Gossip`]: the immutable record that nodes replicate, valid by construction. Its [`Head`] is all but MSG; its
+//! [`Guid`] is derived from the head, and so from the content: two nodes that hold a GUID hold the same bytes.
+
+use crate::proto::limits::{MAX_MSG, MAX_NAME, PIECE};
+use crate::proto::time::Timestamp;
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// A SHA-256 hash.
+pub type Hash = [u8; 32];
+
+/// The name of a record or of a node: 16 bytes, shown as a hyphenated UUID in lower case.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Guid(pub [u8; 16]);
+
+impl fmt::Display for Guid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        uuid::Uuid::from_bytes(self.0).hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for Guid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::str::FromStr for Guid {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Guid, uuid::Error> {
+        Ok(Guid(uuid::Uuid::parse_str(text)?.into_bytes()))
+    }
+}
+
+impl Guid {
+    /// A node's GUID: a random UUID (version 4) made of 16 random bytes.
+    pub fn random(bytes: [u8; 16]) -> Guid {
+        Guid(uuid::Builder::from_random_bytes(bytes).into_uuid().into_bytes())
+    }
+}
+
+/// Where a record stands in a ledger: by date, then by GUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Key {
+    /// The record's date.
+    pub date_time: Timestamp,
+    /// The record's name.
+    pub guid: Guid,
+}
+
+/// What a record is for. On the wire and in a GUID it is one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// What a person or a program said.
+    Message = 0,
+}
+
+impl TryFrom<u8> for Kind {
+    type Error = Invalid;
+
+    fn try_from(byte: u8) -> Result<Kind, Invalid> {
+        if byte == Kind::Message as u8 { Ok(Kind::Message) } else { Err(Invalid::Kind) }
+    }
+}
+
+/// Why bytes are no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// A kind that this version does not know.
+    #[error("its kind is unknown")]
+    Kind,
+    /// See [`check_name`].
+    #[error("who_name must be 1 to {MAX_NAME} bytes without control or bidirectional characters")]
+    WhoName,
+    /// MSG is empty or longer than [`MAX_MSG`].
+    #[error("its MSG must be 1 to {MAX_MSG} bytes")]
+    Len,
+    /// MSG is not UTF-8.
+    #[error("its MSG is not UTF-8 text")]
+    Text,
+    /// The content has another GUID, SHA2 or piece list than it says.
+    #[error("its content does not match its name")]
+    Mismatch,
+}
+
+/// A name fit to be shown: 1 to [`MAX_NAME`] bytes, not only spaces, without control, bidirectional, zero-width or
+/// line-separating characters. Who_names, node names and network names all keep to it.
+pub fn check_name(name: &str) -> bool {
+    let forbidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{061C}')
+    };
+    (1..=MAX_NAME).contains(&name.len()) && !name.trim().is_empty() && !name.contains(forbidden)
+}
+
+/// All of a record but MSG.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    kind: Kind,
+    date_time: Timestamp,
+    origin: Guid,
+    who_name: Box<str>,
+    len: u32,
+    sha2: Hash,
+    pieces: Hash,
+}
+
+impl Head {
+    /// A head made of fields that somebody sent or stored. It is well formed; whether a MSG matches it is for
+    /// [`Gossip::new`] and the piece hashes to say.
+    pub fn new(
+        kind: Kind,
+        date_time: Timestamp,
+        origin: Guid,
+        who_name: &str,
+        len: u32,
+        sha2: Hash,
+        pieces: Hash,
+    ) -> Result<Head, Invalid> {
+        if !check_name(who_name) {
+            return Err(Invalid::WhoName);
+        }
+        if len == 0 || len as usize > MAX_MSG {
+            return Err(Invalid::Len);
+        }
+        if (len as usize <= PIECE) != (pieces == [0; 32]) {
+            return Err(Invalid::Mismatch);
+        }
+        Ok(Head { kind, date_time, origin, who_name: who_name.into(), len, sha2, pieces })
+    }
+
+    /// What the record is for.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// When it was created, by its creator's clock.
+    pub fn date_time(&self) -> Timestamp {
+        self.date_time
+    }
+
+    /// The node on which it was created.
+    pub fn origin(&self) -> Guid {
+        self.origin
+    }
+
+    /// Who says it: a claim, not a proof.
+    pub fn who_name(&self) -> &str {
+        &self.who_name
+    }
+
+    /// Bytes of MSG.
+    #[expect(clippy::len_without_is_empty, reason = "a MSG is never empty")]
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// SHA-256 of MSG.
+    pub fn sha2(&self) -> &Hash {
+        &self.sha2
+    }
+
+    /// SHA-256 of the list of the SHA-256 of each piece of MSG; zero where MSG is one piece.
+    pub fn pieces(&self) -> &Hash {
+        &self.pieces
+    }
+
+    /// How many pieces MSG has.
+    pub fn piece_count(&self) -> usize {
+        self.len().div_ceil(PIECE)
+    }
+
+    /// How many bytes piece `index` has; zero behind the last.
+    pub fn piece_len(&self, index: usize) -> usize {
+        self.len().saturating_sub(index.saturating_mul(PIECE)).min(PIECE)
+    }
+
+    /// The name that follows from the content: a UUIDv8 whose 122 free bits are the start of a SHA-256.
+    pub fn guid(&self) -> Guid {
+        let mut hash = Sha256::new();
+        hash.update(b"gossip-node/1 guid\0");
+        hash.update([self.kind as u8]);
+        hash.update(self.date_time.0.to_le_bytes());
+        hash.update(self.origin.0);
+        hash.update([self.who_name.len() as u8]);
+        hash.update(self.who_name.as_bytes());
+        hash.update(self.len.to_le_bytes());
+        hash.update(self.sha2);
+        hash.update(self.pieces);
+        let hash: Hash = hash.finalize().into();
+        let mut first = [0; 16];
+        first.copy_from_slice(&hash[..16]);
+        Guid(uuid::Builder::from_custom_bytes(first).into_uuid().into_bytes())
+    }
+}
+
+/// The SHA-256 of each piece of a MSG, one behind the other: 32 bytes a piece.
+pub fn piece_list(msg: &[u8]) -> Vec<u8> {
+    msg.chunks(PIECE).flat_map(|piece| <Hash>::from(Sha256::digest(piece))).collect()
+}
+
+/// A complete record: its name, its head and a MSG that matches both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gossip {
+    guid: Guid,
+    head: Head,
+    msg: Bytes,
+}
+
+impl Gossip {
+    /// Checks that `msg` is the MSG of `head`.
+    pub fn new(head: Head, msg: Bytes) -> Result<Gossip, Invalid> {
+        let made = Gossip::make(head.kind, head.date_time, head.origin, &head.who_name, msg)?;
+        if made.head == head { Ok(made) } else { Err(Invalid::Mismatch) }
+    }
+
+    /// Makes the record that these fields describe.
+    pub fn make(kind: Kind, date_time: Timestamp, origin: Guid, who_name: &str, msg: Bytes) -> Result<Gossip, Invalid> {
+        if msg.is_empty() || msg.len() > MAX_MSG {
+            return Err(Invalid::Len);
+        }
+        if std::str::from_utf8(&msg).is_err() {
+            return Err(Invalid::Text);
+        }
+        let sha2 = Sha256::digest(&msg).into();
+        let pieces = if msg.len() <= PIECE { [0; 32] } else { Sha256::digest(piece_list(&msg)).into() };
+        let head = Head::new(kind, date_time, origin, who_name, msg.len() as u32, sha2, pieces)?;
+        Ok(Gossip { guid: head.guid(), head, msg })
+    }
+
+    /// The record's name.
+    pub fn guid(&self) -> Guid {
+        self.guid
+    }
+
+    /// Where it stands in a ledger.
+    pub fn key(&self) -> Key {
+        Key { date_time: self.head.date_time, guid: self.guid }
+    }
+
+    /// All but MSG.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// What was said.
+    pub fn msg(&self) -> &Bytes {
+        &self.msg
+    }
+}
+
+/// What a user wants to say; the node adds date, origin and name.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Who says it.
+    pub who_name: String,
+    /// What is said: 1 byte to 16 MiB of UTF-8.
+    pub msg: Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::limits::MAX_PIECES;
+
+    fn hello() -> Gossip {
+        Gossip::make(Kind::Message, Timestamp(1), Guid([7; 16]), "dove", Bytes::from_static(b"hello")).unwrap()
+    }
+
+    #[test]
+    fn a_guid_is_a_uuid_of_version_8_and_is_frozen() {
+        let guid = hello().guid();
+        assert_eq!(uuid::Uuid::from_bytes(guid.0).get_version_num(), 8);
+        assert_eq!(guid.to_string(), "43c54ed2-0173-8495-93c7-8a8c49826092");
+        assert_eq!(guid.to_string().parse::<Guid>().unwrap(), guid);
+    }
+
+    #[test]
+    fn every_field_is_part_of_the_name() {
+        let make = |at, origin, who, msg: &'static str| {
+            Gossip::make(Kind::Message, Timestamp(at), Guid([origin; 16]), who, Bytes::from_static(msg.as_bytes()))
+                .unwrap()
+                .guid()
+        };
+        let base = make(1, 7, "dove", "hello");
+        for other in [
+            make(2, 7, "dove", "hello"),
+            make(1, 8, "dove", "hello"),
+            make(1, 7, "hawk", "hello"),
+            make(1, 7, "dove", "hallo"),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn a_msg_that_does_not_match_its_head_is_no_record() {
+        let gossip = hello();
+        assert_eq!(Gossip::new(gossip.head().clone(), Bytes::from_static(b"hellp")), Err(Invalid::Mismatch));
+        assert_eq!(Gossip::new(gossip.head().clone(), gossip.msg().clone()), Ok(gossip));
+    }
+
+    #[test]
+    fn bounds_are_checked_before_anything_is_hashed() {
+        let make = |who: &str, msg: Bytes| Gossip::make(Kind::Message, Timestamp(1), Guid([7; 16]), who, msg).err();
+        assert_eq!(make("dove", Bytes::new()), Some(Invalid::Len));
+        assert_eq!(make("dove", Bytes::from(vec![b'a'; MAX_MSG + 1])), Some(Invalid::Len));
+        assert_eq!(make("dove", Bytes::from_static(b"\xff")), Some(Invalid::Text));
+        for who in ["", " ", "a\nb", "a\u{202E}b", "a\u{200B}", &"x".repeat(65)] {
+            assert_eq!(make(who, Bytes::from_static(b"x")), Some(Invalid::WhoName), "{who:?}");
+        }
+        assert_eq!(make(&"x".repeat(64), Bytes::from_static(b"x")), None);
+    }
+
+    #[test]
+    fn a_long_msg_has_a_piece_list_and_a_short_one_has_none() {
+        let long = Gossip::make(Kind::Message, Timestamp(1), Guid([7; 16]), "dove", Bytes::from(vec![b'a'; PIECE + 1]))
+            .unwrap();
+        assert_eq!(long.head().piece_count(), 2);
+        assert_eq!((long.head().piece_len(0), long.head().piece_len(1), long.head().piece_len(2)), (PIECE, 1, 0));
+        assert_ne!(long.head().pieces(), &[0; 32]);
+        assert_eq!(hello().head().pieces(), &[0; 32]);
+    }
+
+    #[test]
+    fn the_longest_piece_list_has_a_hash_for_each_piece() {
+        assert_eq!(piece_list(&vec![b'a'; MAX_MSG]).len(), MAX_PIECES * 32);
+    }
+}

@@ -1,0 +1,131 @@
+//! Every bound of the protocol in one place, with its arithmetic; the relations between them are checked when the
+//! crate compiles. A queue that is full drops what its owner's documentation says, and the next digest finds the gap.
+
+use std::time::Duration;
+
+/// Longest MSG of a record, in bytes.
+pub const MAX_MSG: usize = 16 << 20;
+/// Longest WHO_NAME, node name or network name, in bytes of UTF-8.
+pub const MAX_NAME: usize = 64;
+/// A long MSG is fetched, verified, stored and served in pieces of this many bytes.
+pub const PIECE: usize = 64 << 10;
+/// Pieces of the longest MSG.
+pub const MAX_PIECES: usize = MAX_MSG / PIECE;
+/// A piece travels in fragments of this many bytes, one a datagram.
+pub const FRAGMENT: usize = 1024;
+/// Fragments of a piece: as many as a `u64` has bits, so that a bit set names any of them.
+pub const FRAGMENTS: usize = PIECE / FRAGMENT;
+
+/// Default and least size of the largest datagram, in bytes of UDP payload: fits IPv6's minimum MTU of 1,280.
+pub const MIN_MAX_DATAGRAM: usize = 1200;
+/// Greatest size that may be configured: Ethernet's 1,500 less 20 of IPv4 and 8 of UDP.
+pub const MAX_DATAGRAM: usize = 1472;
+/// Bytes in front of a datagram's body.
+pub const HEADER: usize = 32;
+/// Bytes of the authentication tag behind it.
+pub const TAG: usize = 16;
+/// Bytes of body in the smallest largest datagram.
+pub const MIN_MAX_BODY: usize = MIN_MAX_DATAGRAM - HEADER - TAG;
+/// What decoding one body may claim in memory: bincode counts the size of each element in memory against it.
+pub const DECODE: usize = 16 << 10;
+/// A CHALLENGE is never longer than what it answers, and nothing shorter than this is answered at all.
+pub const MIN_CHALLENGED: usize = 80;
+/// Every REGISTER is padded to this, so that no answer to it is longer.
+pub const REGISTER_SIZE: usize = 224;
+/// CHALLENGEs a second.
+pub const CHALLENGES_PER_SECOND: u32 = 1000;
+
+/// Symbols in a DID_YOU_HERE, which also carries the estimator.
+pub const DIGEST_SYMBOLS: usize = 44;
+/// Symbols in a datagram that continues a digest.
+pub const MORE_SYMBOLS: usize = 47;
+/// Counters of the size estimator.
+pub const ESTIMATORS: usize = 36;
+/// Least and greatest prefix of coded symbols that a ledger keeps. 65,536 symbols of 24 bytes are 1.6 MB and decode
+/// about 47,000 differences.
+pub const MIN_PREFIX: usize = 1024;
+/// See [`MIN_PREFIX`].
+pub const MAX_PREFIX: usize = 65_536;
+/// Changes that a ledger can undo, to answer for a set as it was.
+pub const UNDO: usize = 4096;
+/// GUIDs in one page of a ledger.
+pub const PAGE: usize = 70;
+/// Pages that one TELL_ME_MORE may ask for.
+pub const PAGES_PER_ASK: usize = 16;
+/// Datagrams of symbols that one TELL_ME_MORE may ask for.
+pub const SYMBOLS_PER_ASK: usize = 64;
+/// GUIDs that one TELL_ME_MORE may ask for.
+pub const GUIDS_PER_ASK: usize = 64;
+/// Pieces that one TELL_ME_MORE may ask fragments of.
+pub const PIECES_PER_ASK: usize = 4;
+
+/// Sessions at once; the least recently used goes.
+pub const SESSIONS: usize = 16_384;
+/// Sessions of one IP address.
+pub const SESSIONS_PER_ADDRESS: usize = 64;
+/// Sessions that were evicted and are remembered, so that their recordings stay dead.
+pub const TOMBSTONES: usize = 4096;
+/// How long a tombstone stands, and how long a session must be silent before a lower epoch may replace it.
+pub const TOMBSTONE: Duration = Duration::from_secs(300);
+/// A cookie's secret is replaced this often; the one before still counts.
+pub const COOKIE_SECRET: Duration = Duration::from_secs(120);
+/// A CHALLENGE or REGISTERED counts only this long after what it answers.
+pub const ECHO: Duration = Duration::from_secs(5);
+/// REGISTERs that wait for an answer.
+pub const PENDING_REGISTERS: usize = 1024;
+/// Bits of the replay window.
+pub const REPLAY_WINDOW: u64 = 2048;
+
+/// Peers that a node keeps.
+pub const PEERS: usize = 16_384;
+/// Addresses that a node was told of and has not met.
+pub const HINTS: usize = 4096;
+/// Addresses that one teller may have among them.
+pub const HINTS_PER_TELLER: usize = 64;
+/// Peers named in one HELLO.
+pub const CARDS: usize = 24;
+/// Names of other networks in one HELLO.
+pub const NETWORKS: usize = 4;
+
+/// GUIDs that a node wants and does not have yet.
+pub const WANTED: usize = 65_536;
+/// Long MSGs under way at once; others wait among the wanted.
+pub const PARTIALS: usize = 256;
+/// Pieces under reassembly or on their way to the disk, each in a slab of [`PIECE`] bytes.
+pub const SLABS: usize = 64;
+/// Slabs that one peer may be filling.
+pub const SLABS_PER_PEER: usize = 4;
+/// Bytes of short records on their way to the disk.
+pub const ARRIVING: usize = 16 << 20;
+/// Records that turned out not to match their own head and are not asked for again.
+pub const CONDEMNED: usize = 1024;
+/// Answers queued for one peer; more are dropped, and asked for again.
+pub const ANSWERS_PER_PEER: usize = 4096;
+/// Small messages queued for all peers.
+pub const OUTBOX: usize = 4096;
+/// Records that a node tells unasked after one digest; about more it only says that it holds them.
+pub const TOLD_UNASKED: usize = 64;
+/// Digests being decoded at once.
+pub const REPAIRS: usize = 16;
+/// Keys that a network may have at once while they rotate.
+pub const KEYS: usize = 4;
+
+/// Who may ask for how much: datagrams that one peer may send in a second before the rest is dropped unread.
+pub const DATAGRAMS_PER_PEER: u32 = 100_000;
+
+const _: () = {
+    assert!(FRAGMENTS == 64, "a piece's fragments are named by the bits of a u64");
+    assert!(MAX_PIECES * PIECE == MAX_MSG);
+    assert!(MAX_PIECES * 32 <= PIECE, "the list of a MSG's piece hashes fits one piece");
+    assert!(MIN_MAX_DATAGRAM <= MAX_DATAGRAM);
+    assert!(24 + DIGEST_SYMBOLS * 24 + ESTIMATORS * 2 == MIN_MAX_BODY, "a digest fills one datagram");
+    assert!(24 + MORE_SYMBOLS * 24 == MIN_MAX_BODY, "so does one that continues it");
+    assert!(16 + 2 + 1 + 2 + FRAGMENT + 2 <= MIN_MAX_BODY, "a fragment fits a datagram");
+    assert!(4 + 8 + 16 + 1 + 2 + PAGE * 16 <= MIN_MAX_BODY, "a page fits a datagram");
+    assert!(SLABS * PIECE <= 4 << 20, "all fetches together take at most 4 MiB");
+    assert!(MIN_PREFIX.is_power_of_two() && MAX_PREFIX.is_power_of_two());
+    assert!(REPLAY_WINDOW.is_multiple_of(64));
+    assert!(COOKIE_SECRET.as_secs() * 2 <= TOMBSTONE.as_secs(), "a tombstone outlives every cookie");
+    assert!(REGISTER_SIZE >= MIN_CHALLENGED && REGISTER_SIZE <= MIN_MAX_DATAGRAM);
+    assert!(MAX_MSG <= u32::MAX as usize);
+};

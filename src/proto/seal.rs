@@ -1,0 +1,206 @@
+//! [`NetworkKey`]: what a network's name and password become. It seals every datagram and is the only way to open one:
+//! [`Verified`] exists only behind a tag that was right.
+
+use crate::proto::limits::{HEADER, MAX_DATAGRAM, MAX_NAME, TAG};
+use crate::proto::stats::Rejected;
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use zeroize::Zeroize;
+
+const MAGIC: u8 = 0x67;
+/// The version of the protocol that this crate speaks, part of every header.
+pub const PROTOCOL_VERSION: u8 = 1;
+
+/// The secret of a network: what `server.json` keeps instead of the password. Shown nowhere.
+#[derive(Clone, PartialEq, Eq, Zeroize, zeroize::ZeroizeOnDrop)]
+pub struct Secret(pub [u8; 32]);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl Secret {
+    /// Derives the secret by Argon2id (64 MiB, t = 3, p = 4: RFC 9106's second recommended set), about 0.2 s. The
+    /// network's name is in the salt, so two networks with one password have different keys.
+    pub fn derive(network_name: &str, password: &[u8]) -> Secret {
+        let salt = Sha256::new().chain_update(b"gossip-node/1 salt\0").chain_update(network_name).finalize();
+        let params = argon2::Params::new(64 << 10, 3, 4, Some(32)).expect("constants within Argon2's bounds");
+        let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+        let mut secret = [0; 32];
+        argon.hash_password_into(password, &salt[..16], &mut secret).expect("lengths within Argon2's bounds");
+        Secret(secret)
+    }
+}
+
+/// What stands in front of a datagram's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// What the body is; `wire` knows the kinds.
+    pub kind: u8,
+    /// The sender's session.
+    pub src_session: u64,
+    /// The receiver's session as the sender knows it; 0 only in a first REGISTER.
+    pub dst_session: u64,
+    /// Counts the sender's datagrams to this receiver.
+    pub counter: u64,
+}
+
+/// The keys of one network: they seal and open datagrams and key its digests.
+#[derive(Clone)]
+pub struct NetworkKey {
+    mac: Hmac<Sha256>,
+    key_id: [u8; 4],
+    digest_key: [u8; 16],
+}
+
+impl fmt::Debug for NetworkKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NetworkKey({:02x?})", self.key_id)
+    }
+}
+
+impl NetworkKey {
+    /// Separates the network's secret into its keys by HKDF-SHA256 (RFC 5869).
+    pub fn new(secret: &Secret) -> NetworkKey {
+        let hkdf = Hkdf::<Sha256>::new(Some(b"gossip-node/1"), &secret.0);
+        let (mut mac, mut key_id, mut digest_key) = ([0; 32], [0; 4], [0; 16]);
+        for (info, okm) in [("mac", &mut mac[..]), ("key id", &mut key_id[..]), ("digest", &mut digest_key[..])] {
+            hkdf.expand(info.as_bytes(), okm).expect("lengths within HKDF's bounds");
+        }
+        let keyed = Hmac::new_from_slice(&mac).expect("HMAC takes keys of any length");
+        mac.zeroize();
+        NetworkKey { mac: keyed, key_id, digest_key }
+    }
+
+    /// Names network and key in every header.
+    pub fn key_id(&self) -> [u8; 4] {
+        self.key_id
+    }
+
+    /// The key of this network's digests.
+    pub fn digest_key(&self) -> [u8; 16] {
+        self.digest_key
+    }
+
+    /// Makes a datagram in `out`: header, then what `body` appends, then the tag.
+    pub fn seal(&self, header: &Header, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+        out.clear();
+        out.extend_from_slice(&[MAGIC, PROTOCOL_VERSION, header.kind, 0]);
+        out.extend_from_slice(&self.key_id);
+        for word in [header.src_session, header.dst_session, header.counter] {
+            out.extend_from_slice(&word.to_le_bytes());
+        }
+        body(out);
+        let tag = self.mac.clone().chain_update(&*out).finalize().into_bytes();
+        out.extend_from_slice(&tag[..TAG]);
+    }
+
+    /// Opens a datagram if it is whole, of our version, of this network, and authentic.
+    pub fn open<'a>(&self, datagram: &'a [u8]) -> Result<Verified<'a>, Rejected> {
+        if datagram.len() < HEADER + TAG || datagram.len() > MAX_DATAGRAM {
+            return Err(Rejected::Length);
+        }
+        let (signed, tag) = datagram.split_at(datagram.len() - TAG);
+        let Some((header, body)) = signed.split_first_chunk::<HEADER>() else { return Err(Rejected::Length) };
+        let [magic, version, kind, flags, key_id @ ..] = header;
+        if *magic != MAGIC {
+            return Err(Rejected::Magic);
+        }
+        if *version != PROTOCOL_VERSION || *flags != 0 {
+            return Err(Rejected::Version);
+        }
+        if key_id[..4] != self.key_id {
+            return Err(Rejected::KeyId);
+        }
+        self.mac.clone().chain_update(signed).verify_truncated_left(tag).map_err(|_| Rejected::Tag)?;
+        let word = |at: usize| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&header[at..at + 8]);
+            u64::from_le_bytes(bytes)
+        };
+        let header = Header { kind: *kind, src_session: word(8), dst_session: word(16), counter: word(24) };
+        Ok(Verified { header, body })
+    }
+}
+
+/// The `key_id` of a datagram long enough to have one: which of several networks it claims to be for. A claim only.
+pub fn claimed_key_id(datagram: &[u8]) -> Option<[u8; 4]> {
+    datagram.get(4..8)?.try_into().ok()
+}
+
+/// A datagram whose tag was right.
+#[derive(Clone, Copy, Debug)]
+pub struct Verified<'a> {
+    header: Header,
+    body: &'a [u8],
+}
+
+impl<'a> Verified<'a> {
+    /// What stands in front.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What its kind says about; not decoded yet.
+    pub fn body(&self) -> &'a [u8] {
+        self.body
+    }
+}
+
+const _: () = assert!(MAX_NAME <= u8::MAX as usize, "a GUID's hash takes a name's length as one byte");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> NetworkKey {
+        NetworkKey::new(&Secret([1; 32]))
+    }
+
+    fn sealed() -> Vec<u8> {
+        let mut out = Vec::new();
+        let header = Header { kind: 4, src_session: 5, dst_session: 6, counter: 7 };
+        key().seal(&header, &mut out, |out| out.extend_from_slice(b"body"));
+        out
+    }
+
+    #[test]
+    fn what_was_sealed_opens() {
+        let datagram = sealed();
+        let opened = key().open(&datagram).unwrap();
+        assert_eq!(opened.body(), b"body");
+        assert_eq!(opened.header(), &Header { kind: 4, src_session: 5, dst_session: 6, counter: 7 });
+        assert_eq!(claimed_key_id(&datagram), Some(key().key_id()));
+    }
+
+    #[test]
+    fn no_bit_may_flip_and_no_byte_may_be_missing() {
+        let datagram = sealed();
+        for bit in 0..datagram.len() * 8 {
+            let mut flipped = datagram.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(key().open(&flipped).is_err(), "bit {bit}");
+        }
+        for len in 0..datagram.len() {
+            assert!(key().open(&datagram[..len]).is_err(), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn another_secret_does_not_open_it() {
+        assert_eq!(NetworkKey::new(&Secret([2; 32])).open(&sealed()).unwrap_err(), Rejected::KeyId);
+    }
+
+    #[test]
+    fn name_and_password_make_the_secret_and_it_is_frozen() {
+        let secret = Secret::derive("home", b"correct horse");
+        assert_eq!(secret, Secret::derive("home", b"correct horse"));
+        assert_ne!(secret, Secret::derive("home", b"correct house"));
+        assert_ne!(secret, Secret::derive("work", b"correct horse"));
+        assert_eq!(format!("{secret:?}"), "Secret(..)");
+    }
+}
