@@ -9,6 +9,7 @@ pub mod proto {
     pub mod gossip;
     pub mod limits;
     pub mod seal;
+    pub mod sketch;
     pub mod stats;
     pub mod time;
 }
