@@ -92,11 +92,11 @@ pub const WANTED: usize = 65_536;
 /// Long MSGs under way at once; others wait among the wanted.
 pub const PARTIALS: usize = 256;
 /// Pieces under reassembly or on their way to the disk, each in a slab of [`PIECE`] bytes.
-pub const SLABS: usize = 64;
+pub const SLABS: usize = 48;
 /// Slabs that one peer may be filling.
 pub const SLABS_PER_PEER: usize = 4;
-/// Bytes of short records on their way to the disk.
-pub const ARRIVING: usize = 16 << 20;
+/// Bytes of records on their way to the disk; what comes beyond is dropped and asked for again.
+pub const ARRIVING: usize = 1 << 20;
 /// Records that turned out not to match their own head and are not asked for again.
 pub const CONDEMNED: usize = 1024;
 /// Answers queued for one peer; more are dropped, and asked for again.
@@ -119,10 +119,10 @@ const _: () = {
     assert!(MAX_PIECES * 32 <= PIECE, "the list of a MSG's piece hashes fits one piece");
     assert!(MIN_MAX_DATAGRAM <= MAX_DATAGRAM);
     assert!(24 + DIGEST_SYMBOLS * 24 + ESTIMATORS * 2 == MIN_MAX_BODY, "a digest fills one datagram");
-    assert!(24 + MORE_SYMBOLS * 24 == MIN_MAX_BODY, "so does one that continues it");
-    assert!(16 + 2 + 1 + 2 + FRAGMENT + 2 <= MIN_MAX_BODY, "a fragment fits a datagram");
-    assert!(4 + 8 + 16 + 1 + 2 + PAGE * 16 <= MIN_MAX_BODY, "a page fits a datagram");
-    assert!(SLABS * PIECE <= 4 << 20, "all fetches together take at most 4 MiB");
+    assert!(12 + MORE_SYMBOLS * 24 <= MIN_MAX_BODY, "so does one that continues it");
+    assert!(8 + 16 + 2 + 1 + 2 + FRAGMENT <= MIN_MAX_BODY, "a fragment fits a datagram");
+    assert!(4 + 1 + 24 + 1 + 2 + PAGE * 16 <= MIN_MAX_BODY, "a page fits a datagram");
+    assert!(SLABS * PIECE + ARRIVING <= 4 << 20, "all fetches together take at most 4 MiB");
     assert!(MIN_PREFIX.is_power_of_two() && MAX_PREFIX.is_power_of_two());
     assert!(REPLAY_WINDOW.is_multiple_of(64));
     assert!(COOKIE_SECRET.as_secs() * 2 <= TOMBSTONE.as_secs(), "a tombstone outlives every cookie");

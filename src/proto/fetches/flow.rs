@@ -1,0 +1,106 @@
+//! [`Flow`]: how much may be under way from one peer: a window in datagrams, as TCP would have it (RFC 5681).
+
+use crate::proto::gossip::Guid;
+use crate::proto::rtt::Rtt;
+use crate::proto::time::Tick;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Bursts without feedback stay below what a default socket buffer holds (92 datagrams).
+const FIRST_WINDOW: usize = 64;
+const LEAST_WINDOW: usize = 4;
+const MOST_WINDOW: usize = 512;
+
+/// What is under way from one peer, and what waits.
+pub struct Flow {
+    /// Wanted GUIDs to be asked of it.
+    pub queue: VecDeque<Guid>,
+    /// Answers that we wait for.
+    pub in_flight: usize,
+    /// From asking to answer, disks included.
+    pub rtt: Rtt,
+    window: usize,
+    threshold: usize,
+    /// Answers since the window grew last, beyond the threshold.
+    credit: usize,
+    /// Losses before this belong to one event.
+    recovering: Tick,
+}
+
+impl Default for Flow {
+    fn default() -> Flow {
+        let (queue, in_flight, rtt, credit, recovering) = Default::default();
+        Flow { queue, in_flight, rtt, window: FIRST_WINDOW, threshold: MOST_WINDOW, credit, recovering }
+    }
+}
+
+impl Flow {
+    /// How many more answers may be asked for.
+    pub fn room(&self) -> usize {
+        self.window.saturating_sub(self.in_flight)
+    }
+
+    /// An answer came; `rtt` is how long that took, where it was asked for only once.
+    pub fn answered(&mut self, now: Tick, rtt: Option<Duration>) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if let Some(rtt) = rtt {
+            let queueing = self.rtt.smoothed().is_some_and(|usual| rtt > usual * 4 + Duration::from_millis(20));
+            self.rtt.sample(rtt);
+            if queueing {
+                return;
+            }
+        }
+        if self.recovering > now {
+            return;
+        }
+        self.credit += if self.window < self.threshold { self.window } else { 1 };
+        if self.credit >= self.window {
+            self.credit = 0;
+            self.window = (self.window + 1).min(MOST_WINDOW);
+        }
+    }
+
+    /// `count` answers did not come. The window is halved once a round trip, however many that were.
+    pub fn lost(&mut self, now: Tick, count: usize) {
+        self.in_flight = self.in_flight.saturating_sub(count);
+        if self.recovering <= now {
+            self.window = (self.window / 2).max(LEAST_WINDOW);
+            self.threshold = self.window;
+            self.credit = 0;
+            self.recovering = now + self.rtt.timeout(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_grows_with_answers_and_is_halved_once_by_a_burst_of_losses() {
+        let mut flow = Flow { in_flight: 64, ..Flow::default() };
+        assert_eq!(flow.room(), 0);
+        for _ in 0..64 {
+            flow.answered(Tick(1000), Some(Duration::from_millis(1)));
+        }
+        assert_eq!(flow.room(), 128, "it doubles in a round trip at first");
+        flow.in_flight = 50;
+        flow.lost(Tick(2000), 10);
+        flow.lost(Tick(2001), 40);
+        assert_eq!((flow.in_flight, flow.room()), (0, 64));
+        flow.in_flight = 64;
+        for _ in 0..64 {
+            flow.answered(Tick(1_000_000), None);
+        }
+        assert_eq!(flow.room(), 65, "then by one a round trip");
+    }
+
+    #[test]
+    fn the_window_never_closes() {
+        let mut flow = Flow::default();
+        for second in 0..100 {
+            flow.lost(Tick(second * 10_000_000), 1);
+        }
+        assert_eq!(flow.room(), LEAST_WINDOW);
+    }
+}

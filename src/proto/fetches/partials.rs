@@ -1,0 +1,338 @@
+//! [`Partials`]: long MSGs under way. A piece (64 KiB) is filled in a slab, fragment by fragment, from one peer; it is
+//! verified against the piece list, or as the whole MSG where that is one piece, and so a bad one is charged to its
+//! sender. A slab is free again only when the disk has the piece, so no disk can be flooded.
+
+use super::flow::Flow;
+use crate::proto::fact::{Fact, LIST};
+use crate::proto::gossip::{Gossip, Guid, Hash, Head};
+use crate::proto::limits::{FRAGMENT, FRAGMENTS, PARTIALS, SLABS, SLABS_PER_PEER};
+use crate::proto::time::Tick;
+use crate::proto::wire::PieceAsk;
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Silences of a piece without any progress, after which it is asked of another holder.
+const TRIES: u32 = 5;
+
+/// What a fragment led to.
+#[derive(Debug)]
+pub enum Arrived {
+    /// It fits, and more is missing.
+    Nothing,
+    /// It was not asked for, or not of this peer, or was here already.
+    Unwanted,
+    /// Something is complete and verified.
+    Fact(Fact),
+    /// A MSG of one piece is complete and verified.
+    Record(Gossip),
+    /// The piece that it completed is wrong, and its sender no longer a holder.
+    Wrong,
+}
+
+struct Partial {
+    head: Head,
+    holders: Vec<Guid>,
+    list: Option<Bytes>,
+    /// Pieces on disk.
+    kept: BTreeSet<u16>,
+}
+
+struct Slab {
+    peer: Guid,
+    bytes: Vec<u8>,
+    got: u64,
+    asked: u64,
+    asked_at: Tick,
+    deadline: Tick,
+    tries: u32,
+}
+
+impl Slab {
+    fn all(&self) -> u64 {
+        let fragments = self.bytes.len().div_ceil(FRAGMENT);
+        if fragments == FRAGMENTS { u64::MAX } else { (1 << fragments) - 1 }
+    }
+
+    fn under_way(&self) -> usize {
+        (self.asked & !self.got).count_ones() as usize
+    }
+}
+
+/// Long records of which something is missing.
+#[derive(Default)]
+pub struct Partials {
+    partials: BTreeMap<Guid, Partial>,
+    /// Pieces being filled.
+    slabs: BTreeMap<(Guid, u16), Slab>,
+    /// Pieces given to the disk and not acknowledged: their slabs are still taken.
+    keeping: BTreeSet<(Guid, u16)>,
+    /// Whether a slab might be given to a piece.
+    assignable: bool,
+}
+
+impl Partials {
+    /// Begins a long record. Dropped where too many are under way; the next digest shows it again.
+    pub fn begin(&mut self, now: Tick, guid: Guid, head: Head, holders: Vec<Guid>) -> Option<Fact> {
+        if let Some(partial) = self.partials.get_mut(&guid) {
+            partial.holders = holders;
+            self.assignable = true;
+            return None;
+        }
+        if self.partials.len() >= PARTIALS {
+            return None;
+        }
+        let fact = (head.piece_count() > 1).then(|| Fact::Partial(guid, head.clone()));
+        self.partials.insert(guid, Partial { head, holders, list: None, kept: BTreeSet::new() });
+        self.assign(now);
+        self.assignable = true;
+        fact
+    }
+
+    /// A long record begun before the last restart; it waits for a holder.
+    pub fn restore(&mut self, head: Head, list: Option<Bytes>, pieces: &[u16]) {
+        let guid = head.guid();
+        self.partials.insert(guid, Partial { head, holders: Vec::new(), list, kept: pieces.iter().copied().collect() });
+    }
+
+    /// Whether this record is under way.
+    pub fn contains(&self, guid: &Guid) -> bool {
+        self.partials.contains_key(guid)
+    }
+
+    /// Whether nothing is asked for or on its way to the disk.
+    pub fn is_idle(&self) -> bool {
+        self.slabs.is_empty() && self.keeping.is_empty()
+    }
+
+    /// Notes a holder of a record under way; false if it is not under way.
+    pub fn add_holder(&mut self, _now: Tick, guid: &Guid, peer: Guid) -> bool {
+        let Some(partial) = self.partials.get_mut(guid) else { return false };
+        if !partial.holders.contains(&peer) && partial.holders.len() < super::HOLDERS {
+            partial.holders.push(peer);
+        }
+        self.assignable = true;
+        true
+    }
+
+    /// This peer does not hold this record.
+    pub fn drop_holder(&mut self, guid: &Guid, peer: Guid, flows: &mut BTreeMap<Guid, Flow>) {
+        if let Some(partial) = self.partials.get_mut(guid) {
+            partial.holders.retain(|&holder| holder != peer);
+            self.free(flows, |(slab_guid, _), slab| slab_guid == guid && slab.peer == peer);
+        }
+    }
+
+    /// Nothing more comes from this peer.
+    pub fn drop_peer(&mut self, peer: Guid, flows: &mut BTreeMap<Guid, Flow>) {
+        for partial in self.partials.values_mut() {
+            partial.holders.retain(|&holder| holder != peer);
+        }
+        self.free(flows, |_, slab| slab.peer == peer);
+    }
+
+    /// The record is complete, or given up.
+    pub fn remove(&mut self, guid: &Guid, flows: &mut BTreeMap<Guid, Flow>) {
+        if self.partials.remove(guid).is_some() {
+            self.free(flows, |(slab_guid, _), _| slab_guid == guid);
+            self.keeping.retain(|(kept, _)| kept != guid);
+        }
+    }
+
+    /// The disk has a piece.
+    pub fn handle_kept(&mut self, _now: Tick, guid: &Guid, piece: u16) {
+        self.keeping.remove(&(*guid, piece));
+        self.assignable = true;
+        if let Some(partial) = self.partials.get_mut(guid) {
+            partial.kept.insert(piece);
+        }
+    }
+
+    /// The disk refused something of this record: what was given to it must come again.
+    pub fn handle_refused(&mut self, guid: &Guid) {
+        self.keeping.retain(|(kept, _)| kept != guid);
+        self.assignable = true;
+    }
+
+    /// Takes a fragment into the slab that waits for it.
+    #[expect(clippy::too_many_arguments, reason = "a fragment's own fields")]
+    pub fn handle_fragment(
+        &mut self,
+        now: Tick,
+        peer: Guid,
+        flow: &mut Flow,
+        guid: Guid,
+        piece: u16,
+        index: u8,
+        bytes: &[u8],
+    ) -> Arrived {
+        let Some(slab) = self.slabs.get_mut(&(guid, piece)).filter(|slab| slab.peer == peer) else {
+            return Arrived::Unwanted;
+        };
+        let at = usize::from(index) * FRAGMENT;
+        let (bit, end) = (1u64.checked_shl(index.into()).unwrap_or(0), slab.bytes.len().min(at + FRAGMENT));
+        let Some(place) = slab.bytes.get_mut(at..end).filter(|place| place.len() == bytes.len() && !bytes.is_empty())
+        else {
+            return Arrived::Unwanted;
+        };
+        if slab.got & bit != 0 {
+            return Arrived::Unwanted;
+        }
+        place.copy_from_slice(bytes);
+        slab.got |= bit;
+        if slab.asked & bit != 0 {
+            let rtt = (slab.tries == 0).then(|| now.since(slab.asked_at));
+            flow.answered(now, rtt);
+        }
+        slab.tries = 0;
+        slab.deadline = now + flow.rtt.timeout(0);
+        if slab.got != slab.all() {
+            return Arrived::Nothing;
+        }
+        self.complete(guid, piece)
+    }
+
+    fn complete(&mut self, guid: Guid, piece: u16) -> Arrived {
+        self.assignable = true;
+        let Some(slab) = self.slabs.remove(&(guid, piece)) else { return Arrived::Unwanted };
+        let Some(partial) = self.partials.get_mut(&guid) else { return Arrived::Unwanted };
+        let hash: Hash = Sha256::digest(&slab.bytes).into();
+        let bytes = Bytes::from(slab.bytes);
+        let arrived = if partial.head.piece_count() == 1 {
+            Gossip::new(partial.head.clone(), bytes).ok().map(Arrived::Record)
+        } else if piece == LIST {
+            (hash == *partial.head.pieces()).then(|| {
+                partial.list = Some(bytes.clone());
+                Arrived::Fact(Fact::List(guid, bytes))
+            })
+        } else {
+            let at = usize::from(piece) * hash.len();
+            let listed = partial.list.as_ref().and_then(|list| list.get(at..at + hash.len()));
+            (listed == Some(&hash[..])).then(|| {
+                self.keeping.insert((guid, piece));
+                Arrived::Fact(Fact::Piece(guid, piece, bytes))
+            })
+        };
+        match arrived {
+            Some(Arrived::Record(gossip)) => {
+                self.partials.remove(&guid);
+                Arrived::Record(gossip)
+            }
+            Some(arrived) => arrived,
+            None => {
+                partial.holders.retain(|&holder| holder != slab.peer);
+                Arrived::Wrong
+            }
+        }
+    }
+
+    /// Gives free slabs to missing pieces, each with the holder that fills the fewest.
+    pub fn assign(&mut self, now: Tick) {
+        if !std::mem::take(&mut self.assignable) {
+            return;
+        }
+        let mut filling: BTreeMap<Guid, usize> = BTreeMap::new();
+        for slab in self.slabs.values() {
+            *filling.entry(slab.peer).or_default() += 1;
+        }
+        for (&guid, partial) in &self.partials {
+            let pieces = if partial.list.is_some() || partial.head.piece_count() == 1 {
+                0..partial.head.piece_count() as u16
+            } else {
+                LIST..LIST
+            };
+            let list = pieces.is_empty().then_some(LIST);
+            for piece in pieces.chain(list) {
+                if self.slabs.len() + self.keeping.len() >= SLABS {
+                    return;
+                }
+                let place = (guid, piece);
+                if partial.kept.contains(&piece) || self.slabs.contains_key(&place) || self.keeping.contains(&place) {
+                    continue;
+                }
+                let load = |holder: &&Guid| filling.get(holder).copied().unwrap_or(0);
+                let Some(&peer) = partial.holders.iter().min_by_key(load).filter(|holder| load(holder) < SLABS_PER_PEER)
+                else {
+                    break;
+                };
+                *filling.entry(peer).or_default() += 1;
+                let len = if piece == LIST { partial.head.piece_count() * 32 } else { partial.head.piece_len(piece.into()) };
+                let (got, asked, tries) = Default::default();
+                let slab = Slab { peer, bytes: vec![0; len], got, asked, asked_at: now, deadline: Tick::NEVER, tries };
+                self.slabs.insert(place, slab);
+            }
+        }
+    }
+
+    /// What to ask of this peer, as far as its window allows.
+    pub fn ask(&mut self, now: Tick, peer: Guid, flow: &mut Flow, most: usize) -> Vec<PieceAsk> {
+        let mut asks = Vec::new();
+        for (&(guid, piece), slab) in self.slabs.iter_mut().filter(|(_, slab)| slab.peer == peer) {
+            let mut missing = slab.all() & !slab.got & !slab.asked;
+            let mut fragments = 0;
+            for _ in 0..flow.room().min(missing.count_ones() as usize) {
+                let lowest = missing & missing.wrapping_neg();
+                fragments |= lowest;
+                missing ^= lowest;
+            }
+            if fragments != 0 {
+                slab.asked |= fragments;
+                slab.asked_at = now;
+                slab.deadline = now + flow.rtt.timeout(slab.tries);
+                flow.in_flight += fragments.count_ones() as usize;
+                asks.push(PieceAsk { guid, piece, fragments });
+            }
+            if asks.len() == most || flow.room() == 0 {
+                break;
+            }
+        }
+        asks
+    }
+
+    /// Counts silences: asks again, and after too many gives the slab back. Returns how many pieces were silent.
+    pub fn handle_timeout(&mut self, now: Tick, flows: &mut BTreeMap<Guid, Flow>) -> u64 {
+        let mut silent = 0;
+        let mut given_up = Vec::new();
+        for (&(guid, piece), slab) in self.slabs.iter_mut().filter(|(_, slab)| slab.deadline <= now) {
+            silent += 1;
+            let under_way = slab.under_way();
+            flows.entry(slab.peer).or_default().lost(now, under_way);
+            slab.asked = slab.got;
+            slab.tries += 1;
+            slab.deadline = Tick::NEVER;
+            if slab.tries > TRIES {
+                given_up.push((guid, piece));
+            }
+        }
+        for place in given_up {
+            let Some(slab) = self.slabs.remove(&place) else { continue };
+            if let Some(partial) = self.partials.get_mut(&place.0) {
+                partial.holders.retain(|&holder| holder != slab.peer);
+            }
+            self.assignable = true;
+        }
+        silent
+    }
+
+    /// When that is next.
+    pub fn poll_timeout(&self) -> Tick {
+        self.slabs.values().map(|slab| slab.deadline).min().unwrap_or(Tick::NEVER)
+    }
+
+    /// Panics if a bound is broken.
+    pub fn check(&self) {
+        assert!(self.slabs.len() + self.keeping.len() <= SLABS, "slabs are bounded");
+        assert!(self.slabs.keys().all(|(guid, _)| self.partials.contains_key(guid)), "every slab has a record");
+    }
+
+    fn free(&mut self, flows: &mut BTreeMap<Guid, Flow>, goes: impl Fn(&(Guid, u16), &Slab) -> bool) {
+        self.slabs.retain(|place, slab| {
+            let goes = goes(place, slab);
+            if goes && let Some(flow) = flows.get_mut(&slab.peer) {
+                flow.in_flight = flow.in_flight.saturating_sub(slab.under_way());
+            }
+            !goes
+        });
+        self.assignable = true;
+    }
+}

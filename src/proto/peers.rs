@@ -1,0 +1,436 @@
+//! [`Peers`]: whom we know, and how each is doing. It decides whom to greet and with whom to register; who may talk at
+//! all is for `session`.
+//!
+//! Each round, one HELLO probes a peer (oldest first) and, where ledgers differ, up to GOSSIP_MAX_PEER_COUNT peers are
+//! greeted. A probe that stays silent is repeated; after [`PROBES`] silences the peer is unreachable and is registered
+//! with again, at growing intervals, for ever. Addresses that others name are *hints*: registered with a few times
+//! before they count.
+
+use crate::proto::fact::PeerFact;
+use crate::proto::gossip::Guid;
+use crate::proto::limits::{CARDS, DATAGRAMS_PER_PEER, HINTS, HINTS_PER_TELLER, MIN_MAX_BODY, PEERS};
+use crate::proto::rtt::Rtt;
+use crate::proto::settings::{PeerSelect, Settings};
+use crate::proto::time::{Tick, Timestamp};
+use crate::proto::wire::{Address, Card, LedgerState, Name};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use siphasher::sip::SipHasher24;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::hash::Hasher;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Silences of one probe after which a peer is unreachable.
+pub const PROBES: u32 = 5;
+const LEAST_PROBE: Duration = Duration::from_millis(100);
+const MOST_PROBE: Duration = Duration::from_millis(300);
+/// REGISTERs to an address that was only named to us.
+const HINT_TRIES: u32 = 6;
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const MOST_RETRY: Duration = Duration::from_secs(30);
+/// Bytes of a HELLO around its cards, with all the names of networks that it may have.
+const HELLO_FRAME: usize = 8 + 24 + 8 + 17 + 2 + 4 * 66 + 2;
+
+/// How a peer is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It answers.
+    Reachable,
+    /// It missed a probe.
+    Suspect,
+    /// It does not answer.
+    Unreachable,
+    /// It said goodbye.
+    Left,
+}
+
+/// Why it is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Known from before the last start, not met since.
+    Remembered,
+    /// An authentic datagram came from it.
+    Heard,
+    /// So many probes were not answered.
+    Silent(u32),
+    /// It said goodbye; true: it will be back at once.
+    Goodbye(bool),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Remembered => f.write_str("known from before, not heard since this node started"),
+            Reason::Heard => f.write_str("it answers"),
+            Reason::Silent(1) => f.write_str("it did not answer the last probe"),
+            Reason::Silent(probes) => write!(f, "it did not answer {probes} probes in a row"),
+            Reason::Goodbye(false) => f.write_str("it said goodbye"),
+            Reason::Goodbye(true) => f.write_str("it said that it is restarting"),
+        }
+    }
+}
+
+/// One node that we know.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its name.
+    pub name: Box<str>,
+    /// Where its datagrams come from.
+    pub addr: SocketAddr,
+    /// How it is reached.
+    pub reach: Reach,
+    /// Why we think so.
+    pub reason: Reason,
+    /// When it last registered with us, or we with it.
+    pub met: Option<Tick>,
+    /// When it was last heard.
+    pub heard: Option<Tick>,
+    /// When it was last heard before this start.
+    pub remembered: Timestamp,
+    /// Round-trip times of HELLO.
+    pub rtt: Rtt,
+    /// What it held, as it said last.
+    pub state: Option<LedgerState>,
+    probed: Tick,
+    probe: Option<Probe>,
+    retry: Retry,
+    second: (u64, u32),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    deadline: Tick,
+    silences: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Retry {
+    at: Tick,
+    tries: u32,
+}
+
+impl Retry {
+    fn again(&mut self, now: Tick) {
+        self.at = now + (FIRST_RETRY * (1 << self.tries.min(8))).min(MOST_RETRY);
+        self.tries += 1;
+    }
+}
+
+struct Hint {
+    teller: Option<Guid>,
+    seed: bool,
+    retry: Retry,
+}
+
+/// Something to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// A first REGISTER to this address.
+    Register(SocketAddr),
+    /// A HELLO to this peer.
+    Hello(Guid),
+}
+
+/// All nodes that we know.
+pub struct Peers {
+    me: Guid,
+    timer: Duration,
+    most: usize,
+    select: PeerSelect,
+    peers: BTreeMap<Guid, Peer>,
+    hints: BTreeMap<SocketAddr, Hint>,
+    errands: VecDeque<Errand>,
+    next_round: Tick,
+    rng: ChaCha8Rng,
+}
+
+impl Peers {
+    /// Nobody known yet.
+    pub fn new(settings: &Settings, seed: [u8; 32], now: Tick) -> Peers {
+        let (peers, hints, errands) = Default::default();
+        Peers {
+            me: settings.guid,
+            timer: settings.gossip_timer,
+            most: settings.gossip_max_peer_count.max(1),
+            select: settings.peer_select,
+            peers,
+            hints,
+            errands,
+            next_round: now + settings.gossip_timer,
+            rng: ChaCha8Rng::from_seed(seed),
+        }
+    }
+
+    /// This node took another GUID.
+    pub fn rename(&mut self, me: Guid) {
+        self.me = me;
+        self.peers.remove(&me);
+    }
+
+    /// A peer met before the last start.
+    pub fn restore(&mut self, now: Tick, fact: PeerFact) {
+        if fact.guid == self.me || self.peers.len() >= PEERS {
+            return;
+        }
+        let mut peer = Peer::new(fact.name, fact.addr, now);
+        (peer.reach, peer.reason, peer.remembered) = (Reach::Unreachable, Reason::Remembered, fact.last_update);
+        self.peers.insert(fact.guid, peer);
+    }
+
+    /// Registers with this address: a few times, or for ever where it is a seed.
+    pub fn hint(&mut self, now: Tick, addr: SocketAddr, teller: Option<Guid>, seed: bool) {
+        let retry = Retry { at: now, tries: 0 };
+        if teller.is_some() {
+            let of_teller = self.hints.values().filter(|hint| hint.teller == teller).count();
+            let full = self.hints.len() >= HINTS || of_teller >= HINTS_PER_TELLER;
+            if full || !is_fit(addr) || self.hints.contains_key(&addr) {
+                return;
+            }
+        } else if let Some(hint) = self.hints.get_mut(&addr) {
+            (hint.seed, hint.retry) = (hint.seed | seed, retry);
+            return;
+        }
+        self.hints.insert(addr, Hint { teller, seed, retry });
+    }
+
+    /// A session with this peer was opened. Returns what to remember of it.
+    pub fn met(&mut self, now: Tick, guid: Guid, name: &str, addr: SocketAddr, at: Timestamp) -> Option<PeerFact> {
+        if !self.peers.contains_key(&guid) && self.peers.len() >= PEERS {
+            let stranger = self.peers.iter().find(|(_, peer)| matches!(peer.reach, Reach::Unreachable | Reach::Left));
+            let gone = *stranger?.0;
+            self.peers.remove(&gone);
+        }
+        if self.hints.get(&addr).is_some_and(|hint| !hint.seed) {
+            self.hints.remove(&addr);
+        }
+        // Two GUIDs at one address: the older one is no longer there.
+        for (_, other) in self.peers.iter_mut().filter(|(other, peer)| **other != guid && peer.addr == addr) {
+            (other.reach, other.reason) = (Reach::Left, Reason::Goodbye(false));
+        }
+        let peer = self.peers.entry(guid).or_insert_with(|| Peer::new(name.into(), addr, now));
+        (peer.name, peer.addr, peer.met) = (name.into(), addr, Some(now));
+        peer.heard(now);
+        Some(PeerFact { guid, name: name.into(), addr, last_update: at })
+    }
+
+    /// An authentic datagram came from this peer. False if it sends too many and this one is to be dropped.
+    pub fn heard(&mut self, now: Tick, guid: &Guid) -> bool {
+        let Some(peer) = self.peers.get_mut(guid) else { return false };
+        peer.heard(now);
+        let second = now.0 / 1_000_000;
+        peer.second = if peer.second.0 == second { (second, peer.second.1.saturating_add(1)) } else { (second, 1) };
+        peer.second.1 <= DATAGRAMS_PER_PEER
+    }
+
+    /// It answered a HELLO that left at `sent`, by our clock.
+    pub fn answered(&mut self, now: Tick, guid: &Guid, sent: Tick) {
+        let Some(peer) = self.peers.get_mut(guid) else { return };
+        if peer.probe.take().is_some() && sent <= now {
+            peer.rtt.sample(now.since(sent));
+        }
+    }
+
+    /// It said what it holds.
+    pub fn holds(&mut self, guid: &Guid, state: LedgerState) {
+        if let Some(peer) = self.peers.get_mut(guid) {
+            peer.state = Some(state);
+        }
+    }
+
+    /// It said goodbye.
+    pub fn left(&mut self, now: Tick, guid: &Guid, restarting: bool) {
+        if let Some(peer) = self.peers.get_mut(guid) {
+            (peer.reach, peer.reason, peer.probe) = (Reach::Left, Reason::Goodbye(restarting), None);
+            peer.retry = Retry { at: now + MOST_RETRY, tries: 8 };
+        }
+    }
+
+    /// Peers named by another peer: those we do not reach become hints.
+    pub fn told(&mut self, now: Tick, teller: Guid, cards: &[Card]) {
+        let local = self.peers.get(&teller).is_some_and(|peer| peer.addr.ip().is_loopback());
+        for card in cards.iter().filter(|card| card.guid != self.me) {
+            let Address(addr) = card.addr;
+            let known = self.peers.get(&card.guid).is_some_and(|peer| peer.reach.answers() || peer.addr == addr);
+            if !known && (local || !addr.ip().is_loopback()) {
+                self.hint(now, addr, Some(teller), false);
+            }
+        }
+    }
+
+    /// The nodes that we reach, behind a GUID, as many as fit a HELLO.
+    pub fn cards(&self, after: Guid) -> Vec<Card> {
+        let mut room = MIN_MAX_BODY - HELLO_FRAME;
+        let answering = self.peers.range(after..).filter(|(guid, peer)| **guid != after && peer.reach.answers());
+        let cards = answering.filter_map(|(&guid, peer)| {
+            Some(Card { guid, addr: Address(peer.addr), name: Name::new(&peer.name)? })
+        });
+        let fitting = cards.take_while(|card| {
+            let size = 16 + 18 + 2 + card.name.as_str().len();
+            let fits = size <= room;
+            room = room.saturating_sub(size);
+            fits
+        });
+        fitting.take(CARDS).collect()
+    }
+
+    /// Equal where two nodes reach the same nodes, themselves included.
+    pub fn hash(&self) -> u64 {
+        let answering = self.peers.iter().filter(|(_, peer)| peer.reach.answers()).map(|(guid, _)| guid);
+        answering.chain([&self.me]).fold(0, |sum: u64, guid| {
+            let mut hasher = SipHasher24::new();
+            hasher.write(&guid.0);
+            sum.wrapping_add(hasher.finish())
+        })
+    }
+
+    /// Round-trip times to a peer.
+    pub fn rtt(&self, guid: &Guid) -> Rtt {
+        self.peers.get(guid).map(|peer| peer.rtt).unwrap_or_default()
+    }
+
+    /// All that we know, by GUID.
+    pub fn iter(&self) -> impl Iterator<Item = (&Guid, &Peer)> {
+        self.peers.iter()
+    }
+
+    /// One of them.
+    pub fn peer(&self, guid: &Guid) -> Option<&Peer> {
+        self.peers.get(guid)
+    }
+
+    /// The next thing to send.
+    pub fn poll_errand(&mut self) -> Option<Errand> {
+        self.errands.pop_front()
+    }
+
+    /// Counts silences, registers again, and holds the round where it is due. Returns who became unreachable.
+    pub fn handle_timeout(&mut self, now: Tick, ours: LedgerState) -> Vec<Guid> {
+        let mut gone = Vec::new();
+        for (&guid, peer) in &mut self.peers {
+            if peer.probe.is_some_and(|probe| probe.deadline <= now) {
+                if peer.missed(now) {
+                    self.errands.push_back(Errand::Hello(guid));
+                } else {
+                    gone.push(guid);
+                }
+            } else if !peer.reach.answers() && peer.retry.at <= now {
+                peer.retry.again(now);
+                self.errands.push_back(Errand::Register(peer.addr));
+            }
+        }
+        let met: Vec<SocketAddr> = self.peers.values().filter(|peer| peer.reach.answers()).map(|peer| peer.addr).collect();
+        self.hints.retain(|&addr, hint| {
+            if hint.retry.at <= now {
+                // A user's REGISTER is sent even to a peer that is met; a seed rests while it is.
+                if !(hint.seed && hint.retry.tries > 0 && met.contains(&addr)) {
+                    self.errands.push_back(Errand::Register(addr));
+                }
+                hint.retry.again(now);
+            }
+            hint.seed || hint.retry.tries <= HINT_TRIES
+        });
+        if self.next_round <= now {
+            // The jitter keeps the rounds of nodes that started together apart.
+            self.next_round = now + self.timer.mul_f64(self.rng.random_range(0.9..1.1));
+            self.hold_round(now, ours);
+        }
+        gone
+    }
+
+    /// When that is next.
+    pub fn poll_timeout(&self) -> Tick {
+        let probes = self.peers.values().filter_map(|peer| match peer.probe {
+            Some(probe) => Some(probe.deadline),
+            None if !peer.reach.answers() => Some(peer.retry.at),
+            None => None,
+        });
+        let hints = self.hints.values().map(|hint| hint.retry.at);
+        probes.chain(hints).min().unwrap_or(Tick::NEVER).min(self.next_round)
+    }
+
+    /// Panics if a bound is broken.
+    pub fn check(&self) {
+        assert!(self.peers.len() <= PEERS && !self.peers.contains_key(&self.me));
+    }
+
+    fn hold_round(&mut self, now: Tick, ours: LedgerState) {
+        let mut free: Vec<(Tick, Guid, bool)> = Vec::new();
+        for (&guid, peer) in self.peers.iter().filter(|(_, peer)| peer.reach.answers() && peer.probe.is_none()) {
+            free.push((peer.probed, guid, peer.state == Some(ours)));
+        }
+        match self.select {
+            PeerSelect::Random => shuffle(&mut self.rng, &mut free),
+            PeerSelect::OldestFirst => free.sort(),
+            PeerSelect::Both => {
+                free.sort();
+                if let Some((_, rest)) = free.split_first_mut() {
+                    shuffle(&mut self.rng, rest);
+                }
+            }
+        }
+        let mut free = free.into_iter();
+        let probe = free.next();
+        let others = free.filter(|&(_, _, in_sync)| !in_sync).take(self.most - 1);
+        for (_, guid, _) in probe.into_iter().chain(others) {
+            if let Some(peer) = self.peers.get_mut(&guid) {
+                peer.probed = now;
+                peer.probe = Some(Probe { deadline: now + peer.patience(0), silences: 0 });
+                self.errands.push_back(Errand::Hello(guid));
+            }
+        }
+    }
+}
+
+impl Peer {
+    fn new(name: Box<str>, addr: SocketAddr, now: Tick) -> Peer {
+        let (met, heard, remembered, rtt, state, probed, probe, second) = Default::default();
+        let (reach, reason, retry) = (Reach::Reachable, Reason::Heard, Retry { at: now, tries: 0 });
+        Peer { name, addr, reach, reason, met, heard, remembered, rtt, state, probed, probe, retry, second }
+    }
+
+    fn heard(&mut self, now: Tick) {
+        (self.reach, self.reason, self.heard) = (Reach::Reachable, Reason::Heard, Some(now));
+        self.retry = Retry { at: now, tries: 0 };
+    }
+
+    /// A probe was not answered; false if that was the last.
+    fn missed(&mut self, now: Tick) -> bool {
+        let Some(probe) = &mut self.probe else { return true };
+        probe.silences += 1;
+        let silences = probe.silences;
+        self.reason = Reason::Silent(silences);
+        if silences >= PROBES {
+            (self.reach, self.probe, self.retry) = (Reach::Unreachable, None, Retry { at: now, tries: 0 });
+            return false;
+        }
+        self.reach = Reach::Suspect;
+        let deadline = now + self.patience(silences);
+        self.probe = Some(Probe { deadline, silences });
+        true
+    }
+
+    fn patience(&self, silences: u32) -> Duration {
+        self.rtt.timeout(0).clamp(LEAST_PROBE, MOST_PROBE) * (silences + 1)
+    }
+}
+
+impl Reach {
+    /// Whether it can be talked to.
+    pub fn answers(self) -> bool {
+        matches!(self, Reach::Reachable | Reach::Suspect)
+    }
+}
+
+/// Whether an address that somebody named may be sent to at all.
+fn is_fit(addr: SocketAddr) -> bool {
+    let broadcast = matches!(addr.ip(), IpAddr::V4(ip) if ip.is_broadcast());
+    addr.port() >= 1024 && !addr.ip().is_unspecified() && !addr.ip().is_multicast() && !broadcast
+}
+
+fn shuffle<T>(rng: &mut ChaCha8Rng, items: &mut [T]) {
+    for last in (1..items.len()).rev() {
+        items.swap(last, rng.random_range(0..=last));
+    }
+}

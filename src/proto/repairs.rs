@@ -1,0 +1,258 @@
+//! [`Repairs`]: digests compared, differences found (anti-entropy). It works on sketches and GUIDs alone: what is held,
+//! what is told and what is fetched is for others.
+//!
+//! A digest settles small differences at once. A larger one begins a *round*: more coded symbols of the set as it was
+//! are asked for until all of them peel. Where that would cost more than the list, the other's ledger is *paged*.
+//! Both are bounded in number and time; one that is dropped is begun again by the next digest.
+
+use crate::proto::gossip::{Guid, Key};
+use crate::proto::limits::{DIGEST_SYMBOLS, MORE_SYMBOLS, PAGES_PER_ASK, REPAIRS, SYMBOLS_PER_ASK};
+use crate::proto::rtt::Rtt;
+use crate::proto::sketch::{Decoder, Sketch, estimate, symbols_wanted};
+use crate::proto::time::Tick;
+use crate::proto::wire::{DidYouHere, Holding, PageAsk, Symbols, SymbolsAsk, TellMeMore};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Silences after which a round or a paging is dropped.
+const TRIES: u32 = 6;
+/// Ledgers paged at once.
+const PAGINGS: usize = 2;
+/// Times that a round may begin again, since the set had moved too far, before the ledger is paged instead.
+const RESTARTS: u8 = 2;
+/// A change number that no ledger has: asking for it is asking for a new digest.
+const NO_CHANGE: u64 = u64::MAX;
+
+/// What a digest or more symbols of it showed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing yet.
+    Nothing,
+    /// All GUIDs that only one of both sides held.
+    Difference(Vec<Guid>),
+    /// Some of them, where any could be read; the rest is paged.
+    Large(Vec<Guid>),
+}
+
+struct Round {
+    theirs: u64,
+    ours: u64,
+    reach: usize,
+    decoder: Decoder,
+    /// Chunks that came before their turn.
+    early: BTreeMap<u16, Symbols>,
+    /// The next chunk to be peeled, the end of those asked for, and of those wanted.
+    next: u16,
+    asked: u16,
+    upto: u16,
+    restarts: u8,
+    ask: Ask,
+}
+
+struct Paging {
+    id: u32,
+    after: Key,
+    ask: Ask,
+}
+
+/// When to ask, and how often it was in vain.
+struct Ask {
+    at: Tick,
+    tries: u32,
+}
+
+/// The rounds and pagings under way.
+pub struct Repairs {
+    key: [u8; 16],
+    rounds: BTreeMap<Guid, Round>,
+    pagings: BTreeMap<Guid, Paging>,
+    /// When a digest last passed between us and a peer.
+    digests: BTreeMap<Guid, Tick>,
+    last_id: u32,
+}
+
+impl Repairs {
+    /// Nothing under way, in the network with this digest key.
+    pub fn new(digest_key: [u8; 16]) -> Repairs {
+        let (rounds, pagings, digests) = Default::default();
+        Repairs { key: digest_key, rounds, pagings, digests, last_id: 0 }
+    }
+
+    /// Whether a digest to this peer makes sense now; if so, it counts as sent. The last one, either way, must be
+    /// `pause` ago, so that what it set off can be over.
+    pub fn begin(&mut self, now: Tick, peer: Guid, pause: Duration) -> bool {
+        let busy = self.rounds.contains_key(&peer) || self.pagings.contains_key(&peer);
+        let due = !busy && self.digests.get(&peer).is_none_or(|&last| now.since(last) >= pause);
+        if due {
+            self.digests.insert(peer, now);
+        }
+        due
+    }
+
+    /// Our digest as it is now.
+    pub fn digest(sketch: &Sketch) -> DidYouHere {
+        let change = sketch.change();
+        let mut root = [0; 8];
+        root.copy_from_slice(&sketch.root()[..8]);
+        let mut symbols = [Default::default(); DIGEST_SYMBOLS];
+        let first = sketch.symbols_at(change, 0..DIGEST_SYMBOLS).expect("the set as it is now can always be shown");
+        symbols.copy_from_slice(&first);
+        let estimator = sketch.estimator_at(change).expect("the set as it is now can always be shown");
+        DidYouHere { change, count: sketch.count() as u32, root, prefix: sketch.prefix() as u32, symbols, estimator }
+    }
+
+    /// Compares a peer's digest with our set.
+    pub fn handle_digest(&mut self, now: Tick, peer: Guid, digest: &DidYouHere, sketch: &Sketch) -> Found {
+        self.digests.insert(peer, now);
+        let restarts = self.rounds.remove(&peer).map_or(0, |round| round.restarts + 1);
+        let ours = Repairs::digest(sketch);
+        if (ours.root, ours.count) == (digest.root, digest.count) {
+            return Found::Nothing;
+        }
+        let mut decoder = Decoder::new(&self.key);
+        decoder.extend(digest.symbols.iter().zip(&ours.symbols).map(|(theirs, ours)| theirs.xor(ours)));
+        if decoder.is_done() {
+            return Found::Difference(decoder.peeled().to_vec());
+        }
+        let size = estimate(&digest.estimator, &ours.estimator);
+        let larger = u64::from(ours.count.max(digest.count));
+        let reach = sketch.prefix().min(digest.prefix as usize);
+        let symbols = symbols_wanted(size);
+        if size * 20 > larger * 9 || symbols > reach || restarts > RESTARTS {
+            let found = decoder.peeled().to_vec();
+            if digest.count > 0 {
+                self.page(now, peer);
+            }
+            return Found::Large(found);
+        }
+        if self.rounds.len() < REPAIRS {
+            let upto = symbols.saturating_sub(DIGEST_SYMBOLS).div_ceil(MORE_SYMBOLS).max(1) as u16;
+            let (theirs, ours, ask) = (digest.change, ours.change, Ask { at: now, tries: 0 });
+            let (early, next, asked) = Default::default();
+            self.rounds.insert(peer, Round { theirs, ours, reach, decoder, early, next, asked, upto, restarts, ask });
+        }
+        Found::Nothing
+    }
+
+    /// Takes more symbols of a digest.
+    pub fn handle_symbols(&mut self, now: Tick, peer: Guid, symbols: Symbols, sketch: &Sketch) -> Found {
+        let Some(round) = self.rounds.get_mut(&peer) else { return Found::Nothing };
+        if symbols.change != round.theirs || symbols.chunk < round.next || symbols.chunk >= round.upto {
+            return Found::Nothing;
+        }
+        round.early.insert(symbols.chunk, symbols);
+        round.ask.tries = 0;
+        let first = DIGEST_SYMBOLS + usize::from(round.next) * MORE_SYMBOLS;
+        let mut run = Vec::new();
+        while let Some(symbols) = round.early.remove(&round.next) {
+            round.next += 1;
+            let short = symbols.symbols.len() < MORE_SYMBOLS;
+            run.extend(symbols.symbols);
+            if short {
+                round.reach = round.reach.min(first + run.len());
+                break;
+            }
+        }
+        if run.is_empty() {
+            return Found::Nothing;
+        }
+        let Some(ours) = sketch.symbols_at(round.ours, first..first + run.len()) else {
+            // Our own set has moved too far since, or our prefix ends: ask for a new digest.
+            round.theirs = NO_CHANGE;
+            round.ask = Ask { at: now, tries: 0 };
+            return Found::Nothing;
+        };
+        round.decoder.extend(run.iter().zip(&ours).map(|(theirs, ours)| theirs.xor(ours)));
+        if round.decoder.is_done() {
+            let found = round.decoder.peeled().to_vec();
+            self.rounds.remove(&peer);
+            return Found::Difference(found);
+        }
+        if round.next >= round.asked {
+            round.ask.at = now;
+        }
+        if round.next == round.upto || round.decoder.has_failed() {
+            round.upto += (round.upto / 8).max(1);
+            if round.decoder.has_failed() || DIGEST_SYMBOLS + usize::from(round.upto) * MORE_SYMBOLS > round.reach {
+                let found = round.decoder.peeled().to_vec();
+                self.rounds.remove(&peer);
+                self.page(now, peer);
+                return Found::Large(found);
+            }
+        }
+        Found::Nothing
+    }
+
+    /// Takes a page of a peer's ledger that we asked for; false if we did not.
+    pub fn handle_page(&mut self, now: Tick, peer: Guid, page: &Holding) -> bool {
+        let Some(paging) = self.pagings.get_mut(&peer).filter(|paging| paging.id == page.answer) else { return false };
+        paging.after = paging.after.max(page.next);
+        paging.ask.tries = 0;
+        if page.last {
+            self.pagings.remove(&peer);
+            self.digests.insert(peer, now);
+        } else if usize::from(page.page) + 1 == PAGES_PER_ASK {
+            paging.ask.at = now;
+        }
+        true
+    }
+
+    /// What to ask next. `room` says whether there is any for more wanted GUIDs.
+    pub fn poll_ask(&mut self, now: Tick, room: bool, rtt: impl Fn(&Guid) -> Rtt) -> Option<(Guid, TellMeMore)> {
+        self.rounds.retain(|_, round| round.ask.at > now || round.ask.tries < TRIES);
+        self.pagings.retain(|_, paging| paging.ask.at > now || paging.ask.tries < TRIES);
+        if let Some((&peer, round)) = self.rounds.iter_mut().find(|(_, round)| round.ask.at <= now) {
+            let missing = (round.next..round.upto).filter(|chunk| !round.early.contains_key(chunk));
+            let chunks = missing.map(|chunk| chunk - round.next).take_while(|&at| usize::from(at) < SYMBOLS_PER_ASK);
+            let chunks = chunks.fold(0, |bits: u64, at| bits | 1 << at);
+            round.asked = round.upto.min(round.next + SYMBOLS_PER_ASK as u16);
+            let symbols = Some(SymbolsAsk { change: round.theirs, first: round.next.into(), chunks });
+            round.ask.again(now, rtt(&peer));
+            return Some((peer, TellMeMore { symbols, ..Default::default() }));
+        }
+        let (&peer, paging) = self.pagings.iter_mut().find(|(_, paging)| room && paging.ask.at <= now)?;
+        // Late pages of the span before must not be taken for the end of the next.
+        self.last_id = self.last_id.wrapping_add(1).max(1);
+        paging.id = self.last_id;
+        let page = Some(PageAsk { id: paging.id, after: paging.after, pages: PAGES_PER_ASK as u8 });
+        paging.ask.again(now, rtt(&peer));
+        Some((peer, TellMeMore { page, ..Default::default() }))
+    }
+
+    /// When there is something to ask again.
+    pub fn poll_timeout(&self, room: bool) -> Tick {
+        let rounds = self.rounds.values().map(|round| round.ask.at);
+        let pagings = self.pagings.values().map(|paging| paging.ask.at).filter(|_| room);
+        rounds.chain(pagings).min().unwrap_or(Tick::NEVER)
+    }
+
+    /// Whether anything is under way with this peer.
+    pub fn is_busy(&self, peer: &Guid) -> bool {
+        self.rounds.contains_key(peer) || self.pagings.contains_key(peer)
+    }
+
+    /// Drops what is under way with a peer that is gone.
+    pub fn forget(&mut self, peer: &Guid) {
+        self.rounds.remove(peer);
+        self.pagings.remove(peer);
+        self.digests.remove(peer);
+    }
+
+    /// Panics if a bound is broken.
+    pub fn check(&self) {
+        assert!(self.rounds.len() <= REPAIRS && self.pagings.len() <= PAGINGS);
+    }
+
+    fn page(&mut self, now: Tick, peer: Guid) {
+        if self.pagings.len() < PAGINGS {
+            self.pagings.entry(peer).or_insert(Paging { id: 0, after: Key::default(), ask: Ask { at: now, tries: 0 } });
+        }
+    }
+}
+
+impl Ask {
+    fn again(&mut self, now: Tick, rtt: Rtt) {
+        self.at = now + rtt.timeout(self.tries);
+        self.tries += 1;
+    }
+}
