@@ -9,6 +9,7 @@ pub mod proto {
     pub mod gossip;
     pub mod limits;
     pub mod seal;
+    pub mod session;
     pub mod stats;
     pub mod time;
 }
