@@ -3,13 +3,6 @@
 pub mod api;
 pub mod config;
 pub mod daemon;
-pub mod proto {
-    //! proto
-    pub mod fact;
-    pub mod gossip;
-    pub mod limits;
-    pub mod seal;
-    pub mod sketch;
-    pub mod stats;
-    pub mod time;
-}
+pub mod effects;
+pub mod proto;
+pub mod sim;

@@ -75,6 +75,10 @@ pub const ECHO: Duration = Duration::from_secs(5);
 pub const PENDING_REGISTERS: usize = 1024;
 /// Bits of the replay window.
 pub const REPLAY_WINDOW: u64 = 2048;
+/// A counter that is further above the highest one seen is not believed before a new handshake.
+pub const COUNTER_LEAP: u64 = 1 << 20;
+/// A CHALLENGE of an ordinary datagram is answered this often, for each peer.
+pub const CHALLENGE_GAP: Duration = Duration::from_secs(1);
 
 /// Peers that a node keeps.
 pub const PEERS: usize = 16_384;
@@ -125,6 +129,7 @@ const _: () = {
     assert!(SLABS * PIECE + ARRIVING <= 4 << 20, "all fetches together take at most 4 MiB");
     assert!(MIN_PREFIX.is_power_of_two() && MAX_PREFIX.is_power_of_two());
     assert!(REPLAY_WINDOW.is_multiple_of(64));
+    assert!(COUNTER_LEAP > REPLAY_WINDOW && CHALLENGE_GAP.as_micros() < ECHO.as_micros());
     assert!(COOKIE_SECRET.as_secs() * 2 <= TOMBSTONE.as_secs(), "a tombstone outlives every cookie");
     assert!(REGISTER_SIZE >= MIN_CHALLENGED && REGISTER_SIZE <= MIN_MAX_DATAGRAM);
     assert!(MAX_MSG <= u32::MAX as usize);
