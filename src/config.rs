@@ -1,9 +1,318 @@
-//! ServerFile and Home (being written)
-#![allow(missing_docs)]
-/// A home directory.
+//! [`ServerFile`]: what `server.json` says, read with every check and written so that a crash leaves the old file or
+//! the new one. Where it lies is for [`Home`] to say.
+//!
+//! A key that is misspelled must not be silently ignored, so unknown keys are errors and name the nearest known one.
+//! The file holds the keys of networks: it is refused while others may read it, and no error ever shows a value that
+//! stood where a key or a password stands.
+
+mod error;
+mod fields;
+mod home;
+mod tree;
+
+pub use error::ConfigError;
+pub use fields::{parse_duration, show_duration};
+pub use home::{Home, HomeLock, LockError};
+
+use crate::proto::gossip::{Guid, check_name};
+use crate::proto::limits::{MAX_DATAGRAM, MAX_NAME, MIN_MAX_DATAGRAM};
+use crate::proto::seal::Secret;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Longest `server.json`, in bytes.
+pub const MAX_FILE: u64 = 1 << 20;
+/// Networks that one daemon may be in.
+pub const MAX_NETWORKS: usize = 8;
+/// Addresses that a daemon may start from.
+pub const MAX_SEEDS: usize = 256;
+/// Bounds of `gossip_timer`.
+pub const GOSSIP_TIMER: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
+/// Bounds of `gossip_max_peer_count`.
+pub const MAX_PEER_COUNT: std::ops::RangeInclusive<usize> = 1..=64;
+/// The UDP port if none is said.
+pub const DEFAULT_PORT: u16 = 6884;
+
+/// `server.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerFile {
+    /// This node's name among nodes, made once and kept.
+    #[serde(with = "fields::guid")]
+    pub node_guid: Guid,
+    /// Its name among people.
+    pub node_name: String,
+    /// The address to bind.
+    #[serde(default = "default_ip")]
+    pub ip: IpAddr,
+    /// The UDP port to bind; 0 lets the kernel choose.
+    #[serde(default = "default_port")]
+    pub port: u16,
+    /// How often a round of gossip begins.
+    #[serde(default = "default_timer", with = "fields::duration")]
+    pub gossip_timer: Duration,
+    /// Peers in one round.
+    #[serde(default = "default_max_peers")]
+    pub gossip_max_peer_count: usize,
+    /// How the peers of a round are chosen.
+    #[serde(default)]
+    pub peer_select_type: PeerSelectType,
+    /// Largest datagram to send, in bytes of UDP payload.
+    #[serde(default = "default_max_datagram")]
+    pub max_datagram: usize,
+    /// The networks to be in.
+    #[serde(default)]
+    pub networks: Vec<Network>,
+    /// HOST:PORT of nodes to register with.
+    #[serde(default)]
+    pub seeds: Vec<String>,
+}
+
+/// PEER_SELECT_TYPE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerSelectType {
+    /// Any peers, to spread records.
+    Random,
+    /// Those probed longest ago, to notice who is down.
+    OldestFirst,
+    /// Both, turn by turn.
+    #[default]
+    Both,
+}
+
+/// One network to be in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// NETWORK_NAME.
+    pub network_name: String,
+    /// What name and password became (see [`Secret::derive`]); 64 hex digits in the file.
+    #[serde(with = "fields::secret")]
+    pub network_key: Secret,
+}
+
+/// A file that was read, and what a person should be told about it.
 #[derive(Clone, Debug)]
-pub struct Home {}
-/// What is wrong with a configuration.
-#[derive(Debug, thiserror::Error)]
-#[error("todo")]
-pub struct ConfigError;
+pub struct Loaded {
+    /// What it says.
+    pub file: ServerFile,
+    /// What was changed in it while reading; a line each.
+    pub notes: Vec<String>,
+}
+
+fn default_ip() -> IpAddr {
+    Ipv4Addr::UNSPECIFIED.into()
+}
+
+fn default_port() -> u16 {
+    DEFAULT_PORT
+}
+
+fn default_timer() -> Duration {
+    Duration::from_secs(1)
+}
+
+fn default_max_peers() -> usize {
+    5
+}
+
+fn default_max_datagram() -> usize {
+    MIN_MAX_DATAGRAM
+}
+
+impl ServerFile {
+    /// A new node's file: defaults, no network yet.
+    pub fn new(node_guid: Guid, node_name: &str) -> ServerFile {
+        ServerFile {
+            node_guid,
+            node_name: node_name.to_owned(),
+            ip: default_ip(),
+            port: default_port(),
+            gossip_timer: default_timer(),
+            gossip_max_peer_count: default_max_peers(),
+            peer_select_type: PeerSelectType::default(),
+            max_datagram: default_max_datagram(),
+            networks: Vec::new(),
+            seeds: Vec::new(),
+        }
+    }
+
+    /// Reads and checks the file at `path`. A `network_password` that somebody wrote into it by hand is replaced by
+    /// the key that follows from it, in the file too.
+    pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
+        let text = read(path)?;
+        let value = serde_json::from_str(&text).map_err(|error| ConfigError::Syntax {
+            path: path.to_owned(),
+            line: error.line(),
+            column: error.column(),
+        })?;
+        let (file, replaced) = ServerFile::from_tree(value)?;
+        let mut notes = Vec::new();
+        if !replaced.is_empty() {
+            let names = replaced.join(", ");
+            notes.push(match file.save(path) {
+                Ok(()) => format!("{}: replaced the password of {names} by the key made of it", path.display()),
+                Err(error) => format!("the password of {names} is still in the file: {error}"),
+            });
+        }
+        Ok(Loaded { file, notes })
+    }
+
+    /// Writes the file, readable by its owner only. After a crash at any point the old content or the new is there.
+    pub fn save(&self, path: &Path) -> Result<(), ConfigError> {
+        self.check()?;
+        let mut text = Zeroizing::new(serde_json::to_string_pretty(self).expect("a ServerFile has string keys only"));
+        text.push('\n');
+        // A link stays a link: what it points to is replaced.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let write = || -> std::io::Result<()> {
+            let mut temp = tempfile::Builder::new()
+                .prefix(".server.json.")
+                .permissions(fs::Permissions::from_mode(0o600))
+                .tempfile_in(dir)?;
+            temp.write_all(text.as_bytes())?;
+            temp.as_file().sync_all()?;
+            temp.persist(&path)?;
+            File::open(dir)?.sync_all()
+        };
+        write().map_err(|source| ConfigError::Io { what: format!("cannot write {}", path.display()), source })
+    }
+
+    /// Changes one key: `gossip_timer` to `500ms`, `networks.0.network_name`, `seeds` to `["a:1"]`, `seeds.0` to `a:1`.
+    /// `value` is JSON or else a string. All checks are made again, and on an error nothing is changed. A network's
+    /// key is made of its name and password, so a name changed here names another network with the same key.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
+        let now = serde_json::to_value(&*self).expect("a ServerFile has string keys only");
+        let attempt = |value: Value| {
+            let mut next = now.clone();
+            tree::set(&mut next, key, value)?;
+            Ok(ServerFile::from_tree(next)?.0)
+        };
+        *self = match serde_json::from_str::<Value>(value) {
+            // A name may look like a number: `node_name=7`.
+            Ok(parsed @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => attempt(parsed)
+                .or_else(|error: ConfigError| attempt(Value::String(value.to_owned())).map_err(|_| error))?,
+            Ok(parsed) => attempt(parsed)?,
+            Err(_) => attempt(Value::String(value.to_owned()))?,
+        };
+        Ok(())
+    }
+
+    /// Reads a JSON tree with every check, and names the networks whose passwords it turned into keys.
+    fn from_tree(mut value: Value) -> Result<(ServerFile, Vec<String>), ConfigError> {
+        tree::check_keys(&value)?;
+        let replaced = tree::replace_passwords(&mut value)?;
+        let file: ServerFile = serde_path_to_error::deserialize(value).map_err(|error| {
+            let key = fields::dotted(error.path());
+            ConfigError::value(key, error.into_inner().to_string(), "")
+        })?;
+        file.check()?;
+        Ok((file, replaced))
+    }
+
+    /// What types alone do not say.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.node_guid == Guid::default() {
+            return Err(ConfigError::value("node_guid", "is all zero", "`gossip-node init` makes a random one"));
+        }
+        check_as_name("node_name", &self.node_name)?;
+        if !GOSSIP_TIMER.contains(&self.gossip_timer) {
+            return Err(ConfigError::value(
+                "gossip_timer",
+                format!("is {}", show_duration(self.gossip_timer)),
+                "say a time from 10ms to 1h",
+            ));
+        }
+        check_range("gossip_max_peer_count", self.gossip_max_peer_count, MAX_PEER_COUNT)?;
+        check_range("max_datagram", self.max_datagram, MIN_MAX_DATAGRAM..=MAX_DATAGRAM)?;
+        if self.networks.len() > MAX_NETWORKS {
+            let problem = format!("has {} networks", self.networks.len());
+            return Err(ConfigError::value("networks", problem, format!("at most {MAX_NETWORKS} are possible")));
+        }
+        for (index, network) in self.networks.iter().enumerate() {
+            let key = format!("networks.{index}.network_name");
+            check_as_name(&key, &network.network_name)?;
+            if self.networks[..index].iter().any(|other| other.network_name == network.network_name) {
+                let problem = format!("is {:?}, like an earlier network", network.network_name);
+                return Err(ConfigError::value(key, problem, "give each network its own name"));
+            }
+        }
+        if self.seeds.len() > MAX_SEEDS {
+            let problem = format!("has {} addresses", self.seeds.len());
+            return Err(ConfigError::value("seeds", problem, format!("at most {MAX_SEEDS} are possible")));
+        }
+        self.seeds.iter().enumerate().try_for_each(|(index, seed)| check_seed(index, seed))
+    }
+}
+
+fn check_as_name(key: &str, name: &str) -> Result<(), ConfigError> {
+    if check_name(name) {
+        return Ok(());
+    }
+    let hint = format!("say 1 to {MAX_NAME} bytes without control, bidirectional or invisible characters");
+    Err(ConfigError::value(key, format!("is {name:?}, which is no name"), hint))
+}
+
+fn check_range(key: &str, value: usize, range: std::ops::RangeInclusive<usize>) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let hint = format!("say a number from {} to {}", range.start(), range.end());
+    Err(ConfigError::value(key, format!("is {value}"), hint))
+}
+
+/// HOST:PORT, where an IPv6 address stands in brackets. Whether the name resolves is seen when it is used.
+fn check_seed(index: usize, seed: &str) -> Result<(), ConfigError> {
+    let wrong = |problem: &str| {
+        let problem = format!("is {seed:?}: {problem}");
+        Err(ConfigError::value(format!("seeds.{index}"), problem, "say HOST:PORT, such as 192.168.1.10:6884"))
+    };
+    let Some((host, port)) = seed.rsplit_once(':') else { return wrong("it has no port") };
+    if !port.parse::<u16>().is_ok_and(|port| port != 0) {
+        return wrong("its port is not a number from 1 to 65535");
+    }
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let good = match bracketed {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            (1..=253).contains(&host.len()) && host.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
+        }
+    };
+    if good { Ok(()) } else { wrong("its host is neither a name nor an address (IPv6 stands in brackets)") }
+}
+
+/// The text of a configuration that only its owner may read.
+fn read(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
+    let failed = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
+        _ => ConfigError::Io { what: format!("cannot read {}", path.display()), source },
+    };
+    // Before it is opened, since opening a pipe would wait for a writer.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(std::io::Error::other("it is not a regular file")));
+    }
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(ConfigError::Permissions { path: path.to_owned(), mode });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(ConfigError::TooLarge { path: path.to_owned() });
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

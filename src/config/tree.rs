@@ -1,0 +1,137 @@
+//! `server.json` as a JSON tree, before it has types: unknown keys, passwords written by hand, and keys with dots.
+
+use super::error::ConfigError;
+use super::fields::secret;
+use crate::proto::gossip::check_name;
+use crate::proto::seal::Secret;
+use serde_json::{Map, Value};
+
+const KEYS: &[&str] = &[
+    "node_guid",
+    "node_name",
+    "ip",
+    "port",
+    "gossip_timer",
+    "gossip_max_peer_count",
+    "peer_select_type",
+    "max_datagram",
+    "networks",
+    "seeds",
+];
+const NETWORK_KEYS: &[&str] = &["network_name", "network_key"];
+const PASSWORD: &str = "network_password";
+const INIT: &str = "`gossip-node init` makes it";
+
+/// Refuses unknown and missing keys, and any shape of `networks` about which a message of serde's could show a secret.
+pub(super) fn check_keys(value: &Value) -> Result<(), ConfigError> {
+    let Value::Object(top) = value else {
+        return Err(ConfigError::value("the file", "is not an object", "it begins with { and ends with }"));
+    };
+    only_known("", top, KEYS)?;
+    for key in ["node_guid", "node_name"] {
+        if !top.contains_key(key) {
+            return Err(ConfigError::value(key, "is missing", INIT));
+        }
+    }
+    let shape = r#"say [{"network_name": ..., "network_key": ...}]"#;
+    let networks = match top.get("networks") {
+        None => return Ok(()),
+        Some(Value::Array(networks)) => networks,
+        Some(_) => return Err(ConfigError::value("networks", "is not a list", shape)),
+    };
+    for (index, network) in networks.iter().enumerate() {
+        let path = format!("networks.{index}");
+        let Value::Object(network) = network else {
+            return Err(ConfigError::value(path, "is not an object", shape));
+        };
+        let known: Vec<&str> = NETWORK_KEYS.iter().copied().chain([PASSWORD]).collect();
+        only_known(&path, network, &known)?;
+        let named = |key: &str| format!("{path}.{key}");
+        if !network.get("network_name").is_some_and(Value::is_string) {
+            return Err(ConfigError::value(named("network_name"), "is missing or not a text", "name the network"));
+        }
+        match (network.contains_key("network_key"), network.contains_key(PASSWORD)) {
+            (true, true) => {
+                let hint = "remove one of them";
+                return Err(ConfigError::value(path, "has both network_key and network_password", hint));
+            }
+            (false, false) => return Err(ConfigError::value(named("network_key"), "is missing", INIT)),
+            _ => (),
+        }
+    }
+    Ok(())
+}
+
+fn only_known(path: &str, object: &Map<String, Value>, known: &[&str]) -> Result<(), ConfigError> {
+    match object.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(ConfigError::unknown(path, key, known)),
+        None => Ok(()),
+    }
+}
+
+/// Puts keys where passwords stand, in a tree that passed [`check_keys`]; returns the names of those networks.
+pub(super) fn replace_passwords(value: &mut Value) -> Result<Vec<String>, ConfigError> {
+    let mut replaced = Vec::new();
+    let Some(Value::Array(networks)) = value.get_mut("networks") else { return Ok(replaced) };
+    for (index, network) in networks.iter_mut().enumerate() {
+        let Some(network) = network.as_object_mut() else { continue };
+        let Some(password) = network.remove(PASSWORD) else { continue };
+        let name = network.get("network_name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let password = match password {
+            Value::String(password) if !password.is_empty() => zeroize::Zeroizing::new(password),
+            _ => {
+                let key = format!("networks.{index}.{PASSWORD}");
+                return Err(ConfigError::value(key, "is not a text of at least one letter", ""));
+            }
+        };
+        // Deriving takes a while: not for a name that is refused anyway.
+        if check_name(&name) {
+            let key = Secret::derive(&name, password.as_bytes());
+            network.insert("network_key".to_owned(), Value::String(secret::hex(&key).to_string()));
+            replaced.push(name);
+        } else {
+            network.insert("network_key".to_owned(), Value::String("0".repeat(64)));
+        }
+    }
+    Ok(replaced)
+}
+
+/// Puts `new` where `path` says. One behind the end of a list appends to it.
+pub(super) fn set(root: &mut Value, path: &str, new: Value) -> Result<(), ConfigError> {
+    let mut at = root;
+    let mut done = String::new();
+    let has_password = |value: &Value| value.get(PASSWORD).is_some();
+    if path.ends_with(PASSWORD)
+        || has_password(&new)
+        || new.as_array().is_some_and(|list| list.iter().any(has_password))
+    {
+        let hint = "run `gossip-node init`, which asks for it";
+        return Err(ConfigError::value(path, "would show a password to all who list processes", hint));
+    }
+    for segment in path.split('.') {
+        at = match at {
+            Value::Object(object) => {
+                let known = if done.is_empty() { KEYS } else { NETWORK_KEYS };
+                if !known.contains(&segment) {
+                    return Err(ConfigError::unknown(&done, segment, known));
+                }
+                object.entry(segment).or_insert(Value::Null)
+            }
+            Value::Array(list) => {
+                let len = list.len();
+                let hint = format!("say a number from 0 to {len}");
+                match segment.parse::<usize>() {
+                    Ok(index) if index == len => list.push(Value::Object(Map::new())),
+                    Ok(index) if index < len => (),
+                    _ => return Err(ConfigError::value(format!("{done}.{segment}"), "is not in the list", hint)),
+                }
+                let index = segment.parse().unwrap_or(len);
+                &mut list[index]
+            }
+            _ => return Err(ConfigError::value(done, "has no keys below it", "")),
+        };
+        done = if done.is_empty() { segment.to_owned() } else { format!("{done}.{segment}") };
+    }
+    *at = new;
+    Ok(())
+}
