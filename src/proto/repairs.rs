@@ -8,7 +8,7 @@
 use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{DIGEST_SYMBOLS, MORE_SYMBOLS, PAGES_PER_ASK, REPAIRS, SYMBOLS_PER_ASK};
 use crate::proto::rtt::Rtt;
-use crate::proto::sketch::{Decoder, Sketch, estimate, symbols_wanted};
+use crate::proto::sketch::{Decoder, Sketch, difference, estimate, more_symbols_wanted, symbols_wanted};
 use crate::proto::time::Tick;
 use crate::proto::wire::{DidYouHere, Holding, PageAsk, Symbols, SymbolsAsk, TellMeMore};
 use std::collections::BTreeMap;
@@ -66,25 +66,32 @@ pub struct Repairs {
     key: [u8; 16],
     rounds: BTreeMap<Guid, Round>,
     pagings: BTreeMap<Guid, Paging>,
-    /// When a digest last passed between us and a peer.
-    digests: BTreeMap<Guid, Tick>,
+    /// When a digest last came from a peer, and when one last went to it.
+    received: BTreeMap<Guid, Tick>,
+    sent: BTreeMap<Guid, Tick>,
     last_id: u32,
 }
 
 impl Repairs {
     /// Nothing under way, in the network with this digest key.
     pub fn new(digest_key: [u8; 16]) -> Repairs {
-        let (rounds, pagings, digests) = Default::default();
-        Repairs { key: digest_key, rounds, pagings, digests, last_id: 0 }
+        let (rounds, pagings, received, sent) = Default::default();
+        Repairs { key: digest_key, rounds, pagings, received, sent, last_id: 0 }
     }
 
     /// Whether a digest to this peer makes sense now; if so, it counts as sent. The last one, either way, must be
     /// `pause` ago, so that what it set off can be over.
     pub fn begin(&mut self, now: Tick, peer: Guid, pause: Duration) -> bool {
         let busy = self.rounds.contains_key(&peer) || self.pagings.contains_key(&peer);
-        let due = !busy && self.digests.get(&peer).is_none_or(|&last| now.since(last) >= pause);
+        let received = self.received.get(&peer).is_none_or(|&last| now.since(last) >= pause);
+        !busy && received && self.answer(now, peer, pause)
+    }
+
+    /// Whether a digest makes sense as the answer to one that was too different; if so, it counts as sent.
+    pub fn answer(&mut self, now: Tick, peer: Guid, pause: Duration) -> bool {
+        let due = self.sent.get(&peer).is_none_or(|&last| now.since(last) >= pause);
         if due {
-            self.digests.insert(peer, now);
+            self.sent.insert(peer, now);
         }
         due
     }
@@ -103,18 +110,18 @@ impl Repairs {
 
     /// Compares a peer's digest with our set.
     pub fn handle_digest(&mut self, now: Tick, peer: Guid, digest: &DidYouHere, sketch: &Sketch) -> Found {
-        self.digests.insert(peer, now);
+        self.received.insert(peer, now);
         let restarts = self.rounds.remove(&peer).map_or(0, |round| round.restarts + 1);
         let ours = Repairs::digest(sketch);
         if (ours.root, ours.count) == (digest.root, digest.count) {
             return Found::Nothing;
         }
         let mut decoder = Decoder::new(&self.key);
-        decoder.extend(digest.symbols.iter().zip(&ours.symbols).map(|(theirs, ours)| theirs.xor(ours)));
+        decoder.extend(difference(&ours.symbols, &digest.symbols));
         if decoder.is_done() {
             return Found::Difference(decoder.peeled().to_vec());
         }
-        let size = estimate(&digest.estimator, &ours.estimator);
+        let size = estimate(&ours.estimator, &digest.estimator);
         let larger = u64::from(ours.count.max(digest.count));
         let reach = sketch.prefix().min(digest.prefix as usize);
         let symbols = symbols_wanted(size);
@@ -126,7 +133,7 @@ impl Repairs {
             return Found::Large(found);
         }
         if self.rounds.len() < REPAIRS {
-            let upto = symbols.saturating_sub(DIGEST_SYMBOLS).div_ceil(MORE_SYMBOLS).max(1) as u16;
+            let upto = chunks_of(symbols).max(1);
             let (theirs, ours, ask) = (digest.change, ours.change, Ask { at: now, tries: 0 });
             let (early, next, asked) = Default::default();
             self.rounds.insert(peer, Round { theirs, ours, reach, decoder, early, next, asked, upto, restarts, ask });
@@ -162,7 +169,7 @@ impl Repairs {
             round.ask = Ask { at: now, tries: 0 };
             return Found::Nothing;
         };
-        round.decoder.extend(run.iter().zip(&ours).map(|(theirs, ours)| theirs.xor(ours)));
+        round.decoder.extend(difference(&ours, &run));
         if round.decoder.is_done() {
             let found = round.decoder.peeled().to_vec();
             self.rounds.remove(&peer);
@@ -171,9 +178,10 @@ impl Repairs {
         if round.next >= round.asked {
             round.ask.at = now;
         }
-        if round.next == round.upto || round.decoder.has_failed() {
-            round.upto += (round.upto / 8).max(1);
-            if round.decoder.has_failed() || DIGEST_SYMBOLS + usize::from(round.upto) * MORE_SYMBOLS > round.reach {
+        if round.next == round.upto || round.decoder.is_failed() {
+            let symbols = more_symbols_wanted(DIGEST_SYMBOLS + usize::from(round.upto) * MORE_SYMBOLS);
+            round.upto = chunks_of(symbols).max(round.upto + 1);
+            if round.decoder.is_failed() || DIGEST_SYMBOLS + usize::from(round.upto) * MORE_SYMBOLS > round.reach {
                 let found = round.decoder.peeled().to_vec();
                 self.rounds.remove(&peer);
                 self.page(now, peer);
@@ -190,7 +198,7 @@ impl Repairs {
         paging.ask.tries = 0;
         if page.last {
             self.pagings.remove(&peer);
-            self.digests.insert(peer, now);
+            self.received.insert(peer, now);
         } else if usize::from(page.page) + 1 == PAGES_PER_ASK {
             paging.ask.at = now;
         }
@@ -226,16 +234,12 @@ impl Repairs {
         rounds.chain(pagings).min().unwrap_or(Tick::NEVER)
     }
 
-    /// Whether anything is under way with this peer.
-    pub fn is_busy(&self, peer: &Guid) -> bool {
-        self.rounds.contains_key(peer) || self.pagings.contains_key(peer)
-    }
-
     /// Drops what is under way with a peer that is gone.
     pub fn forget(&mut self, peer: &Guid) {
         self.rounds.remove(peer);
         self.pagings.remove(peer);
-        self.digests.remove(peer);
+        self.received.remove(peer);
+        self.sent.remove(peer);
     }
 
     /// Panics if a bound is broken.
@@ -248,6 +252,11 @@ impl Repairs {
             self.pagings.entry(peer).or_insert(Paging { id: 0, after: Key::default(), ask: Ask { at: now, tries: 0 } });
         }
     }
+}
+
+/// How many chunks there are behind a digest before so many symbols are here.
+fn chunks_of(symbols: usize) -> u16 {
+    symbols.saturating_sub(DIGEST_SYMBOLS).div_ceil(MORE_SYMBOLS) as u16
 }
 
 impl Ask {

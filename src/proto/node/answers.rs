@@ -1,0 +1,277 @@
+//! [`Answers`]: what peers asked for and did not get yet. Intents only: a datagram is packed when the driver asks for
+//! one, so queues stay small, hold nothing twice, and wait for no disk.
+
+use crate::proto::fact::{Bodies, Body, LIST};
+use crate::proto::gossip::{Guid, Key};
+use crate::proto::ledger::Ledger;
+use crate::proto::limits::{ANSWERS_PER_PEER, DIGEST_SYMBOLS, FRAGMENT, FRAGMENTS, MORE_SYMBOLS, PAGE, PAGES_PER_ASK};
+use crate::proto::repairs::Repairs;
+use crate::proto::wire::{
+    Fragment, HeadTold, Holding, List, Message, PageAsk, PieceAsk, Record, Symbols, SymbolsAsk, Tell,
+};
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
+
+/// One thing to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answer {
+    /// A whole record, or its head.
+    Record(Guid),
+    /// One fragment of a piece.
+    Fragment(Guid, u16, u8),
+    /// More symbols of a digest.
+    Symbols {
+        /// Of the set at this change.
+        change: u64,
+        /// The first chunk.
+        first: u32,
+        /// Bit i: chunk `first + i`.
+        chunks: u64,
+    },
+    /// Pages of the ledger.
+    Page {
+        /// Repeated in the answer.
+        id: u32,
+        /// The span begins behind this.
+        after: Key,
+        /// How many.
+        pages: u8,
+    },
+}
+
+#[derive(Default)]
+struct Queue {
+    ready: VecDeque<Answer>,
+    /// Those whose bytes are being read.
+    waiting: Vec<Answer>,
+    /// Both, so that nothing is queued twice.
+    queued: BTreeSet<Answer>,
+}
+
+/// What to make of one answer.
+enum Step {
+    Packed,
+    Full,
+    NotYet,
+}
+
+/// Answers by peer, served in turn.
+#[derive(Default)]
+pub struct Answers {
+    queues: BTreeMap<Guid, Queue>,
+    turn: Guid,
+    /// A train of whole datagrams for one peer, made at once.
+    train: VecDeque<(Guid, Message)>,
+    /// Answers dropped since a queue was full; they will be asked for again.
+    pub dropped: u64,
+}
+
+impl Answers {
+    /// Queues an answer for a peer, unless it is queued already or too much is.
+    pub fn push(&mut self, peer: Guid, answer: Answer) {
+        let queue = self.queues.entry(peer).or_default();
+        if queue.queued.len() >= ANSWERS_PER_PEER {
+            self.dropped += 1;
+        } else if queue.queued.insert(answer) {
+            queue.ready.push_back(answer);
+        }
+    }
+
+    /// Queues every fragment that a peer asked for.
+    pub fn push_piece(&mut self, peer: Guid, ask: &PieceAsk) {
+        for index in (0..FRAGMENTS as u8).filter(|index| ask.fragments >> index & 1 == 1) {
+            self.push(peer, Answer::Fragment(ask.guid, ask.piece, index));
+        }
+    }
+
+    /// Queues the symbols that a peer asked for.
+    pub fn push_symbols(&mut self, peer: Guid, ask: &SymbolsAsk) {
+        self.push(peer, Answer::Symbols { change: ask.change, first: ask.first, chunks: ask.chunks });
+    }
+
+    /// Queues the pages that a peer asked for.
+    pub fn push_page(&mut self, peer: Guid, ask: &PageAsk) {
+        self.push(peer, Answer::Page { id: ask.id, after: ask.after, pages: ask.pages });
+    }
+
+    /// Something was read: what waits is worth another try.
+    pub fn retry(&mut self) {
+        for queue in self.queues.values_mut() {
+            queue.ready.extend(queue.waiting.drain(..));
+        }
+    }
+
+    /// Nothing more goes to this peer.
+    pub fn forget(&mut self, peer: &Guid) {
+        self.queues.remove(peer);
+        self.train.retain(|(to, _)| to != peer);
+    }
+
+    /// The next datagram of answers: at most `room` bytes of body.
+    pub fn poll(&mut self, bodies: &impl Bodies, ledger: &Ledger, room: usize) -> Option<(Guid, Message)> {
+        loop {
+            if let Some(next) = self.train.pop_front() {
+                return Some(next);
+            }
+            let behind = (Bound::Excluded(self.turn), Bound::Unbounded);
+            let ready = |(_, queue): &(&Guid, &mut Queue)| !queue.ready.is_empty();
+            let next = self.queues.range_mut(behind).find(ready).map(|(&peer, _)| peer);
+            let peer = next.or_else(|| self.queues.iter_mut().find(ready).map(|(&peer, _)| peer))?;
+            self.turn = peer;
+            if let Some(message) = self.pack(peer, bodies, ledger, room) {
+                return Some((peer, message));
+            }
+        }
+    }
+
+    /// Panics if a bound is broken.
+    pub fn check(&self) {
+        for queue in self.queues.values() {
+            assert!(queue.queued.len() <= ANSWERS_PER_PEER);
+            assert_eq!(queue.queued.len(), queue.ready.len() + queue.waiting.len());
+        }
+    }
+
+    fn pack(&mut self, peer: Guid, bodies: &impl Bodies, ledger: &Ledger, room: usize) -> Option<Message> {
+        let queue = self.queues.get_mut(&peer)?;
+        let (mut tell, mut left) = (Tell::default(), room.saturating_sub(Tell::EMPTY));
+        while let Some(&answer) = queue.ready.front() {
+            let step = match answer {
+                Answer::Record(guid) => pack_record(guid, bodies, ledger, &mut tell, &mut left, room),
+                Answer::Fragment(guid, piece, index) => {
+                    pack_fragment((guid, piece, index), bodies, ledger, &mut tell, &mut left)
+                }
+                _ if tell != Tell::default() => Step::Full,
+                Answer::Symbols { change, first, chunks } => {
+                    self.train.extend(symbols(ledger, change, first, chunks).into_iter().map(|message| (peer, message)));
+                    Step::Packed
+                }
+                Answer::Page { id, after, pages } => match page(bodies, id, after, pages) {
+                    Some(pages) => {
+                        self.train.extend(pages.into_iter().map(|message| (peer, message)));
+                        Step::Packed
+                    }
+                    None => Step::NotYet,
+                },
+            };
+            match step {
+                Step::Full => break,
+                Step::Packed => drop(queue.queued.remove(&answer)),
+                Step::NotYet => queue.waiting.push(answer),
+            }
+            queue.ready.pop_front();
+            if !self.train.is_empty() {
+                break;
+            }
+        }
+        if queue.queued.is_empty() {
+            self.queues.remove(&peer);
+        }
+        (tell != Tell::default()).then_some(Message::Tell(tell))
+    }
+}
+
+fn pack_record(
+    guid: Guid,
+    bodies: &impl Bodies,
+    ledger: &Ledger,
+    tell: &mut Tell,
+    left: &mut usize,
+    room: usize,
+) -> Step {
+    let record = match ledger.key(guid).map(|key| bodies.record(key)) {
+        Some(Body::Here(record)) => record,
+        Some(Body::NotYet) => return Step::NotYet,
+        Some(Body::Gone) | None => return pack_lacking(guid, tell, left),
+    };
+    let name = record.head.who_name().len();
+    let whole = record.msg.as_ref().filter(|msg| Record::size(name, msg.len()) + Tell::EMPTY <= room);
+    let size = whole.map_or(HeadTold::size(name), |msg| Record::size(name, msg.len()));
+    if size > *left || tell.records.len() == 32 || tell.heads.len() == 16 {
+        return Step::Full;
+    }
+    *left -= size;
+    match whole {
+        Some(msg) => tell.records.push(Record::of(guid, &record.head, msg.clone())),
+        None => tell.heads.push(HeadTold::of(guid, &record.head)),
+    }
+    Step::Packed
+}
+
+fn pack_fragment(
+    (guid, piece, index): (Guid, u16, u8),
+    bodies: &impl Bodies,
+    ledger: &Ledger,
+    tell: &mut Tell,
+    left: &mut usize,
+) -> Step {
+    let bytes = match ledger.key(guid).map(|key| bodies.piece(key, piece)) {
+        Some(Body::Here(bytes)) => bytes,
+        Some(Body::NotYet) => return Step::NotYet,
+        Some(Body::Gone) | None => return pack_lacking(guid, tell, left),
+    };
+    let at = usize::from(index) * FRAGMENT;
+    if at >= bytes.len() {
+        return Step::Packed;
+    }
+    let bytes: Bytes = bytes.slice(at..bytes.len().min(at + FRAGMENT));
+    let size = Fragment::size(bytes.len());
+    if size > *left || tell.fragments.len() == 8 {
+        return Step::Full;
+    }
+    *left -= size;
+    tell.fragments.push(Fragment { guid, piece, index, bytes: crate::proto::wire::Blob(bytes) });
+    Step::Packed
+}
+
+fn pack_lacking(guid: Guid, tell: &mut Tell, left: &mut usize) -> Step {
+    if tell.lacking.contains(&guid) {
+        return Step::Packed;
+    }
+    if *left < 16 || tell.lacking.len() == crate::proto::limits::GUIDS_PER_ASK {
+        return Step::Full;
+    }
+    *left -= 16;
+    tell.lacking.push(guid);
+    Step::Packed
+}
+
+/// The chunks asked for, rewound in one pass; a new digest where the ledger has moved too far.
+fn symbols(ledger: &Ledger, change: u64, first: u32, chunks: u64) -> Vec<Message> {
+    let sketch = ledger.sketch();
+    let asked: Vec<u32> = (0..64).filter(|bit| chunks >> bit & 1 == 1).map(|bit| first.saturating_add(bit)).collect();
+    let start = |chunk: u32| (chunk as usize).saturating_mul(MORE_SYMBOLS).saturating_add(DIGEST_SYMBOLS).min(sketch.prefix());
+    let (Some(&low), Some(&high)) = (asked.first(), asked.last()) else { return Vec::new() };
+    let span = start(low)..start(high.saturating_add(1));
+    let Some(all) = sketch.symbols_at(change, span.clone()) else {
+        return vec![Message::DidYouHere(Repairs::digest(sketch))];
+    };
+    let chunk_of = |chunk: u32| {
+        let part = all.get(start(chunk) - span.start..start(chunk + 1) - span.start)?;
+        let chunk = u16::try_from(chunk).ok()?;
+        Some(Message::Symbols(Symbols { change, chunk, symbols: List::new(part.to_vec()) }))
+    };
+    asked.into_iter().filter_map(chunk_of).collect()
+}
+
+/// The pages asked for; `None` while they are being read.
+fn page(bodies: &impl Bodies, id: u32, after: Key, pages: u8) -> Option<Vec<Message>> {
+    let pages = usize::from(pages).min(PAGES_PER_ASK);
+    let keys = match bodies.page(after, pages * PAGE) {
+        Body::Here(keys) => keys,
+        Body::NotYet => return None,
+        Body::Gone => return Some(Vec::new()),
+    };
+    let ends = keys.len() < pages * PAGE;
+    let count = keys.len().div_ceil(PAGE).max(1);
+    let page = |page: usize| {
+        let keys = keys.chunks(PAGE).nth(page).unwrap_or_default();
+        let next = keys.last().copied().unwrap_or(after);
+        let guids = List::new(keys.iter().map(|key| key.guid).collect());
+        Message::Holding(Holding { answer: id, page: page as u8, next, last: ends && page + 1 == count, guids })
+    };
+    Some((0..count).map(page).collect())
+}
+
+const _: () = assert!(PAGES_PER_ASK <= u8::MAX as usize && LIST as usize >= crate::proto::limits::MAX_PIECES);
