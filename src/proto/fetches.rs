@@ -57,11 +57,12 @@ pub struct Fetches {
 
 impl Fetches {
     /// Notes that `peer` holds a record that we lack. Dropped where too much is wanted already.
-    pub fn want(&mut self, now: Tick, guid: Guid, peer: Guid) {
+    pub fn want(&mut self, guid: Guid, peer: Guid) {
         if self.condemned.contains(&guid) || self.arriving.contains_key(&guid) {
             return;
         }
-        if self.partials.add_holder(now, &guid, peer) {
+        if self.partials.add_holder(&guid, peer) {
+            self.flows.entry(peer).or_default();
             return;
         }
         let full = self.wants.len() >= WANTED;
@@ -107,11 +108,20 @@ impl Fetches {
         if self.arriving.contains_key(&guid) || self.condemned.contains(&guid) || self.paused > now {
             return None;
         }
-        self.partials.begin(now, guid, head, holders)
+        holders.iter().for_each(|&holder| drop(self.flows.entry(holder).or_default()));
+        self.partials.begin(guid, head, holders)
     }
 
     /// A fragment came; what it completes becomes a fact.
-    pub fn handle_fragment(&mut self, now: Tick, peer: Guid, guid: Guid, piece: u16, index: u8, bytes: &[u8]) -> Arrived {
+    pub fn handle_fragment(
+        &mut self,
+        now: Tick,
+        peer: Guid,
+        guid: Guid,
+        piece: u16,
+        index: u8,
+        bytes: &[u8],
+    ) -> Arrived {
         let flow = self.flows.entry(peer).or_default();
         match self.partials.handle_fragment(now, peer, flow, guid, piece, index, bytes) {
             Arrived::Record(gossip) => self.arrive(gossip).map_or(Arrived::Nothing, Arrived::Fact),
@@ -142,8 +152,8 @@ impl Fetches {
     }
 
     /// The disk has a piece.
-    pub fn handle_piece_kept(&mut self, now: Tick, guid: &Guid, piece: u16) {
-        self.partials.handle_kept(now, guid, piece);
+    pub fn handle_piece_kept(&mut self, guid: &Guid, piece: u16) {
+        self.partials.handle_kept(guid, piece);
     }
 
     /// The record does not match its own head: never ask for it again.
@@ -155,11 +165,11 @@ impl Fetches {
         self.condemned.insert(guid);
     }
 
-    /// The disk refused the record for now: ask for nothing until `until`.
+    /// The disk refused the record for now, or a part of it: ask for nothing until `until`, then begin it again.
     pub fn pause(&mut self, guid: &Guid, until: Tick) {
         self.paused = until;
         self.arriving_bytes -= self.arriving.remove(guid).unwrap_or(0);
-        self.partials.handle_refused(guid);
+        self.partials.remove(guid, &mut self.flows);
     }
 
     /// A long record begun before the last restart.
@@ -171,8 +181,12 @@ impl Fetches {
     pub fn forget(&mut self, peer: &Guid) {
         self.partials.drop_peer(*peer, &mut self.flows);
         let Some(flow) = self.flows.remove(peer) else { return };
-        let asked: Vec<Guid> =
-            self.wants.iter().filter(|(_, want)| want.asked.is_some_and(|asked| asked.peer == *peer)).map(|(&guid, _)| guid).collect();
+        let asked: Vec<Guid> = self
+            .wants
+            .iter()
+            .filter(|(_, want)| want.asked.is_some_and(|asked| asked.peer == *peer))
+            .map(|(&guid, _)| guid)
+            .collect();
         for guid in flow.queue.into_iter().chain(asked) {
             let Some(want) = self.wants.get_mut(&guid) else { continue };
             want.holders.retain(|holder| holder != peer);
@@ -298,4 +312,3 @@ impl Fetches {
         }
     }
 }
-

@@ -15,7 +15,9 @@ use crate::proto::session::{Challenge, Registering, Registration, Sessions, Verd
 use crate::proto::settings::Settings;
 use crate::proto::stats::{Rejected, Stats};
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{self, Address, Blob, Hello, Holding, Leave, LedgerState, List, Message, Name, Tell, TellMeMore};
+use crate::proto::wire::{
+    self, Address, Blob, Hello, Holding, Leave, LedgerState, List, Message, Name, Tell, TellMeMore,
+};
 use answers::{Answer, Answers};
 use bytes::Bytes;
 use rand::{Rng, SeedableRng};
@@ -165,12 +167,11 @@ impl Node {
 
     /// Counters.
     pub fn stats(&self) -> Stats {
-        Stats {
-            requests_repeated: self.fetches.repeated,
-            answers_dropped: self.answers.dropped,
-            challenge_suppressed: self.sessions.suppressed(),
-            ..self.stats.clone()
-        }
+        let mut stats = self.stats.clone();
+        stats.requests_repeated = self.fetches.repeated;
+        stats.answers_dropped = self.answers.dropped;
+        stats.challenge_suppressed = self.sessions.suppressed();
+        stats
     }
 
     /// Panics if an invariant is broken.
@@ -225,7 +226,7 @@ impl Node {
                     self.stats.records_received_new += 1;
                 }
             }
-            Receipt::Piece(guid, piece) => self.fetches.handle_piece_kept(now, &guid, piece),
+            Receipt::Piece(guid, piece) => self.fetches.handle_piece_kept(&guid, piece),
             Receipt::Wrong(guid) => {
                 self.stats.records_wrong += 1;
                 self.fetches.condemn(guid);
@@ -357,7 +358,7 @@ impl Node {
             }
             Message::Holding(holding) => {
                 self.repairs.handle_page(now, peer, &holding);
-                self.want(now, peer, &holding.guids);
+                self.want(peer, &holding.guids);
             }
             Message::TellMeMore(ask) => self.take_ask(peer, ask),
             Message::Tell(tell) => self.take_tell(now, peer, tell),
@@ -492,7 +493,7 @@ impl Node {
         };
         self.stats.differences_found += guids.len() as u64;
         let (ours, theirs): (Vec<Guid>, Vec<Guid>) = guids.into_iter().partition(|guid| self.ledger.contains(guid));
-        self.want(now, peer, &theirs);
+        self.want(peer, &theirs);
         if ours.len() <= TOLD_UNASKED {
             ours.into_iter().for_each(|guid| self.answers.push(peer, Answer::Record(guid)));
         } else {
@@ -513,9 +514,9 @@ impl Node {
         }
     }
 
-    fn want(&mut self, now: Tick, peer: Guid, guids: &[Guid]) {
+    fn want(&mut self, peer: Guid, guids: &[Guid]) {
         for guid in guids.iter().filter(|guid| !self.ledger.contains(guid)) {
-            self.fetches.want(now, *guid, peer);
+            self.fetches.want(*guid, peer);
         }
     }
 

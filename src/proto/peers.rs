@@ -264,9 +264,8 @@ impl Peers {
     pub fn cards(&self, after: Guid) -> Vec<Card> {
         let mut room = MIN_MAX_BODY - HELLO_FRAME;
         let answering = self.peers.range(after..).filter(|(guid, peer)| **guid != after && peer.reach.answers());
-        let cards = answering.filter_map(|(&guid, peer)| {
-            Some(Card { guid, addr: Address(peer.addr), name: Name::new(&peer.name)? })
-        });
+        let cards = answering
+            .filter_map(|(&guid, peer)| Some(Card { guid, addr: Address(peer.addr), name: Name::new(&peer.name)? }));
         let fitting = cards.take_while(|card| {
             let size = 16 + 18 + 2 + card.name.as_str().len();
             let fits = size <= room;
@@ -321,7 +320,8 @@ impl Peers {
                 self.errands.push_back(Errand::Register(peer.addr));
             }
         }
-        let met: Vec<SocketAddr> = self.peers.values().filter(|peer| peer.reach.answers()).map(|peer| peer.addr).collect();
+        let met: Vec<SocketAddr> =
+            self.peers.values().filter(|peer| peer.reach.answers()).map(|peer| peer.addr).collect();
         self.hints.retain(|&addr, hint| {
             if hint.retry.at <= now {
                 // A user's REGISTER is sent even to a peer that is met; a seed rests while it is.

@@ -630,4 +630,3 @@ fn whole<T: Decode<()>>(body: &[u8]) -> Result<T, Rejected> {
     let (message, consumed) = bincode::decode_from_slice(body, CONFIG).map_err(|_| Rejected::Body)?;
     if consumed == body.len() { Ok(message) } else { Err(Rejected::Body) }
 }
-

@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Silences of a piece without any progress, after which it is asked of another holder.
 const TRIES: u32 = 5;
 
+/// Fragments asked for at once, at least, unless fewer are missing.
+const BATCH: usize = 16;
+
 /// What a fragment led to.
 #[derive(Debug)]
 pub enum Arrived {
@@ -73,7 +76,7 @@ pub struct Partials {
 
 impl Partials {
     /// Begins a long record. Dropped where too many are under way; the next digest shows it again.
-    pub fn begin(&mut self, now: Tick, guid: Guid, head: Head, holders: Vec<Guid>) -> Option<Fact> {
+    pub fn begin(&mut self, guid: Guid, head: Head, holders: Vec<Guid>) -> Option<Fact> {
         if let Some(partial) = self.partials.get_mut(&guid) {
             partial.holders = holders;
             self.assignable = true;
@@ -84,7 +87,6 @@ impl Partials {
         }
         let fact = (head.piece_count() > 1).then(|| Fact::Partial(guid, head.clone()));
         self.partials.insert(guid, Partial { head, holders, list: None, kept: BTreeSet::new() });
-        self.assign(now);
         self.assignable = true;
         fact
     }
@@ -106,7 +108,7 @@ impl Partials {
     }
 
     /// Notes a holder of a record under way; false if it is not under way.
-    pub fn add_holder(&mut self, _now: Tick, guid: &Guid, peer: Guid) -> bool {
+    pub fn add_holder(&mut self, guid: &Guid, peer: Guid) -> bool {
         let Some(partial) = self.partials.get_mut(guid) else { return false };
         if !partial.holders.contains(&peer) && partial.holders.len() < super::HOLDERS {
             partial.holders.push(peer);
@@ -140,18 +142,12 @@ impl Partials {
     }
 
     /// The disk has a piece.
-    pub fn handle_kept(&mut self, _now: Tick, guid: &Guid, piece: u16) {
+    pub fn handle_kept(&mut self, guid: &Guid, piece: u16) {
         self.keeping.remove(&(*guid, piece));
         self.assignable = true;
         if let Some(partial) = self.partials.get_mut(guid) {
             partial.kept.insert(piece);
         }
-    }
-
-    /// The disk refused something of this record: what was given to it must come again.
-    pub fn handle_refused(&mut self, guid: &Guid) {
-        self.keeping.retain(|(kept, _)| kept != guid);
-        self.assignable = true;
     }
 
     /// Takes a fragment into the slab that waits for it.
@@ -251,12 +247,14 @@ impl Partials {
                     continue;
                 }
                 let load = |holder: &&Guid| filling.get(holder).copied().unwrap_or(0);
-                let Some(&peer) = partial.holders.iter().min_by_key(load).filter(|holder| load(holder) < SLABS_PER_PEER)
+                let Some(&peer) =
+                    partial.holders.iter().min_by_key(load).filter(|holder| load(holder) < SLABS_PER_PEER)
                 else {
                     break;
                 };
                 *filling.entry(peer).or_default() += 1;
-                let len = if piece == LIST { partial.head.piece_count() * 32 } else { partial.head.piece_len(piece.into()) };
+                let len =
+                    if piece == LIST { partial.head.piece_count() * 32 } else { partial.head.piece_len(piece.into()) };
                 let (got, asked, tries) = Default::default();
                 let slab = Slab { peer, bytes: vec![0; len], got, asked, asked_at: now, deadline: Tick::NEVER, tries };
                 self.slabs.insert(place, slab);
@@ -269,6 +267,10 @@ impl Partials {
         let mut asks = Vec::new();
         for (&(guid, piece), slab) in self.slabs.iter_mut().filter(|(_, slab)| slab.peer == peer) {
             let mut missing = slab.all() & !slab.got & !slab.asked;
+            // One by one as the window opens, asking would cost as many datagrams as answering.
+            if flow.room() < BATCH.min(missing.count_ones() as usize) && flow.in_flight > 0 {
+                break;
+            }
             let mut fragments = 0;
             for _ in 0..flow.room().min(missing.count_ones() as usize) {
                 let lowest = missing & missing.wrapping_neg();

@@ -144,7 +144,8 @@ impl Answers {
                 }
                 _ if tell != Tell::default() => Step::Full,
                 Answer::Symbols { change, first, chunks } => {
-                    self.train.extend(symbols(ledger, change, first, chunks).into_iter().map(|message| (peer, message)));
+                    self.train
+                        .extend(symbols(ledger, change, first, chunks).into_iter().map(|message| (peer, message)));
                     Step::Packed
                 }
                 Answer::Page { id, after, pages } => match page(bodies, id, after, pages) {
@@ -241,7 +242,8 @@ fn pack_lacking(guid: Guid, tell: &mut Tell, left: &mut usize) -> Step {
 fn symbols(ledger: &Ledger, change: u64, first: u32, chunks: u64) -> Vec<Message> {
     let sketch = ledger.sketch();
     let asked: Vec<u32> = (0..64).filter(|bit| chunks >> bit & 1 == 1).map(|bit| first.saturating_add(bit)).collect();
-    let start = |chunk: u32| (chunk as usize).saturating_mul(MORE_SYMBOLS).saturating_add(DIGEST_SYMBOLS).min(sketch.prefix());
+    let start =
+        |chunk: u32| (chunk as usize).saturating_mul(MORE_SYMBOLS).saturating_add(DIGEST_SYMBOLS).min(sketch.prefix());
     let (Some(&low), Some(&high)) = (asked.first(), asked.last()) else { return Vec::new() };
     let span = start(low)..start(high.saturating_add(1));
     let Some(all) = sketch.symbols_at(change, span.clone()) else {

@@ -1,0 +1,216 @@
+//! [`Disk`]: a disk that takes its time, loses at a crash what it had not committed, and may be full.
+
+use crate::proto::fact::{Bodies, Body, Fact, LIST, PeerFact, Receipt, Record, Restored};
+use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, piece_list};
+use crate::proto::limits::PIECE;
+use crate::proto::time::{Tick, Timestamp};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a read is for: the first try answers [`Body::NotYet`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Read {
+    Record(Guid),
+    Piece(Guid, u16),
+    Page(Key),
+}
+
+#[derive(Default)]
+struct Partial {
+    head: Option<Head>,
+    list: Option<Bytes>,
+    pieces: BTreeMap<u16, Bytes>,
+}
+
+/// The disk of one simulated node.
+#[derive(Default)]
+pub struct Disk {
+    records: BTreeMap<Key, (Head, Bytes)>,
+    partials: BTreeMap<Guid, Partial>,
+    peers: BTreeMap<Guid, PeerFact>,
+    epoch: u64,
+    last_authored: Timestamp,
+    pending: VecDeque<(Tick, Fact, bool)>,
+    cached: RefCell<BTreeSet<Read>>,
+    missed: RefCell<BTreeSet<Read>>,
+    /// From taking a fact to its commit.
+    pub commit: Duration,
+    /// Whether it refuses everything.
+    pub full: bool,
+    /// Facts lost at crashes: proof that the fault was seen.
+    pub lost: u64,
+}
+
+impl Disk {
+    /// An empty one that commits after this time.
+    pub fn new(commit: Duration) -> Disk {
+        Disk { commit, ..Disk::default() }
+    }
+
+    /// Takes a fact; it counts once its commit is due. `authored`: it was created here.
+    pub fn keep(&mut self, now: Tick, fact: Fact, authored: bool) {
+        self.pending.push_back((now + self.commit, fact, authored));
+    }
+
+    /// When the next commit is due.
+    pub fn due(&self) -> Tick {
+        self.pending.front().map_or(Tick::NEVER, |pending| pending.0)
+    }
+
+    /// Commits what is due. Each receipt says whether its record was created here.
+    pub fn commit(&mut self, now: Tick) -> Vec<(Receipt, bool)> {
+        let mut receipts = Vec::new();
+        while self.due() <= now {
+            let Some((_, fact, authored)) = self.pending.pop_front() else { break };
+            if self.full {
+                let guid = match &fact {
+                    Fact::Gossip(gossip) => Some(gossip.guid()),
+                    Fact::Piece(guid, ..) | Fact::Partial(guid, _) | Fact::List(guid, _) => Some(*guid),
+                    _ => None,
+                };
+                receipts.extend(guid.map(|guid| (Receipt::Failed(guid), authored)));
+                continue;
+            }
+            receipts.extend(self.write(fact, authored).into_iter().map(|receipt| (receipt, authored)));
+        }
+        receipts
+    }
+
+    fn write(&mut self, fact: Fact, authored: bool) -> Vec<Receipt> {
+        match fact {
+            Fact::Gossip(gossip) => {
+                if authored {
+                    self.last_authored = self.last_authored.max(gossip.head().date_time());
+                }
+                self.records.insert(gossip.key(), (gossip.head().clone(), gossip.msg().clone()));
+                return vec![Receipt::Held(gossip.key())];
+            }
+            Fact::Partial(guid, head) => self.partials.entry(guid).or_default().head = Some(head),
+            Fact::List(guid, list) => self.partials.entry(guid).or_default().list = Some(list),
+            Fact::Piece(guid, index, bytes) => {
+                let partial = self.partials.entry(guid).or_default();
+                partial.pieces.insert(index, bytes);
+                let mut receipts = vec![Receipt::Piece(guid, index)];
+                let whole = partial.head.as_ref().is_some_and(|head| head.piece_count() == partial.pieces.len());
+                if whole && let Some(Partial { head: Some(head), pieces, .. }) = self.partials.remove(&guid) {
+                    let msg = Bytes::from(pieces.into_values().collect::<Vec<_>>().concat());
+                    receipts.push(match <Hash>::from(Sha256::digest(&msg)) == *head.sha2() {
+                        true => {
+                            let key = Key { date_time: head.date_time(), guid };
+                            self.records.insert(key, (head, msg));
+                            Receipt::Held(key)
+                        }
+                        false => Receipt::Wrong(guid),
+                    });
+                }
+                return receipts;
+            }
+            Fact::Abandoned(guid) => drop(self.partials.remove(&guid)),
+            Fact::Peer(fact) => drop(self.peers.insert(fact.guid, fact)),
+            Fact::Identity(_) => {}
+        }
+        Vec::new()
+    }
+
+    /// The power fails: what was not committed is gone.
+    pub fn crash(&mut self) {
+        self.lost += self.pending.len() as u64;
+        self.pending.clear();
+        self.cached.borrow_mut().clear();
+        self.missed.borrow_mut().clear();
+    }
+
+    /// The epoch of the next start.
+    pub fn next_epoch(&mut self, clock: Timestamp) -> u64 {
+        self.epoch = (self.epoch + 1).max(clock.0);
+        self.epoch
+    }
+
+    /// All that a starting node is told.
+    pub fn restore(&self) -> Vec<Restored> {
+        let held = self.records.keys().map(|&key| Restored::Held(key));
+        let partials = self.partials.values().filter_map(|partial| {
+            let (head, list) = (partial.head.clone()?, partial.list.clone());
+            Some(Restored::Partial { head, list, pieces: partial.pieces.keys().copied().collect() })
+        });
+        held.chain(partials).chain(self.peers.values().cloned().map(Restored::Peer)).collect()
+    }
+
+    /// The date of the last record created here.
+    pub fn last_authored(&self) -> Timestamp {
+        self.last_authored
+    }
+
+    /// The record of this name, if it is committed.
+    pub fn gossip(&self, guid: Guid) -> Option<Gossip> {
+        let (_, (head, msg)) = self.records.iter().find(|(key, _)| key.guid == guid)?;
+        Gossip::new(head.clone(), msg.clone()).ok()
+    }
+
+    /// The names of all records committed.
+    pub fn guids(&self) -> BTreeSet<Guid> {
+        self.records.keys().map(|key| key.guid).collect()
+    }
+
+    /// Whether something must be read for the node.
+    pub fn has_missed(&self) -> bool {
+        !self.missed.borrow().is_empty()
+    }
+
+    /// Reads what was missed.
+    pub fn read(&mut self) {
+        let mut cached = self.cached.borrow_mut();
+        if cached.len() > 1000 {
+            cached.clear();
+        }
+        cached.append(&mut self.missed.borrow_mut());
+    }
+
+    fn cached(&self, read: Read) -> bool {
+        let here = self.cached.borrow().contains(&read);
+        if !here {
+            self.missed.borrow_mut().insert(read);
+        }
+        here
+    }
+}
+
+impl Bodies for Disk {
+    fn record(&self, key: Key) -> Body<Arc<Record>> {
+        if !self.cached(Read::Record(key.guid)) {
+            return Body::NotYet;
+        }
+        match self.records.get(&key) {
+            Some((head, msg)) => {
+                let msg = (msg.len() <= PIECE).then(|| msg.clone());
+                Body::Here(Arc::new(Record { head: head.clone(), msg }))
+            }
+            None => Body::Gone,
+        }
+    }
+
+    fn piece(&self, key: Key, index: u16) -> Body<Bytes> {
+        if !self.cached(Read::Piece(key.guid, index)) {
+            return Body::NotYet;
+        }
+        let Some((_, msg)) = self.records.get(&key) else { return Body::Gone };
+        if index == LIST {
+            return Body::Here(piece_list(msg).into());
+        }
+        let at = usize::from(index) * PIECE;
+        if at < msg.len() { Body::Here(msg.slice(at..msg.len().min(at + PIECE))) } else { Body::Gone }
+    }
+
+    fn page(&self, after: Key, limit: usize) -> Body<Arc<[Key]>> {
+        if !self.cached(Read::Page(after)) {
+            return Body::NotYet;
+        }
+        let behind = self.records.range((Bound::Excluded(after), Bound::Unbounded));
+        Body::Here(behind.take(limit).map(|(&key, _)| key).collect())
+    }
+}
