@@ -49,8 +49,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::net::SocketAddr;
 
-/// Our session and those of all peers that completed a handshake. All of it comes after the MAC was verified; every
-/// method that takes a datagram leaves no trace of one that it rejects.
+/// Our session and those of all peers that completed a handshake. All of it comes after the MAC was verified; a
+/// datagram that is rejected or challenged changes no session.
 ///
 /// - Views: [`own`](Sessions::own), [`epoch`](Sessions::epoch), [`addr`](Sessions::addr),
 ///   [`last_heard`](Sessions::last_heard), [`contains`](Sessions::contains), [`len`](Sessions::len),
