@@ -25,7 +25,8 @@ pub struct Installed {
 /// What to do with a datagram of an established kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is fresh and from this peer: process it. Answers go to [`Sessions::addr`](super::Sessions::addr), never to where it came from.
+    /// It is fresh and from this peer: process it. Answers go to [`addr`](super::Sessions::addr), never to where it
+    /// came from.
     Accepted(Guid),
     /// The same, but it came from another address than the peer's. Nothing goes there but this CHALLENGE, and the
     /// peer's address stays, until a REGISTER comes from there with the cookie.
@@ -41,7 +42,8 @@ pub enum Verdict {
 pub enum Registering {
     /// Send this to where it came from; remember nothing.
     Challenge(Challenge),
-    /// Answer REGISTERED, with the REGISTER's counter as its echo and a header of [`Sessions::header`](super::Sessions::header).
+    /// Answer REGISTERED, with the REGISTER's counter as its echo and a header of
+    /// [`header`](super::Sessions::header).
     Installed(Installed),
     /// It has our own GUID and the better right to it: we are a copy and must take a new one.
     Clone,
