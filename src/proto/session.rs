@@ -17,35 +17,40 @@
 //! The ideas are WireGuard's (Donenfeld, NDSS 2017, sections 5.3 and 5.4), without its clock and without anything on
 //! disk but the epoch: every datagram names the *receiver's* session, which is random at every start, so recordings
 //! mean nothing to anyone else or after a restart, and any restart costs an active pair one round trip. Each rule has a
-//! name in [`Rule`], and `session/replay.rs` shows which attack gets through without it.
+//! name in `session/rule.rs`, and `session/replay.rs` shows which attack gets through without it.
 
+mod challenge;
 mod cookie;
 mod echo;
+mod install;
 #[cfg(test)]
 mod replay;
+mod rule;
 mod table;
 mod tombstones;
+mod verdict;
 mod window;
 
+pub use self::challenge::Challenge;
 pub use self::cookie::Cookie;
+pub use self::verdict::{Installed, Registering, Registration, Verdict};
 
-use self::cookie::Cookies;
-use self::echo::{Pending, Sent};
+use self::challenge::Challenges;
+use self::echo::Pending;
+use self::rule::Rule;
 use self::table::{Entry, Table};
-use self::tombstones::{Tombstones, Trace};
-use self::window::Window;
+use self::tombstones::Tombstones;
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{CHALLENGES_PER_SECOND, COUNTER_LEAP, MIN_CHALLENGED, SESSIONS, TOMBSTONE, TOMBSTONES};
+use crate::proto::limits::{COUNTER_LEAP, TOMBSTONES};
 use crate::proto::seal::Header;
 use crate::proto::stats::Rejected;
 use crate::proto::time::Tick;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::net::SocketAddr;
 
-/// Our session and those of all peers that completed a handshake. All of it comes after the MAC was verified; every
-/// method that takes a datagram leaves no trace of one that it rejects.
+/// Our session and those of all peers that completed a handshake. All of it comes after the MAC was verified; a
+/// datagram that is rejected or challenged changes no session.
 ///
 /// - Views: [`own`](Sessions::own), [`epoch`](Sessions::epoch), [`addr`](Sessions::addr),
 ///   [`last_heard`](Sessions::last_heard), [`contains`](Sessions::contains), [`len`](Sessions::len),
@@ -61,98 +66,15 @@ pub struct Sessions {
     epoch: u64,
     own: u64,
     rng: ChaCha8Rng,
-    cookies: Cookies,
     table: Table,
     tombstones: Tombstones,
     pending: Pending,
     /// No datagram to a session that has no entry had a higher counter. New entries start above it, so a pair of
     /// sessions never sees a counter twice, whoever forgot whom in between.
     tx_floor: u64,
-    challenges: Bucket,
-    suppressed: u64,
+    challenges: Challenges,
     #[cfg(test)]
     lacking: Option<Rule>,
-}
-
-/// An answer of 0 bytes of memory: prove that you receive at this address. Its header has this `dst_session`, our own
-/// session and counter 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Challenge {
-    /// Whom it is for: the `src_session` of what it answers.
-    pub dst_session: u64,
-    /// To be brought back in a REGISTER.
-    pub cookie: Cookie,
-    /// The counter of what it answers.
-    pub echo: u64,
-}
-
-/// What a REGISTER to send has in its header, and its cookie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Registration {
-    /// The receiver's session; 0 in a first REGISTER.
-    pub dst_session: u64,
-    /// To be echoed by the answer.
-    pub counter: u64,
-    /// The receiver's own cookie; zero in a first REGISTER.
-    pub cookie: Cookie,
-}
-
-/// A session was installed: its peer is live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Installed {
-    /// False if this very session was live before: the peer only renewed it, or moved.
-    pub new: bool,
-}
-
-/// What to do with a datagram of an established kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is fresh and from this peer: process it. Answers go to [`Sessions::addr`], never to where it came from.
-    Accepted(Guid),
-    /// The same, but it came from another address than the peer's. Nothing goes there but this CHALLENGE, and the
-    /// peer's address stays, until a REGISTER comes from there with the cookie.
-    Moved(Guid, Challenge),
-    /// It does not belong to a session: send this to where it came from, and drop it.
-    Challenge(Challenge),
-    /// Drop it in silence.
-    Rejected(Rejected),
-}
-
-/// What to do with a REGISTER.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registering {
-    /// Send this to where it came from; remember nothing.
-    Challenge(Challenge),
-    /// Answer REGISTERED, with the REGISTER's counter as its echo and a header of [`Sessions::header`].
-    Installed(Installed),
-    /// It has our own GUID and the better right to it: we are a copy and must take a new one.
-    Clone,
-    /// Drop it in silence.
-    Rejected(Rejected),
-}
-
-/// The rules without which recordings get through, strangers are served, or peers lose each other. In tests one of
-/// them can be taken away, to see that it was needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rule {
-    /// A session replaces another of its GUID only if it is the later one, or the other is long silent.
-    Order,
-    /// Later means: of a higher epoch.
-    Epoch,
-    /// An evicted session still orders its successors.
-    Tombstone,
-    /// What the handshake's counter leaves below it counts as seen.
-    Floor,
-    /// A datagram that names another receiver is not ours.
-    Destination,
-    /// REGISTERED counts only as the answer to a REGISTER.
-    RegisteredEcho,
-    /// CHALLENGE counts only as the answer to what we sent.
-    ChallengeEcho,
-    /// Counters never start again, whatever was evicted.
-    TxFloor,
-    /// Whoever registers receives at its address.
-    Cookie,
 }
 
 impl Sessions {
@@ -167,13 +89,11 @@ impl Sessions {
             epoch,
             own: session_id(&mut rng),
             rng,
-            cookies: Cookies::new(key),
             table: Table::default(),
             tombstones: Tombstones::default(),
             pending: Pending::default(),
             tx_floor: 0,
-            challenges: Bucket::default(),
-            suppressed: 0,
+            challenges: Challenges::new(key),
             #[cfg(test)]
             lacking: None,
         }
@@ -221,7 +141,7 @@ impl Sessions {
         let entry = self.is_ours(header).then(|| self.table.get_mut(session)).flatten();
         let leap = |entry: &Entry| header.counter > entry.window.top().saturating_add(COUNTER_LEAP);
         let Some(entry) = entry.filter(|entry| !leap(entry)) else {
-            return match self.challenge(now, from, header, len) {
+            return match self.challenges.make(now, from, header, len) {
                 Some(challenge) => Verdict::Challenge(challenge),
                 None => Verdict::Rejected(Rejected::Session),
             };
@@ -231,7 +151,7 @@ impl Sessions {
         }
         let (guid, moved) = (entry.guid, entry.addr != from);
         self.table.hear(session, now);
-        match moved.then(|| self.challenge(now, from, header, len)).flatten() {
+        match moved.then(|| self.challenges.make(now, from, header, len)).flatten() {
             Some(challenge) => Verdict::Moved(guid, challenge),
             None => Verdict::Accepted(guid),
         }
@@ -254,12 +174,12 @@ impl Sessions {
             return Registering::Rejected(Rejected::OwnEcho);
         }
         if header.dst_session == 0 || !self.is_ours(header) {
-            return match self.challenge(now, from, header, len) {
+            return match self.challenges.make(now, from, header, len) {
                 Some(challenge) => Registering::Challenge(challenge),
                 None => Registering::Rejected(Rejected::Session),
             };
         }
-        if !self.cookies.valid(now, from, header.src_session, &cookie) && !self.lacks(Rule::Cookie) {
+        if !self.challenges.valid(now, from, header.src_session, &cookie) && !self.lacks(Rule::Cookie) {
             return Registering::Rejected(Rejected::Cookie);
         }
         if guid == self.guid && (epoch, header.src_session) > (self.epoch, self.own) {
@@ -281,7 +201,7 @@ impl Sessions {
         cookie: Cookie,
     ) -> Result<Registration, Rejected> {
         self.check_answer(header)?;
-        let registered = self.pending.take(now, from, echo).is_some();
+        let registered = self.pending.take(now, from, echo, None);
         // A peer that restarted, or forgot us, challenges whatever we send next: that is how we notice.
         if !registered && !self.challenged(now, from, echo) && !self.lacks(Rule::ChallengeEcho) {
             return Err(Rejected::Echo);
@@ -300,8 +220,8 @@ impl Sessions {
         epoch: u64,
     ) -> Result<Installed, Rejected> {
         self.check_answer(header)?;
-        let asked = self.pending.take(now, from, echo);
-        if asked != Some(header.src_session) && !self.lacks(Rule::RegisteredEcho) {
+        let asked = self.pending.take(now, from, echo, Some(header.src_session));
+        if !asked && !self.lacks(Rule::RegisteredEcho) {
             return Err(Rejected::Echo);
         }
         self.install(now, from, header, guid, epoch)
@@ -334,7 +254,7 @@ impl Sessions {
 
     /// CHALLENGEs that were not sent since there had been too many in a second.
     pub fn suppressed(&self) -> u64 {
-        self.suppressed
+        self.challenges.suppressed()
     }
 
     /// Evicts a session and leaves a tombstone. False, and nothing done, if there is none, or while no tombstone is
@@ -357,94 +277,6 @@ impl Sessions {
         assert_ne!(self.own, 0);
         assert!(self.table.get(self.own).is_none() && !self.contains(self.guid), "no session with ourselves");
         assert!(self.tombstones.guids().all(|guid| !self.contains(guid)), "nobody is both live and buried");
-    }
-
-    /// The install rule. What it rejects changes nothing.
-    fn install(
-        &mut self,
-        now: Tick,
-        from: SocketAddr,
-        header: &Header,
-        guid: Guid,
-        epoch: u64,
-    ) -> Result<Installed, Rejected> {
-        let (session, counter) = (header.src_session, header.counter);
-        if guid == self.guid {
-            return Err(Rejected::Order);
-        }
-        // Sessions are random: only a peer who lies has another one's.
-        if session == 0 || self.table.get(session).is_some_and(|entry| entry.guid != guid) {
-            return Err(Rejected::Session);
-        }
-        self.tombstones.expire(now);
-        let live = self.table.session(guid);
-        let last = self.entry(guid).zip(live).map(|(entry, session)| entry.trace(session));
-        let last = last.or_else(|| self.tombstones.get(guid));
-        if last.is_some_and(|last| !self.follows(now, header, epoch, &last)) {
-            return Err(Rejected::Order);
-        }
-        if let Some(leaver) = self.leaver(guid, from.ip()) {
-            let own = usize::from(self.tombstones.get(guid).is_some());
-            if self.tombstones.len() - own >= TOMBSTONES {
-                return Err(Rejected::Full);
-            }
-            self.tombstones.remove(guid);
-            self.evict(now, leaver);
-        }
-        self.tombstones.remove(guid);
-        let floor = last.filter(|last| last.session == session).map_or(counter, |last| last.top.max(counter));
-        let window = Window::new(if self.lacks(Rule::Floor) { 0 } else { floor });
-        let old = live.and_then(|live| self.table.remove(live));
-        let sent = match old {
-            Some(mut old) if live == Some(session) => {
-                if old.addr != from {
-                    old.sent.forget(now);
-                }
-                old.sent
-            }
-            old => {
-                self.fold(old.as_ref());
-                Sent::new(self.tx_floor)
-            }
-        };
-        self.table.insert(session, Entry::new(now, guid, from, epoch, window, sent));
-        Ok(Installed { new: live != Some(session) })
-    }
-
-    /// Whether the session that `header` and `epoch` describe comes after the `last` one that its GUID had with us.
-    fn follows(&self, now: Tick, header: &Header, epoch: u64, last: &Trace) -> bool {
-        let newer = header.counter > last.top;
-        if self.lacks(Rule::Epoch) {
-            return header.src_session != last.session || newer;
-        }
-        epoch > last.epoch
-            || (header.src_session == last.session && newer)
-            || now.since(last.heard) >= TOMBSTONE
-            || self.lacks(Rule::Order)
-    }
-
-    /// Who must go so that `guid` may live at `ip`: the most silent one there if it is crowded, or of all.
-    fn leaver(&self, guid: Guid, ip: IpAddr) -> Option<u64> {
-        match self.entry(guid) {
-            Some(entry) if entry.addr.ip() == ip => None,
-            Some(_) => self.table.most_silent_in_crowd(ip),
-            None => (self.table.most_silent_in_crowd(ip))
-                .or_else(|| self.table.most_silent().filter(|_| self.table.len() >= SESSIONS)),
-        }
-    }
-
-    fn evict(&mut self, now: Tick, session: u64) {
-        let Some(entry) = self.table.remove(session) else { return };
-        if !self.lacks(Rule::TxFloor) {
-            self.fold(Some(&entry));
-        }
-        if !self.lacks(Rule::Tombstone) {
-            self.tombstones.insert(now, entry.guid, entry.trace(session));
-        }
-    }
-
-    fn fold(&mut self, gone: Option<&Entry>) {
-        self.tx_floor = gone.map_or(self.tx_floor, |gone| self.tx_floor.max(gone.sent.last()));
     }
 
     fn entry(&self, guid: Guid) -> Option<&Entry> {
@@ -482,29 +314,6 @@ impl Sessions {
         self.pending.push(now, to, counter, dst_session);
         Registration { dst_session, counter, cookie }
     }
-
-    /// Nothing shorter than a CHALLENGE is answered by one, and not too many are.
-    fn challenge(&mut self, now: Tick, from: SocketAddr, header: &Header, len: usize) -> Option<Challenge> {
-        if len < MIN_CHALLENGED {
-            return None;
-        }
-        if !self.challenges.take(now) {
-            self.suppressed += 1;
-            return None;
-        }
-        let cookie = self.cookies.make(now, from, header.src_session);
-        Some(Challenge { dst_session: header.src_session, cookie, echo: header.counter })
-    }
-
-    #[cfg(test)]
-    fn lacks(&self, rule: Rule) -> bool {
-        self.lacking == Some(rule)
-    }
-
-    #[cfg(not(test))]
-    const fn lacks(&self, _: Rule) -> bool {
-        false
-    }
 }
 
 /// A session's id: random, and never the 0 that stands for none.
@@ -514,24 +323,6 @@ fn session_id(rng: &mut ChaCha8Rng) -> u64 {
         if id != 0 {
             return id;
         }
-    }
-}
-
-/// A token bucket that holds a second's worth, as one number: the time at which it will be full again (the generic
-/// cell rate algorithm, ITU-T I.371).
-#[derive(Debug, Default)]
-struct Bucket {
-    full: Tick,
-}
-
-impl Bucket {
-    fn take(&mut self, now: Tick) -> bool {
-        let full = self.full.max(now) + Duration::from_secs(1) / CHALLENGES_PER_SECOND;
-        let granted = full.since(now) <= Duration::from_secs(1);
-        if granted {
-            self.full = full;
-        }
-        granted
     }
 }
 

@@ -30,11 +30,15 @@ impl Pending {
         self.registers.push_back(Asked { at: now, to, counter, dst_session });
     }
 
-    /// Finds the REGISTER that `echo` names, once. Returns the session that it was for.
-    pub(super) fn take(&mut self, now: Tick, from: SocketAddr, echo: u64) -> Option<u64> {
+    /// Whether `from` answers the REGISTER whose counter is `echo`, which counts once. Only a CHALLENGE may come from
+    /// another session than the REGISTER was for, hence `session`.
+    pub(super) fn take(&mut self, now: Tick, from: SocketAddr, echo: u64, session: Option<u64>) -> bool {
         self.expire(now);
-        let at = self.registers.iter().position(|asked| asked.counter == echo && asked.to == from)?;
-        self.registers.remove(at).map(|asked| asked.dst_session)
+        let is_answer = |asked: &Asked| {
+            asked.counter == echo && asked.to == from && session.is_none_or(|session| session == asked.dst_session)
+        };
+        let found = self.registers.iter().position(is_answer);
+        found.and_then(|at| self.registers.remove(at)).is_some()
     }
 
     fn expire(&mut self, now: Tick) {
@@ -147,11 +151,12 @@ mod tests {
             pending.push(ms(0), to, counter, counter + 5);
             pending.check();
         }
-        assert_eq!(pending.take(ms(1), to, 0), None);
-        assert_eq!(pending.take(ms(1), "10.0.0.1:7001".parse().unwrap(), 1), None);
-        assert_eq!(pending.take(ms(1), to, 1), Some(6));
-        assert_eq!(pending.take(ms(1), to, 1), None);
-        assert_eq!(pending.take(ms(5000), to, 2), Some(7));
-        assert_eq!(pending.take(ms(5001), to, 3), None);
+        assert!(!pending.take(ms(1), to, 0, None));
+        assert!(!pending.take(ms(1), "10.0.0.1:7001".parse().unwrap(), 1, None));
+        assert!(!pending.take(ms(1), to, 1, Some(5)));
+        assert!(pending.take(ms(1), to, 1, Some(6)));
+        assert!(!pending.take(ms(1), to, 1, Some(6)));
+        assert!(pending.take(ms(5000), to, 2, None));
+        assert!(!pending.take(ms(5001), to, 3, None));
     }
 }
