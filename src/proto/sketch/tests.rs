@@ -353,6 +353,12 @@ fn an_insider_who_makes_symbols_up_fails() {
     let mut decoder = Decoder::new(&KEY);
     decoder.extend(symbols);
     assert!(decoder.is_failed() && decoder.peeled().is_empty());
+    // An item that is missing in later symbols.
+    let mut decoder = Decoder::new(&KEY);
+    decoder.extend([same]);
+    assert!(decoder.is_done());
+    decoder.extend([Symbol::default(); 1000]);
+    assert!(decoder.is_failed() && !decoder.is_done() && decoder.peeled().len() == 1);
     // An item that shows in a later symbol again after it was peeled.
     let again = item(&mut rng);
     let mut symbols = [Symbol::default(); 100];
