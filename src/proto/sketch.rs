@@ -1,12 +1,12 @@
-//! [`Sketch`]: what a ledger says about its set of GUIDs in little space: a root, coded symbols that show a difference at
-//! the cost of its size, and an estimator of that size. All are kept up to date at every change, and can be had as they
-//! were up to [`UNDO`] changes ago. [`Decoder`] turns the symbols of two sketches into their difference. Which symbols
-//! travel when is for others to say; this file knows no peers.
+//! [`Sketch`]: what a ledger says about its set of GUIDs in little space: a root, coded symbols that show a difference
+//! at the cost of its size, and an estimator of that size. All are kept up to date at every change, and can be had as
+//! they were up to [`UNDO`] changes ago. [`Decoder`] turns the symbols of two sketches into their difference. Which
+//! symbols travel when is for others to say; this file knows no peers.
 //!
 //! The symbols are a rateless invertible Bloom lookup table (Yang, Gilad and Alizadeh, "Practical Rateless Set
 //! Reconciliation", SIGCOMM 2024) with what a daemon needs beside the paper: a prefix that is kept instead of encoded
 //! for each peer (0.1 µs instead of 65 ms a datagram at a million GUIDs), removal, rewinding, and a secret key. The key
-//! matters: who knows it can make GUIDs that cancel out of any symbols (90,000 hashes for 44 of them).
+//! matters: who knows it can make GUIDs that cancel out of any symbols (90,000 hashes for 47 of them).
 
 mod decoder;
 mod mapping;
@@ -98,7 +98,6 @@ impl Sketch {
     }
 
     fn apply(&mut self, change: Change) {
-        add(&mut self.symbols, 0, &change.item);
         change.tally(&mut self.estimator);
         self.root = change.sum(self.root);
         self.count = change.number(self.count);
@@ -107,6 +106,7 @@ impl Sketch {
             self.ring.pop_front();
         }
         self.ring.push_back(change);
+        add(&mut self.symbols, 0, &change.item);
     }
 
     /// Items in the set.
@@ -119,8 +119,8 @@ impl Sketch {
         self.change
     }
 
-    /// Sum modulo 2^128 of the keyed hash of each item, little-endian: equal roots, equal sets. A sum and not an XOR, so
-    /// that nothing linear connects it with the symbols.
+    /// Sum modulo 2^128 of the keyed hash of each item, little-endian: equal roots, equal sets. A sum and not an XOR,
+    /// so that nothing linear connects it with the symbols.
     pub fn root(&self) -> [u8; 16] {
         self.root.to_le_bytes()
     }
@@ -142,8 +142,8 @@ impl Sketch {
         Some(estimator)
     }
 
-    /// A range of the symbols as they were at a change; none also where the prefix is shorter. It costs about 0.1 µs for
-    /// each change undone, however long the range: ask once for all the datagrams of an answer.
+    /// A range of the symbols as they were at a change; none also where the prefix is shorter. It costs about 0.1 µs
+    /// for each change undone, however long the range: ask once for all the datagrams of an answer.
     pub fn symbols_at(&self, change: u64, range: Range<usize>) -> Option<Vec<Symbol>> {
         let undone = self.undone(change)?;
         let mut symbols = self.symbols.get(range.clone())?.to_vec();
@@ -171,8 +171,8 @@ impl Sketch {
         wanted.clamp(MIN_PREFIX, MAX_PREFIX)
     }
 
-    /// Makes the prefix longer, at most [`MAX_PREFIX`], never shorter. `all` is the whole set as it is now. It costs as much
-    /// as to insert all anew: 0.15 s for a million.
+    /// Makes the prefix longer, at most [`MAX_PREFIX`], never shorter. `all` is the whole set as it is now. It costs as
+    /// much as to insert all anew: 0.15 s for a million.
     pub fn grow(&mut self, prefix: usize, all: impl IntoIterator<Item = Guid>) {
         let start = self.symbols.len();
         let prefix = prefix.min(MAX_PREFIX);
@@ -197,24 +197,25 @@ impl Change {
 
     fn tally(&self, estimator: &mut Estimator) {
         let signs = if self.inserted { self.item.signs() } else { !self.item.signs() };
-        // By 16 counters, each with a bit of its own: this way the compiler sees eight of them in a vector.
-        for (n, counters) in estimator.chunks_mut(16).enumerate() {
-            let signs = (signs >> (16 * n)) as u16;
-            for (counter, bit) in counters.iter_mut().zip(BITS) {
-                *counter = counter.wrapping_add(if signs & bit == 0 { -1 } else { 1 });
-            }
+        // Four counters at a time: 15 ns less than one by one.
+        for (n, counters) in estimator.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            let steps = STEPS[(signs >> (4 * n)) as usize & 15];
+            counters.iter_mut().zip(steps).for_each(|(counter, step)| *counter = counter.wrapping_add(step));
         }
     }
 }
 
-const BITS: [u16; 16] = {
-    let mut bits = [0; 16];
+/// What four bits of [`Item::signs`] do to four counters.
+const STEPS: [[i16; 4]; 16] = {
+    let mut steps = [[-1; 4]; 16];
     let mut n = 0;
-    while n < 16 {
-        bits[n] = 1 << n;
+    while n < 64 {
+        if (n / 4) >> (n % 4) & 1 == 1 {
+            steps[n / 4][n % 4] = 1;
+        }
         n += 1;
     }
-    bits
+    steps
 };
 
 /// XORs an item into those of its symbols that are in `symbols`, which begin at index `start`.

@@ -7,14 +7,14 @@ use crate::proto::sketch::Symbol;
 use crate::proto::sketch::mapping::{Indices, Item};
 use siphasher::sip128::SipHasher24;
 
-/// Peels items off the symbols of a difference: a symbol that holds one item shows it by its checksum; taken off all its
-/// other symbols, it may leave more such.
+/// Peels items off the symbols of a difference: a symbol that holds one item shows it by its checksum; taken off all
+/// its other symbols, it may leave more such.
 ///
 /// Symbols come from a peer, who may have made them up. One rule keeps that harmless: *an item may only be taken off
-/// symbols that are not zero*, since a zero symbol holds nothing. An honest difference cannot break it but by a collision
-/// of 63-bit keyed checksums. Each item taken off leaves for good a zero where it was found, so there are never more items
-/// than symbols, no item is found twice, and work and memory are bounded by the number of symbols. Who breaks the
-/// rule has [failed](Decoder::is_failed).
+/// symbols that are not zero*, since a zero symbol holds nothing. An honest difference cannot break it but by a
+/// collision of 63-bit keyed checksums. Each item taken off leaves for good a zero where it was found, so there are
+/// never more items than symbols, no item is found twice, and work and memory are bounded by the number of symbols. Who
+/// breaks the rule has [failed](Decoder::is_failed).
 pub struct Decoder {
     hasher: SipHasher24,
     symbols: Vec<Symbol>,
@@ -50,8 +50,8 @@ impl Decoder {
     }
 
     /// Takes the symbols that follow those that came before, each the XOR of both sides', and peels as far as it gets.
-    /// Symbols beyond [`MAX_PREFIX`] are not looked at. A call passes over all items peeled so far: hand over all symbols
-    /// that are there at once.
+    /// Symbols beyond [`MAX_PREFIX`] are not looked at. A call passes over all items peeled so far: hand over all
+    /// symbols that are there at once.
     pub fn extend(&mut self, difference: impl IntoIterator<Item = Symbol>) {
         if self.failed {
             return;
