@@ -108,7 +108,9 @@ impl Fetches {
         if self.arriving.contains_key(&guid) || self.condemned.contains(&guid) || self.paused > now {
             return None;
         }
-        holders.iter().for_each(|&holder| drop(self.flows.entry(holder).or_default()));
+        for &holder in &holders {
+            self.flows.entry(holder).or_default();
+        }
         self.partials.begin(guid, head, holders)
     }
 

@@ -401,7 +401,13 @@ impl Node {
                         self.send(guid, Message::Registered(registered));
                     }
                     Registering::Clone => self.take_new_identity(now),
-                    Registering::Rejected(cause) => return Err(cause),
+                    Registering::Rejected(cause) => {
+                        // A copy of us with the lesser right finds that out when we register with it.
+                        if cause == Rejected::Order && guid == self.settings.guid {
+                            self.peers.hint(now, from, None, false);
+                        }
+                        return Err(cause);
+                    }
                 }
             }
             Message::Challenge(challenge) => {
