@@ -1,0 +1,191 @@
+//! [`Cache`]: a node's view of the disk: what waits to be committed or was read lately, within a bound. What is not
+//! here is asked of the store's reader; the node tries again when it has come.
+
+use crate::proto::fact::{Bodies, Body, Fact, Record};
+use crate::proto::gossip::{Gossip, Key};
+use crate::proto::limits::PIECE;
+use crate::store::{Load, Loaded};
+use bytes::Bytes;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// Bytes of MSG kept at most.
+const BYTES: usize = 16 << 20;
+
+/// See the module.
+#[derive(Default)]
+pub struct Cache {
+    inner: RefCell<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    entries: BTreeMap<Load, Loaded>,
+    /// In the order in which they came.
+    order: VecDeque<Load>,
+    bytes: usize,
+    /// Asked of the reader, or to be.
+    missing: BTreeSet<Load>,
+    fresh: Vec<Load>,
+}
+
+impl Cache {
+    /// Keeps a record that is on its way to the disk: it will be asked for as soon as it is there.
+    pub fn keep(&self, fact: &Fact) {
+        if let Fact::Gossip(gossip) = fact {
+            self.keep_gossip(gossip);
+        }
+    }
+
+    /// The same, for a record authored here.
+    pub fn keep_gossip(&self, gossip: &Gossip) {
+        if gossip.msg().len() <= PIECE {
+            let record = Record { head: gossip.head().clone(), msg: Some(gossip.msg().clone()) };
+            self.insert(Load::Record(gossip.key()), Loaded::Record(Arc::new(record)));
+        }
+    }
+
+    /// Takes what the reader read.
+    pub fn insert(&self, load: Load, loaded: Loaded) {
+        let mut inner = self.inner.borrow_mut();
+        inner.missing.remove(&load);
+        inner.bytes += size(&loaded);
+        match inner.entries.insert(load, loaded) {
+            Some(before) => inner.bytes -= size(&before),
+            None => inner.order.push_back(load),
+        }
+        while inner.bytes > BYTES {
+            let Some(oldest) = inner.order.pop_front() else { break };
+            if let Some(gone) = inner.entries.remove(&oldest) {
+                inner.bytes -= size(&gone);
+            }
+        }
+    }
+
+    /// What is missing and not asked for yet. `ask` says whether the reader takes it; what it does not take is asked
+    /// for when it is missed again.
+    pub fn ask(&self, mut ask: impl FnMut(Load) -> bool) {
+        let mut inner = self.inner.borrow_mut();
+        for load in std::mem::take(&mut inner.fresh) {
+            if !ask(load) {
+                inner.missing.remove(&load);
+            }
+        }
+    }
+
+    fn look<T>(&self, load: Load, here: impl FnOnce(&Loaded) -> Option<T>) -> Body<T> {
+        let mut inner = self.inner.borrow_mut();
+        let found = match inner.entries.get(&load) {
+            Some(loaded) => here(loaded).map_or(Body::Gone, Body::Here),
+            None => {
+                if inner.missing.insert(load) {
+                    inner.fresh.push(load);
+                }
+                return Body::NotYet;
+            }
+        };
+        // A page, or an absence, is true only for a moment.
+        if matches!(load, Load::Page { .. }) || matches!(found, Body::Gone) {
+            inner.entries.remove(&load);
+        }
+        found
+    }
+}
+
+fn size(loaded: &Loaded) -> usize {
+    let overhead = 256;
+    overhead
+        + match loaded {
+            Loaded::Record(record) => record.msg.as_ref().map_or(0, Bytes::len),
+            Loaded::Piece(bytes) => bytes.len(),
+            Loaded::Page(keys) => size_of_val::<[Key]>(keys),
+            Loaded::Gone | Loaded::Bad(_) => 0,
+        }
+}
+
+impl Bodies for Cache {
+    fn record(&self, key: Key) -> Body<Arc<Record>> {
+        self.look(Load::Record(key), |loaded| match loaded {
+            Loaded::Record(record) => Some(record.clone()),
+            _ => None,
+        })
+    }
+
+    fn piece(&self, key: Key, index: u16) -> Body<Bytes> {
+        self.look(Load::Piece(key, index), |loaded| match loaded {
+            Loaded::Piece(bytes) => Some(bytes.clone()),
+            _ => None,
+        })
+    }
+
+    fn page(&self, after: Key, limit: usize) -> Body<Arc<[Key]>> {
+        self.look(Load::Page { after, limit }, |loaded| match loaded {
+            Loaded::Page(keys) => Some(keys.clone()),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::gossip::{Guid, Kind};
+    use crate::proto::time::Timestamp;
+
+    fn gossip(number: u64) -> Gossip {
+        let msg = Bytes::from(vec![b'x'; PIECE]);
+        Gossip::make(Kind::Message, Timestamp(number), Guid([1; 16]), "dove", msg).unwrap()
+    }
+
+    #[test]
+    fn what_is_missed_is_asked_for_once_and_found_when_it_came() {
+        let cache = Cache::default();
+        let key = gossip(1).key();
+        let mut asked = Vec::new();
+        assert!(matches!(cache.record(key), Body::NotYet));
+        assert!(matches!(cache.record(key), Body::NotYet));
+        cache.ask(|load| {
+            asked.push(load);
+            true
+        });
+        assert_eq!(asked, [Load::Record(key)]);
+        cache.keep_gossip(&gossip(1));
+        assert!(matches!(cache.record(key), Body::Here(_)));
+    }
+
+    #[test]
+    fn what_the_reader_refused_is_asked_for_again() {
+        let cache = Cache::default();
+        let key = gossip(1).key();
+        for _ in 0..2 {
+            let mut asked = 0;
+            assert!(matches!(cache.record(key), Body::NotYet));
+            cache.ask(|_| {
+                asked += 1;
+                false
+            });
+            assert_eq!(asked, 1);
+        }
+    }
+
+    #[test]
+    fn it_is_bounded_and_forgets_the_oldest() {
+        let cache = Cache::default();
+        for number in 0..1000 {
+            cache.keep_gossip(&gossip(number));
+        }
+        assert!(cache.inner.borrow().bytes <= BYTES);
+        assert!(matches!(cache.record(gossip(0).key()), Body::NotYet));
+        assert!(matches!(cache.record(gossip(999).key()), Body::Here(_)));
+    }
+
+    #[test]
+    fn an_absence_is_not_kept() {
+        let cache = Cache::default();
+        let key = gossip(1).key();
+        cache.insert(Load::Record(key), Loaded::Gone);
+        assert!(matches!(cache.record(key), Body::Gone));
+        assert!(matches!(cache.record(key), Body::NotYet));
+    }
+}
