@@ -102,6 +102,11 @@ impl Daemon {
     pub fn handle(&self) -> Handle {
         todo!()
     }
+    /// The home's lock, which is let go when the last clone of it is: whoever serves the control socket holds one until
+    /// the socket is gone, or it might take a successor's away.
+    pub fn lock(&self) -> std::sync::Arc<crate::config::HomeLock> {
+        todo!()
+    }
     /// The UDP address in use (port 0 resolved).
     pub fn addr(&self) -> std::net::SocketAddr {
         todo!()

@@ -1,8 +1,15 @@
 //! gossip-node (crate map to come)
 
 pub mod api;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+pub mod client;
 pub mod config;
 pub mod daemon;
+pub mod display;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod proto {
     //! proto
     pub mod fact;
