@@ -48,12 +48,13 @@ struct Cli {
 
 /// Flags of all commands, before or after the command's name.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of all commands")]
 struct Globals {
     /// The daemon's directory
-    #[arg(long, global = true, value_name = "DIR", env = "GOSSIP_NODE_HOME")]
+    #[arg(long, global = true, value_name = "DIR", env = "GOSSIP_NODE_HOME", hide_env_values = true)]
     home: Option<PathBuf>,
     /// Which network, where the daemon is in several
-    #[arg(long, global = true, value_name = "NAME", env = "GOSSIP_NODE_NETWORK")]
+    #[arg(long, global = true, value_name = "NAME", env = "GOSSIP_NODE_NETWORK", hide_env_values = true)]
     network: Option<String>,
     /// Print JSON, errors too
     #[arg(long, global = true)]
@@ -103,7 +104,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn misunderstood(error: &clap::Error, args: &[OsString]) -> ExitCode {
     if error.use_stderr() && args.iter().any(|arg| arg == "--json") {
         let text = error.to_string();
-        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let what = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+        let what = what.trim_start_matches("error: ");
         return ExitCode::from(Failure::new(Exit::Usage, what).hint("see gossip-node --help").report(true));
     }
     let _ = error.print();

@@ -97,6 +97,7 @@ impl Daemon {
     /// Starts a daemon in its home: takes the home's lock, opens the store, binds the socket, starts the task.
     /// Needs a tokio runtime. The control API is served by `crate::http::serve` beside it.
     pub async fn start(home: crate::config::Home) -> Result<Daemon, StartError> {
+        crate::config::ServerFile::load(&home.server_json())?;
         todo!()
     }
     pub fn handle(&self) -> Handle {
