@@ -10,6 +10,8 @@ pub const PREFIX: &str = "/api/v1";
 pub const LISTED_MSG: usize = 4 << 10;
 /// Longest preview of a MSG, in characters.
 pub const PREVIEW: usize = 80;
+/// Records in `GET /status/gossip` unless the query says otherwise.
+pub const STATUS_LIMIT: u64 = 20;
 
 /// `POST /gossip`: what to say. `PUT /gossip/raw?who_name=` takes the same as bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,6 +22,39 @@ pub struct NewGossip {
     /// Who says it; the node's name if absent.
     #[serde(default)]
     pub who_name: Option<String>,
+}
+
+/// The query of `PUT /gossip/raw`, whose body is MSG.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawQuery {
+    /// Which network, where the daemon is in several.
+    #[serde(default)]
+    pub network: Option<String>,
+    /// Who says it; the node's name if absent.
+    #[serde(default)]
+    pub who_name: Option<String>,
+}
+
+/// The query of the requests that ask for nothing but a network.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkQuery {
+    /// Which network, where the daemon is in several.
+    #[serde(default)]
+    pub network: Option<String>,
+}
+
+/// The query of `GET /status` and `GET /status/gossip`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusQuery {
+    /// Which network, where the daemon is in several.
+    #[serde(default)]
+    pub network: Option<String>,
+    /// At most so many records, the newest; 0 is all, [`STATUS_LIMIT`] if absent.
+    #[serde(default)]
+    pub limit: Option<u64>,
 }
 
 /// The answer to both, given once the record is on disk.

@@ -97,9 +97,15 @@ impl Daemon {
     /// Starts a daemon in its home: takes the home's lock, opens the store, binds the socket, starts the task.
     /// Needs a tokio runtime. The control API is served by `crate::http::serve` beside it.
     pub async fn start(home: crate::config::Home) -> Result<Daemon, StartError> {
+        crate::config::ServerFile::load(&home.server_json())?;
         todo!()
     }
     pub fn handle(&self) -> Handle {
+        todo!()
+    }
+    /// The home's lock, which is let go when the last clone of it is: whoever serves the control socket holds one until
+    /// the socket is gone, or it might take a successor's away.
+    pub fn lock(&self) -> std::sync::Arc<crate::config::HomeLock> {
         todo!()
     }
     /// The UDP address in use (port 0 resolved).

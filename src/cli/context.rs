@@ -1,0 +1,92 @@
+//! [`Context`]: what every command has: the home, the daemon's client, and the two ways out: data to standard output,
+//! talk to standard error.
+
+use super::Globals;
+use super::failure::{Exit, Failure};
+use crate::client::{Client, ClientError};
+use crate::config::Home;
+use crate::display::display_safe;
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+/// What every command has.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The home that the command is about.
+    pub home: Home,
+    /// The network that it is about, where the daemon is in several.
+    pub network: Option<String>,
+    /// Whether programs read the output.
+    pub json: bool,
+}
+
+impl Context {
+    /// The context that the global flags describe.
+    pub fn new(globals: &Globals) -> Result<Context, Failure> {
+        let dir = globals.home.clone().or_else(Home::default_dir).ok_or_else(|| {
+            Failure::new(Exit::Config, "no home directory is known")
+                .why("neither HOME nor XDG_STATE_HOME is set")
+                .hint("name one with --home DIR or GOSSIP_NODE_HOME")
+        })?;
+        Ok(Context { home: Home::new(dir), network: globals.network.clone(), json: globals.json })
+    }
+
+    /// Calls the daemon of this home.
+    pub fn client(&self) -> Client {
+        Client::new(self.home.control_socket(), self.network.clone())
+    }
+
+    /// Turns what a call came to into a failure that names this home.
+    pub fn explain(&self) -> impl Fn(ClientError) -> Failure {
+        |error| Failure::of_call(error, self.home.dir())
+    }
+
+    /// Data, byte for byte. Whoever read it may have gone (`| head`): then all is said, and nothing is wrong.
+    pub fn print_bytes(&self, data: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(data).and_then(|()| stdout.flush()) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::silent(Exit::Ok)),
+            Err(error) => Err(Failure::new(Exit::No, format!("cannot write to standard output: {error}"))),
+        }
+    }
+
+    /// Data for people.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        self.print_bytes(text.as_bytes())
+    }
+
+    /// Data for programs: one object on one line.
+    pub fn print_json(&self, data: &impl Serialize) -> Result<(), Failure> {
+        let mut line = serde_json::to_vec(data).expect("plain data becomes JSON");
+        line.push(b'\n');
+        self.print_bytes(&line)
+    }
+
+    /// Talk.
+    pub fn note(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{}", display_safe(text));
+    }
+
+    /// Whether there is somebody to ask.
+    pub fn is_interactive(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Shows on a terminal that something takes its time.
+    pub fn spinner(&self, what: impl Into<String>) -> Spinner {
+        let bar = indicatif::ProgressBar::new_spinner().with_message(display_safe(&what.into()).into_owned());
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Spinner(bar)
+    }
+}
+
+/// Turns until it is dropped.
+pub struct Spinner(indicatif::ProgressBar);
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,321 @@
+//! `gossip-node init`: SERVER_FILES. Creates or updates `server.json`; the node's GUID and its records outlive every
+//! change of settings.
+
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use super::password::{Password, Strength};
+use super::register::host_port;
+use crate::config::{ConfigError, Network, ServerFile};
+use crate::display::display_line;
+use crate::proto::gossip::{Guid, check_name};
+use crate::proto::limits::MAX_NAME;
+use crate::proto::seal::Secret;
+use clap::Args;
+use rand::TryRng;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Create or update server.json.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+The network's name comes from --network. Without these flags a dialogue asks for them, on a terminal.
+
+  gossip-node init --network home --password-file secret.txt --seed 192.168.1.10:6884
+  gossip-node init --set gossip_timer=500ms --set port=6885      (updates)")]
+pub struct Init {
+    /// Read the network's password from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
+    password_file: Option<PathBuf>,
+    /// Read the network's password from standard input
+    #[arg(long)]
+    password_stdin: bool,
+    /// This node's name [default: the host's]
+    #[arg(long)]
+    name: Option<String>,
+    /// The UDP address to bind [default: 0.0.0.0:6884]
+    #[arg(long, value_name = "IP:PORT")]
+    bind: Option<SocketAddr>,
+    /// A node to register with at every start (repeatable)
+    #[arg(long = "seed", value_name = "HOST:PORT", value_parser = host_port)]
+    seeds: Vec<String>,
+    /// Set one key, such as gossip_timer=500ms or networks.0.network_name=lan (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
+    sets: Vec<(String, String)>,
+    /// Replace the settings of an existing home; its node_guid and its records stay
+    #[arg(long)]
+    force: bool,
+}
+
+/// `KEY=VALUE`.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
+        _ => Err("say KEY=VALUE, such as gossip_timer=500ms".into()),
+    }
+}
+
+/// What a new configuration needs beyond its defaults.
+struct Wishes {
+    network: Option<String>,
+    password: Option<Password>,
+    name: Option<String>,
+    bind: Option<SocketAddr>,
+    seeds: Vec<String>,
+}
+
+impl Init {
+    /// Creates the file, or updates it.
+    pub fn run(self, context: &Context) -> Result<(), Failure> {
+        let path = context.home.server_json();
+        let exists = std::fs::symlink_metadata(&path).is_ok();
+        if exists && !self.force && self.sets.is_empty() {
+            return Err(Failure::new(Exit::Refused, format!("{} is there already", path.display()))
+                .why("its keys and settings would be lost")
+                .hint("change single settings with --set KEY=VALUE, or replace all with --force"));
+        }
+        let update = exists && !self.force;
+        let mut file = if update {
+            let loaded = ServerFile::load(&path)?;
+            loaded.notes.iter().for_each(|note| context.note(note));
+            loaded.file
+        } else {
+            let guid = if exists { kept_guid(&path)? } else { Guid::random(random()?) };
+            ServerFile::new(guid, &host_name())
+        };
+        let wishes = if update { self.wishes_of_flags(context)? } else { self.wishes(context, &file)? };
+        wishes.apply(&mut file, context)?;
+        for (key, value) in &self.sets {
+            file.set(key, value).map_err(misused)?;
+        }
+        file.check().map_err(misused)?;
+        context.home.create().map_err(|error| {
+            Failure::new(Exit::Refused, format!("cannot make {}", context.home.dir().display())).why(error.to_string())
+        })?;
+        file.save(&path)?;
+        tell(context, &file, exists)
+    }
+
+    fn wishes_of_flags(&self, context: &Context) -> Result<Wishes, Failure> {
+        let password = match &self.password_file {
+            Some(path) => Some(Password::from_file(path, context)?),
+            None if self.password_stdin => Some(Password::from_stdin()?),
+            None => None,
+        };
+        let Init { name, bind, seeds, .. } = self.clone();
+        Ok(Wishes { network: context.network.clone(), password, name, bind, seeds })
+    }
+
+    /// The flags say all, or there is somebody to ask.
+    fn wishes(&self, context: &Context, defaults: &ServerFile) -> Result<Wishes, Failure> {
+        let has_password = self.password_file.is_some() || self.password_stdin;
+        let missing: Vec<&str> = [
+            (context.network.is_none(), "--network NAME"),
+            (!has_password, "--password-file FILE or --password-stdin"),
+        ]
+        .iter()
+        .filter_map(|(missing, flag)| missing.then_some(*flag))
+        .collect();
+        if missing.is_empty() {
+            return self.wishes_of_flags(context);
+        }
+        if !context.is_interactive() || self.password_stdin || context.json {
+            return Err(Failure::new(Exit::Usage, format!("missing: {}", missing.join(", ")))
+                .why("there is no terminal to ask on")
+                .hint("see gossip-node init --help"));
+        }
+        let wishes = self.wishes_of_flags(context)?;
+        wishes.ask_for_the_rest(context, defaults)
+    }
+}
+
+impl Wishes {
+    fn ask_for_the_rest(mut self, context: &Context, defaults: &ServerFile) -> Result<Wishes, Failure> {
+        let name_rule = |name: &String| if check_name(name) { Ok(()) } else { Err(name_problem()) };
+        if self.network.is_none() {
+            let prompt = dialoguer::Input::new().with_prompt("Name of the network").default("home".to_owned());
+            self.network = Some(prompt.validate_with(name_rule).interact_text()?);
+        }
+        if self.password.is_none() {
+            context.note("All hosts of the network have the same password. Messages are authenticated, not encrypted.");
+            self.password = Some(Password::ask(&display_line(self.network.as_deref().unwrap_or_default()))?);
+        }
+        if let Some(password) = &self.password {
+            context.note(&format!("That password is {}", password.strength()));
+        }
+        if self.name.is_none() {
+            let prompt = dialoguer::Input::new().with_prompt("Name of this node").default(defaults.node_name.clone());
+            self.name = Some(prompt.validate_with(name_rule).interact_text()?);
+        }
+        if self.bind.is_none() {
+            let default = SocketAddr::new(defaults.ip, defaults.port);
+            let prompt = dialoguer::Input::new().with_prompt("UDP address to bind").default(default);
+            self.bind = Some(prompt.interact_text()?);
+        }
+        if self.seeds.is_empty() {
+            let prompt = dialoguer::Input::<String>::new()
+                .with_prompt("A node that is there already, HOST:PORT (empty: none)")
+                .allow_empty(true)
+                .validate_with(|seed: &String| if seed.is_empty() { Ok(()) } else { host_port(seed).map(drop) });
+            self.seeds.extend(Some(prompt.interact_text()?).filter(|seed| !seed.is_empty()));
+        }
+        context.note(&format!("The same without questions:\n  {}", self.as_command()));
+        Ok(self)
+    }
+
+    /// The command line that says the same, but for the password.
+    fn as_command(&self) -> String {
+        let mut command = "gossip-node init --password-file FILE".to_owned();
+        let name_flags = [("--network", &self.network), ("--name", &self.name)];
+        for (flag, value) in name_flags.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?))) {
+            command.push_str(&format!(" {flag} '{}'", value.replace('\'', r"'\''")));
+        }
+        if let Some(bind) = self.bind {
+            command.push_str(&format!(" --bind {bind}"));
+        }
+        for seed in &self.seeds {
+            command.push_str(&format!(" --seed {seed}"));
+        }
+        command
+    }
+
+    fn apply(self, file: &mut ServerFile, context: &Context) -> Result<(), Failure> {
+        if let Some(name) = self.name {
+            file.node_name = name;
+        }
+        if let Some(bind) = self.bind {
+            (file.ip, file.port) = (bind.ip(), bind.port());
+        }
+        for seed in self.seeds {
+            if !file.seeds.contains(&seed) {
+                file.seeds.push(seed);
+            }
+        }
+        let Some(password) = self.password else { return Ok(()) };
+        let Some(network_name) = self.network else {
+            return Err(Failure::new(Exit::Usage, "missing: --network NAME").why("a password belongs to a network"));
+        };
+        if !check_name(&network_name) {
+            return Err(
+                Failure::new(Exit::Usage, format!("{network_name:?} is no name for a network")).why(name_problem())
+            );
+        }
+        if password.strength() == Strength::Weak {
+            context.note(&format!("warning: the password is {}", password.strength()));
+        }
+        let network_key = Secret::derive(&network_name, password.as_bytes());
+        match file.networks.iter_mut().find(|network| network.network_name == network_name) {
+            Some(network) => network.network_key = network_key,
+            None => file.networks.push(Network { network_name, network_key }),
+        }
+        Ok(())
+    }
+}
+
+fn name_problem() -> String {
+    format!("a name has 1 to {MAX_NAME} bytes without control or invisible characters")
+}
+
+/// A setting on the command line that cannot be is the command line's fault, not the file's.
+fn misused(error: ConfigError) -> Failure {
+    match error {
+        ConfigError::Value { key, problem, hint } => {
+            let failure = Failure::new(Exit::Usage, format!("{key} {problem}"));
+            if hint.is_empty() { failure } else { failure.hint(hint) }
+        }
+        other => other.into(),
+    }
+}
+
+/// The GUID in a file whose other settings are replaced, and may be what is wrong with it.
+fn kept_guid(path: &Path) -> Result<Guid, Failure> {
+    let lost = |why: String| {
+        Failure::new(Exit::Config, format!("cannot keep the node_guid of {}", path.display()))
+            .why(why)
+            .hint("write it back by hand, or move the file away to become a new node")
+    };
+    let text = std::fs::read(path).map_err(|error| lost(error.to_string()))?;
+    let value: serde_json::Value = serde_json::from_slice(&text).map_err(|_| lost("the file is not JSON".into()))?;
+    let guid = value.get("node_guid").and_then(|guid| guid.as_str()).and_then(|guid| guid.parse().ok());
+    guid.filter(|guid| *guid != Guid::default()).ok_or_else(|| lost("it has no node_guid".into()))
+}
+
+/// 16 bytes of the system's randomness, for what is drawn once: GUIDs and the key of a demo.
+pub fn random() -> Result<[u8; 16], Failure> {
+    let mut bytes = [0; 16];
+    rand::rngs::SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|error| Failure::new(Exit::No, format!("the system gives no randomness: {error}")))?;
+    Ok(bytes)
+}
+
+/// The host's name, made fit for a node.
+fn host_name() -> String {
+    let name =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    name.ok().map(|name| name.trim().to_owned()).filter(|name| check_name(name)).unwrap_or_else(|| "node".into())
+}
+
+fn tell(context: &Context, file: &ServerFile, existed: bool) -> Result<(), Failure> {
+    let path = context.home.server_json();
+    let networks: Vec<&str> = file.networks.iter().map(|network| network.network_name.as_str()).collect();
+    if context.json {
+        return context.print_json(&serde_json::json!({
+            "home": context.home.dir(),
+            "server_json": path,
+            "created": !existed,
+            "node_guid": file.node_guid.to_string(),
+            "node_name": file.node_name,
+            "ip": file.ip,
+            "port": file.port,
+            "networks": networks,
+            "seeds": file.seeds,
+        }));
+    }
+    let done = if existed { "updated" } else { "created" };
+    let name = display_line(&file.node_name);
+    let networks = networks.join(", ");
+    context.print(&format!(
+        "{done} {}\nnode {name} ({}), network {}\n",
+        path.display(),
+        file.node_guid,
+        display_line(&networks)
+    ))?;
+    if existed {
+        context.note("A running daemon reads it when it starts again.");
+    } else {
+        context.note(&format!("Next: gossip-node run --home {}", context.home.dir().display()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_has_a_key_and_may_have_an_empty_value() {
+        assert_eq!(assignment("a.b=c=d"), Ok(("a.b".into(), "c=d".into())));
+        assert_eq!(assignment("a="), Ok(("a".into(), String::new())));
+        assert!(assignment("a").is_err() && assignment("=a").is_err());
+    }
+
+    #[test]
+    fn the_wizard_ends_with_a_command_that_says_the_same() {
+        let wishes = Wishes {
+            network: Some("it's home".into()),
+            password: None,
+            name: Some("nas".into()),
+            bind: Some("127.0.0.1:0".parse().unwrap()),
+            seeds: vec!["a:1".into()],
+        };
+        assert_eq!(
+            wishes.as_command(),
+            r"gossip-node init --password-file FILE --network 'it'\''s home' --name 'nas' --bind 127.0.0.1:0 --seed a:1"
+        );
+    }
+
+    #[test]
+    fn hosts_have_names_fit_for_nodes() {
+        assert!(check_name(&host_name()));
+    }
+}

@@ -1,0 +1,61 @@
+//! `gossip-node register`: REGISTER with another node, and what came of it.
+
+use super::context::Context;
+use super::failure::Failure;
+use crate::config::{parse_duration, show_duration};
+use crate::display::display_line;
+use clap::Args;
+use std::time::Duration;
+
+/// Register this node with another.
+#[derive(Args, Debug)]
+pub struct Register {
+    /// The other node
+    #[arg(value_name = "HOST:PORT", value_parser = host_port)]
+    address: String,
+    /// How long to wait for its answer
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    timeout: Duration,
+}
+
+/// `HOST:PORT`, with an IPv6 address in brackets.
+pub fn host_port(text: &str) -> Result<String, String> {
+    let port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
+    match text.rsplit_once(':') {
+        Some((host, at)) if !host.is_empty() && port(at) && (!host.contains(':') || host.starts_with('[')) => {
+            Ok(text.into())
+        }
+        _ => Err("say HOST:PORT, such as 192.168.1.10:6884 or [fe80::1]:6884".into()),
+    }
+}
+
+impl Register {
+    /// Registers, and waits for the answer.
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        let spinner = context.spinner(format!("waiting for {} (up to {})", self.address, show_duration(self.timeout)));
+        let answer = context.client().register(&self.address, self.timeout).await;
+        drop(spinner);
+        let registered = answer.map_err(context.explain())?;
+        if context.json {
+            return context.print_json(&registered);
+        }
+        let (name, network) = (display_line(&registered.name), display_line(&registered.network_name));
+        let crate::api::Registered { ip, port, guid, .. } = &registered;
+        context.print(&format!("registered with {name} at {ip}:{port} in network {network} ({guid})\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_host_and_a_port() {
+        for good in ["nas:6884", "10.0.0.1:1", "[fe80::1]:6884", "nas.local:65535"] {
+            assert_eq!(host_port(good).as_deref(), Ok(good));
+        }
+        for bad in ["nas", ":6884", "nas:0", "nas:x", "nas:65536", "fe80::1:6884", ""] {
+            assert!(host_port(bad).is_err(), "{bad}");
+        }
+    }
+}

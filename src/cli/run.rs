@@ -1,0 +1,80 @@
+//! `gossip-node run`: the daemon. It says on standard output when it is ready; its log goes to standard error.
+
+use super::context::Context;
+use super::failure::Failure;
+use super::running::{Running, Signals};
+use crate::config::ServerFile;
+use crate::display::{display_line, display_safe};
+use clap::Args;
+use std::io::{self, Write};
+use tracing_subscriber::EnvFilter;
+
+/// Be a node: the daemon.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Ends gracefully on SIGTERM and SIGINT (Ctrl-C), at once on a second one.
+GOSSIP_NODE_LOG says what to log: error, warn, info (default), debug, trace, or gossip_node::daemon=debug")]
+pub struct Run {}
+
+impl Run {
+    /// Runs until a signal.
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        log_to_stderr("info");
+        let mut signals = Signals::take()?;
+        let mut running = tokio::select! {
+            running = Running::start(context.home.clone()) => running?,
+            code = signals.first() => std::process::exit(code.into()),
+        };
+        // Whoever was to read the line may have gone: no reason to stop.
+        let _ = ready(context, &running);
+        tokio::select! {
+            _ = signals.first() => (),
+            failure = running.ended() => return Err(failure),
+        }
+        signals.now_kill();
+        tracing::info!("stopping");
+        running.stop().await
+    }
+}
+
+fn ready(context: &Context, running: &Running) -> Result<(), Failure> {
+    let networks = running.handle.node().networks;
+    let socket = running.home.control_socket();
+    if context.json {
+        let file = ServerFile::load(&running.home.server_json())?.file;
+        return context.print_json(&serde_json::json!({
+            "address": running.address.to_string(),
+            "networks": networks,
+            "control_socket": socket,
+            "pid": std::process::id(),
+            "node_guid": file.node_guid.to_string(),
+            "node_name": file.node_name,
+        }));
+    }
+    let names = networks.join(", ");
+    let names = display_line(&names);
+    let label = if networks.len() == 1 { "network" } else { "networks" };
+    context.print(&format!("ready at {}, {label} {names}, control socket {}\n", running.address, socket.display()))
+}
+
+/// Logs to standard error what `GOSSIP_NODE_LOG` asks for. What a peer sent may be part of a line, so lines are made safe.
+pub fn log_to_stderr(default: &str) {
+    let filter = EnvFilter::try_from_env("GOSSIP_NODE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| SafeStderr);
+    // Fails only where a logger is there already, as in tests.
+    let _ = logger.try_init();
+}
+
+/// Standard error behind [`display_safe`]. A log that nobody reads is no reason to stop.
+struct SafeStderr;
+
+impl Write for SafeStderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().lock().write_all(display_safe(&String::from_utf8_lossy(line)).as_bytes());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! [`Running`]: a daemon with its control socket, as `run` and `demo` have it, and the signals that end it.
+
+use super::failure::{Exit, Failure};
+use crate::config::{Home, HomeLock};
+use crate::daemon::{Daemon, Handle, StartError};
+use crate::http;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A daemon that runs in this process, and the server of its control API.
+pub struct Running {
+    /// Its home.
+    pub home: Home,
+    /// How to reach it.
+    pub handle: Handle,
+    /// Its UDP address.
+    pub address: SocketAddr,
+    lock: Arc<HomeLock>,
+    daemon: JoinHandle<io::Result<()>>,
+    server: JoinHandle<io::Result<()>>,
+    stop_server: oneshot::Sender<()>,
+}
+
+impl Running {
+    /// Starts the daemon of `home`. When this returns it answers on its control socket.
+    pub async fn start(home: Home) -> Result<Running, Failure> {
+        let daemon = Daemon::start(home.clone()).await.map_err(|error| not_started(error, &home))?;
+        let (handle, address, lock) = (daemon.handle(), daemon.addr(), daemon.lock());
+        let listener = match http::bind(&home, &lock) {
+            Ok(listener) => listener,
+            Err(error) => {
+                handle.stop();
+                let _ = daemon.stopped().await;
+                let path = home.control_socket();
+                return Err(Failure::new(Exit::Refused, format!("cannot open the control socket {}", path.display()))
+                    .why(error.to_string()));
+            }
+        };
+        let (stop_server, stop) = oneshot::channel();
+        let stop = async {
+            let _ = stop.await;
+        };
+        let server = tokio::spawn(http::serve(handle.clone(), listener, stop));
+        Ok(Running { home, handle, address, lock, daemon: tokio::spawn(daemon.stopped()), server, stop_server })
+    }
+
+    /// Returns when the daemon has stopped without having been told to.
+    pub async fn ended(&mut self) -> Failure {
+        let failure = Failure::new(Exit::No, "the daemon stopped by itself");
+        match (&mut self.daemon).await {
+            Ok(Ok(())) => failure,
+            Ok(Err(error)) => failure.why(error.to_string()),
+            Err(error) => failure.why(error.to_string()).hint("this is a mistake in the program; its log says more"),
+        }
+    }
+
+    /// Stops gracefully: no new requests, those under way answered, goodbye said, the store closed, the home free.
+    pub async fn stop(self) -> Result<(), Failure> {
+        // While the lock is held: the socket's place may be a successor's as soon as it is not.
+        let _ = self.home.remove_control_socket(&self.lock);
+        let _ = self.stop_server.send(());
+        self.handle.stop();
+        let _ = self.server.await;
+        drop(self.lock);
+        match self.daemon.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::new(Exit::No, "the daemon did not stop well").why(error.to_string())),
+            Err(error) => Err(Failure::new(Exit::No, "the daemon did not stop well").why(error.to_string())),
+        }
+    }
+}
+
+fn not_started(error: StartError, home: &Home) -> Failure {
+    let what = error.to_string();
+    match error {
+        StartError::Locked { .. } => {
+            Failure::new(Exit::Refused, what).hint("stop that one first, or give this one another home with --home")
+        }
+        StartError::Bind { addr, source } => {
+            let failure = Failure::new(Exit::Refused, format!("cannot bind UDP {addr}")).why(source.to_string());
+            match source.kind() {
+                io::ErrorKind::AddrInUse => failure.hint(format!(
+                    "another program has the port: stop it, or take another: gossip-node init --home {} --set port=6885",
+                    home.dir().display()
+                )),
+                io::ErrorKind::AddrNotAvailable => failure.hint("this host has no such address; 0.0.0.0 is all it has"),
+                _ => failure,
+            }
+        }
+        StartError::Config(error) => error.into(),
+        StartError::Io { what, source } => Failure::new(Exit::No, what).why(source.to_string()),
+    }
+}
+
+/// SIGTERM and SIGINT: the first ends the program gracefully, the second at once.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes the signals; from here on they do not kill.
+    pub fn take() -> Result<Signals, Failure> {
+        let take = |kind| {
+            signal(kind).map_err(|error| Failure::new(Exit::No, "cannot watch for signals").why(error.to_string()))
+        };
+        Ok(Signals { terminate: take(SignalKind::terminate())?, interrupt: take(SignalKind::interrupt())? })
+    }
+
+    /// Returns at the first of them. Exit codes of those that a signal ended are 128 and its number.
+    pub async fn first(&mut self) -> u8 {
+        tokio::select! {
+            _ = self.terminate.recv() => 128 + 15,
+            _ = self.interrupt.recv() => 128 + 2,
+        }
+    }
+
+    /// From here on any of them ends the program where it stands. What is promised is on disk already.
+    pub fn now_kill(mut self) {
+        tokio::spawn(async move {
+            let code = self.first().await;
+            std::process::exit(code.into());
+        });
+    }
+}

@@ -1,0 +1,244 @@
+//! `gossip-node status`: NETWORK_STATUS and GOSSIP_STATUS on one screen, or each alone.
+
+use super::context::Context;
+use super::failure::Failure;
+use super::list::date;
+use crate::api::{self, Reach};
+use crate::display::{age, bytes, counted, display_line, short, table};
+use clap::{Args, ValueEnum};
+use std::fmt::Write as _;
+
+/// Show peers, messages, or both.
+#[derive(Args, Debug)]
+pub struct Status {
+    /// What to show [default: both]
+    #[arg(value_enum)]
+    what: Option<What>,
+    /// At most so many messages, the newest; 0 is all
+    #[arg(long, value_name = "N", default_value_t = api::STATUS_LIMIT, conflicts_with = "all")]
+    limit: u64,
+    /// All messages
+    #[arg(long)]
+    all: bool,
+}
+
+/// One of the two statuses.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum What {
+    /// NETWORK_STATUS: this node and its peers
+    Network,
+    /// GOSSIP_STATUS: messages, with SHA2 where they are complete
+    Gossip,
+}
+
+impl Status {
+    /// Shows it.
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        let limit = if self.all { 0 } else { self.limit };
+        let client = context.client();
+        let now = jiff::Timestamp::now();
+        match self.what {
+            Some(What::Network) => {
+                let network = client.status_network().await.map_err(context.explain())?;
+                if context.json { context.print_json(&network) } else { context.print(&network_text(&network, now)) }
+            }
+            Some(What::Gossip) => {
+                let gossip = client.status_gossip(limit).await.map_err(context.explain())?;
+                if context.json { context.print_json(&gossip) } else { context.print(&gossip_text(&gossip, now)) }
+            }
+            None => {
+                let status = client.status(limit).await.map_err(context.explain())?;
+                if context.json {
+                    return context.print_json(&status);
+                }
+                let (network, gossip) = (network_text(&status.network, now), gossip_text(&status.gossip, now));
+                context.print(&format!("{network}\n{gossip}"))
+            }
+        }
+    }
+}
+
+fn network_text(status: &api::NetworkStatus, now: jiff::Timestamp) -> String {
+    let mut text = format!(
+        "{}  {}\n{} at {}, {}, root {}\n",
+        display_line(&status.network_name),
+        health(status),
+        display_line(&status.node_name),
+        address(&status.ip, status.port),
+        counted(status.gossip_count, "record"),
+        short(&status.root),
+    );
+    if status.peers.is_empty() {
+        text.push_str("\n  no peers yet: gossip-node register HOST:PORT\n");
+        return text;
+    }
+    let heading = ["NAME", "ADDRESS", "REACH", "RTT", "LAST HEARD", "HAS", "IN SYNC"];
+    text.push('\n');
+    text.push_str(&table(&heading, status.peers.iter().map(|peer| peer_row(peer, status.gossip_count, now))));
+    for peer in status.peers.iter().filter(|peer| peer.reach != Reach::Reachable && !peer.reason.is_empty()) {
+        let _ = writeln!(text, "  {}: {}", display_line(&peer.name), display_line(&peer.reason));
+    }
+    text
+}
+
+fn health(status: &api::NetworkStatus) -> String {
+    let reachable = status.peers.iter().filter(|peer| peer.reach == Reach::Reachable).count();
+    let in_sync = status.peers.iter().filter(|peer| peer.in_sync).count();
+    match (status.peers.len(), reachable) {
+        (0, _) => "○ alone".into(),
+        (known, 0) => format!("○ alone: none of {known} known peers answers"),
+        (_, reachable) if in_sync == reachable => format!("● in sync with {in_sync} of {reachable} reachable peers"),
+        (_, reachable) => format!("◐ catching up: in sync with {in_sync} of {reachable} reachable peers"),
+    }
+}
+
+fn peer_row(peer: &api::Peer, own_count: u64, now: jiff::Timestamp) -> Vec<String> {
+    let reach = match peer.reach {
+        Reach::Reachable => "reachable",
+        Reach::Suspect => "suspect",
+        Reach::Unreachable => "unreachable",
+        Reach::Left => "left",
+    };
+    let has = match peer.gossip_count {
+        None => "-".into(),
+        Some(count) if count == own_count => count.to_string(),
+        Some(count) => format!("{count} ({:+})", i128::from(count) - i128::from(own_count)),
+    };
+    vec![
+        peer.name.clone(),
+        address(&peer.ip, peer.port),
+        reach.into(),
+        peer.rtt_ms.map_or("-".into(), |rtt| if rtt < 10.0 { format!("{rtt:.1} ms") } else { format!("{rtt:.0} ms") }),
+        peer.last_update.as_ref().map_or("never".into(), |then| age(then, now)),
+        has,
+        if peer.in_sync { "yes" } else { "no" }.into(),
+    ]
+}
+
+/// `IP:PORT`, with an IPv6 address in brackets.
+fn address(ip: &str, port: u16) -> String {
+    let ip = display_line(ip);
+    if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") }
+}
+
+fn gossip_text(status: &api::GossipStatus, now: jiff::Timestamp) -> String {
+    let mut text = format!("{} complete", counted(status.complete, "record"));
+    if status.incomplete > 0 {
+        let _ = write!(text, ", {} on the way", status.incomplete);
+    }
+    let _ = writeln!(
+        text,
+        ", {}, root {}; {} of {} in sync",
+        bytes(status.bytes),
+        short(&status.root),
+        status.in_sync_peers,
+        counted(status.reachable_peers, "reachable peer"),
+    );
+    if status.gossip.is_empty() {
+        return text;
+    }
+    text.push('\n');
+    let rows = status.gossip.iter().map(|gossip| {
+        let sha2 = match &gossip.sha2 {
+            Some(sha2) => sha2.clone(),
+            None => format!("{} % here", gossip.received.saturating_mul(100) / gossip.len.max(1)),
+        };
+        let head = [date(&gossip.date_time, now), gossip.who_name.clone(), short(&gossip.guid).into_owned()];
+        head.into_iter().chain([bytes(gossip.len), sha2]).collect()
+    });
+    text.push_str(&table(&["DATE", "WHO", "GUID", "SIZE", "SHA2"], rows));
+    let shown = status.gossip.len() as u64;
+    if shown < status.count {
+        let _ = writeln!(text, "  ... and {} older: gossip-node status gossip --all", status.count - shown);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(name: &str, reach: Reach, in_sync: bool) -> api::Peer {
+        api::Peer {
+            guid: "43c54ed2-0173-8495-93c7-8a8c49826092".into(),
+            name: name.into(),
+            ip: "192.168.1.21".into(),
+            port: 6884,
+            network_name: "home".into(),
+            last_update: Some("2026-01-10T11:59:57Z".into()),
+            reach,
+            reason: "it missed 3 probes".into(),
+            rtt_ms: Some(0.42),
+            gossip_count: Some(10),
+            root: None,
+            in_sync,
+        }
+    }
+
+    fn network(peers: Vec<api::Peer>) -> api::NetworkStatus {
+        api::NetworkStatus {
+            network_name: "home".into(),
+            node_guid: "43c54ed2-0173-8495-93c7-8a8c49826092".into(),
+            node_name: "nas".into(),
+            ip: "0.0.0.0".into(),
+            port: 6884,
+            gossip_count: 12,
+            root: "9f3c1a2b00000000".into(),
+            peers,
+        }
+    }
+
+    #[test]
+    fn the_headline_says_how_the_network_is() {
+        let (good, late, gone) = (Reach::Reachable, Reach::Suspect, Reach::Unreachable);
+        let health = |peers| health(&network(peers));
+        assert_eq!(health(vec![]), "○ alone");
+        assert_eq!(health(vec![peer("a", gone, false)]), "○ alone: none of 1 known peers answers");
+        assert_eq!(
+            health(vec![peer("a", good, true), peer("b", late, false)]),
+            "● in sync with 1 of 1 reachable peers"
+        );
+        assert_eq!(
+            health(vec![peer("a", good, true), peer("b", good, false)]),
+            "◐ catching up: in sync with 1 of 2 reachable peers"
+        );
+    }
+
+    #[test]
+    fn peers_are_a_table_and_trouble_has_its_reason() {
+        let now = "2026-01-10T12:00:00Z".parse().unwrap();
+        let text = network_text(&network(vec![peer("desk\u{1b}[2J", Reach::Suspect, false)]), now);
+        for part in ["192.168.1.21:6884", "suspect", "0.4 ms", "3 s ago", "10 (-2)", "it missed 3 probes"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn an_incomplete_record_has_no_hash_but_progress() {
+        let gossip = api::GossipState {
+            guid: "43c54ed2-0173-8495-93c7-8a8c49826092".into(),
+            date_time: "2026-01-10T11:59:57Z".into(),
+            who_name: "nas".into(),
+            len: 1000,
+            complete: false,
+            received: 340,
+            sha2: None,
+        };
+        let status = api::GossipStatus {
+            network_name: "home".into(),
+            count: 5,
+            complete: 4,
+            incomplete: 1,
+            bytes: 2048,
+            root: "9f3c1a2b00000000".into(),
+            reachable_peers: 1,
+            in_sync_peers: 0,
+            gossip: vec![gossip],
+        };
+        let text = gossip_text(&status, "2026-01-10T12:00:00Z".parse().unwrap());
+        for part in ["4 records complete, 1 on the way, 2.0 KiB", "34 % here", "0 of 1 reachable peer", "and 4 older"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! [`Client`]: typed calls to a running daemon over its control socket, for the command line and for tests. A connection
+//! a call: the socket is local, and nothing has to be kept alive.
+
+use crate::api::{self, Problem};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::UnixStream;
+
+/// How long an answer may take, beyond the time that the request itself asks for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Reaches the daemon behind a control socket.
+#[derive(Clone, Debug)]
+pub struct Client {
+    socket: PathBuf,
+    network: Option<String>,
+}
+
+/// Why a call has no answer, or not the one hoped for.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens on the socket.
+    #[error("no gossip-node answers at {}: {source}", socket.display())]
+    NoDaemon {
+        /// The socket tried.
+        socket: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The socket is somebody else's.
+    #[error("no permission to use {}", socket.display())]
+    Forbidden {
+        /// The socket tried.
+        socket: PathBuf,
+    },
+    /// The daemon said no, and why.
+    #[error("{}: {}", .0.title, .0.detail)]
+    Refused(Problem),
+    /// The daemon took the request and said nothing.
+    #[error("the daemon did not answer within {} s", .0.as_secs())]
+    Silent(Duration),
+    /// The daemon went away in the middle of its answer.
+    #[error("the daemon went away: {0}")]
+    Broken(String),
+    /// An answer that we do not understand.
+    #[error("the daemon's answer makes no sense: {0}")]
+    Garbled(String),
+}
+
+impl Client {
+    /// A client of the daemon behind `socket`; `network` names one of its networks, if it is in several.
+    pub fn new(socket: PathBuf, network: Option<String>) -> Client {
+        Client { socket, network }
+    }
+
+    /// The socket that it uses.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// This daemon.
+    pub async fn node(&self) -> Result<api::NodeInfo, ClientError> {
+        self.ask("/node", &[], PATIENCE).await
+    }
+
+    /// Says something; the answer comes when it is on disk.
+    pub async fn add(&self, who_name: Option<String>, msg: Bytes) -> Result<api::Added, ClientError> {
+        let query = [("network", self.network.clone()), ("who_name", who_name)];
+        let body = self.call(Method::PUT, "/gossip/raw", &query, "application/octet-stream", msg, PATIENCE).await?;
+        parsed(&body)
+    }
+
+    /// The newest records that match, oldest first.
+    pub async fn list(&self, query: api::ListQuery) -> Result<Vec<api::Gossip>, ClientError> {
+        let query = [
+            ("network", query.network.or_else(|| self.network.clone())),
+            ("limit", query.limit.map(|limit| limit.to_string())),
+            ("since", query.since),
+            ("who", query.who),
+            ("grep", query.grep),
+        ];
+        self.ask("/gossip", &query, PATIENCE).await
+    }
+
+    /// One record by its GUID or a unique prefix of it.
+    pub async fn read(&self, guid: &str) -> Result<api::Gossip, ClientError> {
+        self.ask(&format!("/gossip/{}", encoded(guid)), &self.network_query(), PATIENCE).await
+    }
+
+    /// MSG alone, byte for byte.
+    pub async fn msg(&self, guid: &str) -> Result<Bytes, ClientError> {
+        let path = format!("/gossip/{}/msg", encoded(guid));
+        self.call(Method::GET, &path, &self.network_query(), "", Bytes::new(), PATIENCE).await
+    }
+
+    /// NETWORK_STATUS.
+    pub async fn status_network(&self) -> Result<api::NetworkStatus, ClientError> {
+        self.ask("/status/network", &self.network_query(), PATIENCE).await
+    }
+
+    /// GOSSIP_STATUS with the newest `limit` records; 0 is all.
+    pub async fn status_gossip(&self, limit: u64) -> Result<api::GossipStatus, ClientError> {
+        self.ask("/status/gossip", &self.limited(limit), PATIENCE).await
+    }
+
+    /// Both, and the counters.
+    pub async fn status(&self, limit: u64) -> Result<api::Status, ClientError> {
+        self.ask("/status", &self.limited(limit), PATIENCE).await
+    }
+
+    /// Registers the daemon with the node at `address`.
+    pub async fn register(&self, address: &str, timeout: Duration) -> Result<api::Registered, ClientError> {
+        let request = api::RegisterRequest { address: address.into(), timeout_ms: millis(timeout) };
+        let body = serde_json::to_vec(&request).expect("plain data becomes JSON").into();
+        let patience = timeout.saturating_add(PATIENCE);
+        let query = self.network_query();
+        parsed(&self.call(Method::POST, "/register", &query, "application/json", body, patience).await?)
+    }
+
+    /// Waits until all that `query` asks for holds.
+    pub async fn wait(&self, query: api::WaitQuery) -> Result<api::Waited, ClientError> {
+        let patience = Duration::from_millis(query.timeout_ms).saturating_add(PATIENCE);
+        let query = [
+            ("network", query.network.or_else(|| self.network.clone())),
+            ("peers", query.peers.map(|peers| peers.to_string())),
+            ("gossip", query.gossip.map(|gossip| gossip.to_string())),
+            ("in_sync", Some(query.in_sync.to_string())),
+            ("timeout_ms", Some(query.timeout_ms.to_string())),
+        ];
+        self.ask("/wait", &query, patience).await
+    }
+
+    fn network_query(&self) -> [(&'static str, Option<String>); 1] {
+        [("network", self.network.clone())]
+    }
+
+    fn limited(&self, limit: u64) -> [(&'static str, Option<String>); 2] {
+        [("network", self.network.clone()), ("limit", Some(limit.to_string()))]
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, Option<String>)],
+        patience: Duration,
+    ) -> Result<T, ClientError> {
+        parsed(&self.call(Method::GET, path, query, "", Bytes::new(), patience).await?)
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, Option<String>)],
+        content_type: &str,
+        body: Bytes,
+        patience: Duration,
+    ) -> Result<Bytes, ClientError> {
+        let mut request = Request::builder().method(method).uri(uri(path, query)).header(header::HOST, "localhost");
+        if !content_type.is_empty() {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        let request = request.body(Full::new(body)).map_err(|error| ClientError::Garbled(error.to_string()))?;
+        let stream = UnixStream::connect(&self.socket).await.map_err(|source| self.unreachable(source))?;
+        match tokio::time::timeout(patience, exchange(stream, request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(ClientError::Silent(patience)),
+        }
+    }
+
+    fn unreachable(&self, source: io::Error) -> ClientError {
+        let socket = self.socket.clone();
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => ClientError::Forbidden { socket },
+            _ => ClientError::NoDaemon { socket, source },
+        }
+    }
+}
+
+async fn exchange(stream: UnixStream, request: Request<Full<Bytes>>) -> Result<Bytes, ClientError> {
+    let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    // The connection ends with the answer; what goes wrong with it shows in the answer.
+    tokio::spawn(connection);
+    let answer = sender.send_request(request).await.map_err(broken)?;
+    let status = answer.status();
+    let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
+    if status.is_success() { Ok(body) } else { Err(ClientError::Refused(problem(status, &body))) }
+}
+
+fn problem(status: StatusCode, body: &[u8]) -> Problem {
+    serde_json::from_slice(body).unwrap_or_else(|_| Problem {
+        status: status.as_u16(),
+        title: "the daemon said no".into(),
+        detail: status.to_string(),
+        hint: None,
+    })
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| ClientError::Garbled(error.to_string()))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn uri(path: &str, query: &[(&str, Option<String>)]) -> String {
+    let mut uri = format!("{}{path}", api::PREFIX);
+    let pairs = query.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+    for (index, (key, value)) in pairs.enumerate() {
+        let _ = write!(uri, "{}{key}={}", if index == 0 { '?' } else { '&' }, encoded(value));
+    }
+    uri
+}
+
+/// Percent-encodes all but RFC 3986's unreserved characters.
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            byte => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_survives_the_address() {
+        let query = [("a", Some("x y&z=ü/?#%+".into())), ("b", None), ("c", Some(String::new()))];
+        assert_eq!(uri("/gossip", &query), "/api/v1/gossip?a=x%20y%26z%3D%C3%BC%2F%3F%23%25%2B&c=");
+        assert_eq!(uri("/node", &[]), "/api/v1/node");
+    }
+
+    #[test]
+    fn an_answer_that_makes_no_sense_says_where() {
+        let error = parsed::<api::NodeInfo>(br#"{"version":1}"#).unwrap_err();
+        assert!(error.to_string().contains("version"), "{error}");
+    }
+
+    #[test]
+    fn an_error_without_a_problem_is_one_all_the_same() {
+        assert_eq!(problem(StatusCode::BAD_GATEWAY, b"<html>").status, 502);
+    }
+}

@@ -1,0 +1,195 @@
+//! How we show things to people: hostile text made harmless ([`display_safe`]), times, sizes, tables. What programs read
+//! (JSON, `read --raw`) does not come through here.
+
+use crate::proto::time::Timestamp;
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Whether a character could act on a terminal or deceive a reader instead of being seen: C0 except newline and tab, DEL,
+/// C1, the bidirectional controls and the characters without width.
+fn is_hostile(c: char) -> bool {
+    match c {
+        '\n' | '\t' => false,
+        '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' => true,
+        c => c.is_control(),
+    }
+}
+
+/// Text of strangers as it may be shown: every hostile character becomes its escape (`\u{1b}`), all others stay. Every
+/// output to people goes through this, or somebody's message could move the cursor, rename the window or show itself
+/// backwards.
+pub fn display_safe(text: &str) -> Cow<'_, str> {
+    replaced(text, is_hostile, |out, c| out.extend(c.escape_unicode()))
+}
+
+/// [`display_safe`] for places that hold one line: newlines and tabs become spaces.
+pub fn display_line(text: &str) -> Cow<'_, str> {
+    let hostile = |c| is_hostile(c) || c == '\n' || c == '\t';
+    replaced(text, hostile, |out, c| match c {
+        '\n' | '\t' => out.push(' '),
+        c => out.extend(c.escape_unicode()),
+    })
+}
+
+fn replaced(text: &str, which: impl Fn(char) -> bool, mut by: impl FnMut(&mut String, char)) -> Cow<'_, str> {
+    if !text.contains(&which) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if which(c) { by(&mut out, c) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
+/// RFC 3339 in UTC with microseconds. A date beyond the year 9999, which a stranger may claim, is shown as its end.
+pub fn rfc3339(time: Timestamp) -> String {
+    let time = i64::try_from(time.0).ok().and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
+    time.unwrap_or(jiff::Timestamp::MAX).strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+}
+
+/// A time of the API in the reader's own time zone, to the second; as it came if it is no time.
+pub fn local_time(rfc3339: &str) -> String {
+    match rfc3339.parse::<jiff::Timestamp>() {
+        Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => display_line(rfc3339).into_owned(),
+    }
+}
+
+/// How long ago a time of the API was: `now`, `3 s ago`, `2 min ago`, `5 h ago`, `4 d ago`.
+pub fn age(rfc3339: &str, now: jiff::Timestamp) -> String {
+    let Ok(time) = rfc3339.parse::<jiff::Timestamp>() else { return display_line(rfc3339).into_owned() };
+    match now.as_second().saturating_sub(time.as_second()) {
+        ..1 => "now".into(),
+        seconds @ 1..120 => format!("{seconds} s ago"),
+        seconds @ 120..7200 => format!("{} min ago", seconds / 60),
+        seconds @ 7200..172_800 => format!("{} h ago", seconds / 3600),
+        seconds => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+/// Bytes in the unit that suits them.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// The start of a GUID or hash: enough to tell it from others, and `read` takes it.
+pub fn short(name: &str) -> Cow<'_, str> {
+    display_line(name.get(..8).unwrap_or(name))
+}
+
+/// `1 record`, `3 records`: the plain plural.
+pub fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Lines with aligned columns, two spaces in, a line each; all cells are made safe here. A column is as wide as its widest
+/// cell, counted in characters.
+pub fn columns(rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.iter().map(|cell| display_line(cell)).collect()).collect();
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max();
+    let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
+    let mut out = String::new();
+    for row in &rows {
+        let mut line = String::from(" ");
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, " {cell:<width$} ");
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// A table for a terminal, with a heading; all cells are made safe here.
+#[cfg(feature = "cli")]
+pub fn table(heading: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(heading.to_vec());
+    for row in rows {
+        table.add_row(row.iter().map(|cell| display_line(cell).into_owned()).collect::<Vec<_>>());
+    }
+    let mut out = String::new();
+    for line in table.lines() {
+        let _ = writeln!(out, " {}", line.trim_end());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_control_bidi_and_widthless_character_is_escaped() {
+        let c0 = ('\0'..='\u{1F}').filter(|c| *c != '\n' && *c != '\t');
+        let others = "\u{202A}\u{202B}\u{202C}\u{202D}\u{202E}\u{2066}\u{2067}\u{2068}\u{2069}\
+                      \u{200B}\u{200C}\u{200D}\u{200E}\u{200F}\u{2060}\u{FEFF}";
+        for c in c0.chain('\u{7F}'..='\u{9F}').chain(others.chars()) {
+            let shown = display_safe(&format!("a{c}b")).into_owned();
+            assert_eq!(shown, format!("a\\u{{{:x}}}b", u32::from(c)));
+            assert_eq!(display_line(&format!("a{c}b")), shown);
+        }
+    }
+
+    #[test]
+    fn all_else_stays_as_it_is_and_is_not_copied() {
+        for text in ["plain\ttext\n", "grüße, 你好, \u{1F54A}", "\u{A0}\u{2028}\\u{1b}", ""] {
+            assert!(matches!(display_safe(text), Cow::Borrowed(same) if same == text), "{text:?}");
+        }
+        assert_eq!(display_line("a\tb\nc"), "a b c");
+    }
+
+    #[test]
+    fn times_have_microseconds_and_no_date_is_too_late_to_be_shown() {
+        assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(rfc3339(Timestamp(1_700_000_000_000_042)), "2023-11-14T22:13:20.000042Z");
+        assert!(rfc3339(Timestamp(u64::MAX)).starts_with("9999-12-30T"));
+        assert!(rfc3339(Timestamp(i64::MAX as u64)).starts_with("9999-12-30T"));
+    }
+
+    #[test]
+    fn ages_are_short() {
+        let now: jiff::Timestamp = "2026-01-10T12:00:00Z".parse().unwrap();
+        for (then, age_then) in [
+            ("2026-01-10T12:00:05Z", "now"),
+            ("2026-01-10T12:00:00.000001Z", "now"),
+            ("2026-01-10T11:59:57Z", "3 s ago"),
+            ("2026-01-10T11:30:00Z", "30 min ago"),
+            ("2026-01-10T07:00:00Z", "5 h ago"),
+            ("2026-01-06T12:00:00Z", "4 d ago"),
+            ("never\u{1b}", "never\\u{1b}"),
+        ] {
+            assert_eq!(age(then, now), age_then);
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (count, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (4 << 20, "4.0 MiB"), ((1 << 20) - 1, "1.0 MiB")]
+        {
+            assert_eq!(bytes(count), text);
+        }
+        assert!(bytes(u64::MAX).ends_with("PiB"));
+    }
+
+    #[test]
+    fn columns_are_aligned_and_safe() {
+        let rows = [vec!["a".into(), "bb".into()], vec!["ccc".into(), "d\u{1b}[2J\n".into()]];
+        assert_eq!(columns(&rows), "  a    bb\n  ccc  d\\u{1b}[2J\n");
+    }
+}

@@ -1,0 +1,292 @@
+//! The control API's server: routes over a [`Handle`], and the guards around them. What the answers are is the daemon's
+//! business; here they become HTTP, and every error a [`Problem`] that says why.
+
+use crate::api::{self, Problem};
+use crate::config::{Home, HomeLock};
+use crate::daemon::{Handle, Refusal};
+use crate::proto::limits::MAX_MSG;
+use axum::Router;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post, put};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+use tokio::net::UnixListener;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// A request that does not say itself how long it may take may take this long, its body included.
+const REQUEST: Duration = Duration::from_secs(60);
+/// Longest body of a request that carries no MSG.
+const SMALL_BODY: usize = 64 << 10;
+/// Longest body of `POST /gossip`: a MSG of the greatest length whose every other byte is escaped.
+const JSON_BODY: usize = 2 * MAX_MSG + SMALL_BODY;
+/// How long requests under way may take once the server stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Opens the home's control socket for its owner alone. It is closed to others before it listens, so there is no moment
+/// at which somebody else could connect.
+pub fn bind(home: &Home, lock: &HomeLock) -> io::Result<UnixListener> {
+    let path = home.prepare_control_socket(lock)?;
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    socket.bind(&socket2::SockAddr::unix(&path)?)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    socket.listen(128)?;
+    socket.set_nonblocking(true)?;
+    home.link_control_socket(&path)?;
+    UnixListener::from_std(OwnedFd::from(socket).into())
+}
+
+/// Serves the API until `shutdown`; requests under way then get [`GRACE`] to end.
+pub async fn serve(
+    handle: Handle,
+    listener: UnixListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let signal = async move {
+        shutdown.await;
+        let _ = stopping.send(());
+    };
+    let serve = axum::serve(listener, router(handle)).with_graceful_shutdown(signal).into_future();
+    let grace = async move {
+        match stopped.await {
+            Ok(()) => tokio::time::sleep(GRACE).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        served = serve => served,
+        () = grace => Ok(()),
+    }
+}
+
+/// The API's routes with their guards.
+pub fn router(handle: Handle) -> Router {
+    // These two say how long they want to wait.
+    let patient = Router::new().route("/register", post(register)).route("/wait", get(wait));
+    let prompt = Router::new()
+        .route("/node", get(node))
+        .route("/gossip", get(list).merge(post(add).layer(DefaultBodyLimit::max(JSON_BODY))))
+        // One byte more than a MSG may have, so that the daemon can say why it is too long.
+        .route("/gossip/raw", put(add_raw).layer(DefaultBodyLimit::max(MAX_MSG + 1)))
+        .route("/gossip/{guid}", get(read))
+        .route("/gossip/{guid}/msg", get(msg))
+        .route("/status", get(status))
+        .route("/status/network", get(status_network))
+        .route("/status/gossip", get(status_gossip))
+        .layer(from_fn(in_time));
+    Router::new()
+        .nest(api::PREFIX, patient.merge(prompt))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(SMALL_BODY))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(handle)
+}
+
+async fn node(State(handle): State<Handle>) -> Json<api::NodeInfo> {
+    Json(handle.node())
+}
+
+async fn add(
+    State(handle): State<Handle>,
+    Asked(query): Asked<api::NetworkQuery>,
+    Told(new): Told<api::NewGossip>,
+) -> Result<(StatusCode, Json<api::Added>), Problem> {
+    let added = handle.add(query.network.as_deref(), new.who_name, new.msg.into()).await?;
+    Ok((StatusCode::CREATED, Json(added)))
+}
+
+async fn add_raw(
+    State(handle): State<Handle>,
+    Asked(query): Asked<api::RawQuery>,
+    Raw(msg): Raw,
+) -> Result<(StatusCode, Json<api::Added>), Problem> {
+    let added = handle.add(query.network.as_deref(), query.who_name, msg).await?;
+    Ok((StatusCode::CREATED, Json(added)))
+}
+
+async fn list(
+    State(handle): State<Handle>,
+    Asked(query): Asked<api::ListQuery>,
+) -> Result<Json<Vec<api::Gossip>>, Problem> {
+    Ok(Json(handle.list(query).await?))
+}
+
+async fn read(
+    State(handle): State<Handle>,
+    Path(guid): Path<String>,
+    Asked(query): Asked<api::NetworkQuery>,
+) -> Result<Json<api::Gossip>, Problem> {
+    Ok(Json(handle.read(query.network.as_deref(), &guid).await?))
+}
+
+async fn msg(
+    State(handle): State<Handle>,
+    Path(guid): Path<String>,
+    Asked(query): Asked<api::NetworkQuery>,
+) -> Result<Response, Problem> {
+    let msg = handle.msg(query.network.as_deref(), &guid).await?;
+    // Without the second header a browser might guess that somebody's message is a page.
+    let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    Ok((headers, msg).into_response())
+}
+
+async fn status(
+    State(handle): State<Handle>,
+    Asked(query): Asked<api::StatusQuery>,
+) -> Result<Json<api::Status>, Problem> {
+    Ok(Json(handle.status(query.network.as_deref(), query.limit.unwrap_or(api::STATUS_LIMIT)).await?))
+}
+
+async fn status_network(
+    State(handle): State<Handle>,
+    Asked(query): Asked<api::NetworkQuery>,
+) -> Result<Json<api::NetworkStatus>, Problem> {
+    Ok(Json(handle.status_network(query.network.as_deref()).await?))
+}
+
+async fn status_gossip(
+    State(handle): State<Handle>,
+    Asked(query): Asked<api::StatusQuery>,
+) -> Result<Json<api::GossipStatus>, Problem> {
+    Ok(Json(handle.status_gossip(query.network.as_deref(), query.limit.unwrap_or(api::STATUS_LIMIT)).await?))
+}
+
+async fn register(
+    State(handle): State<Handle>,
+    Asked(query): Asked<api::NetworkQuery>,
+    Told(request): Told<api::RegisterRequest>,
+) -> Result<Json<api::Registered>, Problem> {
+    Ok(Json(handle.register(query.network.as_deref(), request).await?))
+}
+
+async fn wait(State(handle): State<Handle>, Asked(query): Asked<api::WaitQuery>) -> Result<Json<api::Waited>, Problem> {
+    let waited = handle.wait(query).await?;
+    if waited.holds {
+        return Ok(Json(waited));
+    }
+    let in_sync = if waited.in_sync { "in sync" } else { "not in sync" };
+    let seen = format!("{} reachable peers, {} records, {in_sync}", waited.reachable_peers, waited.gossip_count);
+    Err(problem(StatusCode::GATEWAY_TIMEOUT, format!("the time is over; last seen: {seen}")))
+}
+
+/// A query whose every key is known.
+struct Asked<T>(T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asked<T>, Problem> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(query)) => Ok(Asked(query)),
+            Err(rejection) => Err(problem(StatusCode::BAD_REQUEST, rejection.body_text())),
+        }
+    }
+}
+
+/// A JSON body whose every field is known.
+struct Told<T>(T);
+
+impl<T, S: Send + Sync> FromRequest<S> for Told<T>
+where
+    Json<T>: FromRequest<S, Rejection = JsonRejection>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Told<T>, Problem> {
+        match Json::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Told(body)),
+            Err(rejection) => Err(match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Problem {
+                    hint: Some(format!("long texts go better to PUT {}/gossip/raw, as they are", api::PREFIX)),
+                    ..problem(StatusCode::PAYLOAD_TOO_LARGE, rejection.body_text())
+                },
+                status @ StatusCode::UNSUPPORTED_MEDIA_TYPE => problem(status, rejection.body_text()),
+                _ => problem(StatusCode::BAD_REQUEST, rejection.body_text()),
+            }),
+        }
+    }
+}
+
+/// A body as it is.
+struct Raw(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Raw, Problem> {
+        match Bytes::from_request(request, state).await {
+            Ok(body) => Ok(Raw(body)),
+            Err(BytesRejection::FailedToBufferBody(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(problem(StatusCode::PAYLOAD_TOO_LARGE, format!("a MSG has at most {MAX_MSG} bytes")))
+            }
+            Err(rejection) => Err(problem(StatusCode::BAD_REQUEST, rejection.body_text())),
+        }
+    }
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, format!("no answer in {} s", REQUEST.as_secs())).into_response()
+        }
+    }
+}
+
+async fn nothing_here(uri: Uri) -> Problem {
+    problem(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
+}
+
+async fn wrong_method(request: Request) -> Problem {
+    problem(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not go with {}", request.method(), request.uri().path()))
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    let detail = "the daemon made a mistake while it answered; its log says more".to_owned();
+    problem(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+}
+
+fn problem(status: StatusCode, detail: String) -> Problem {
+    let title = match status {
+        StatusCode::BAD_REQUEST => "the request makes no sense",
+        StatusCode::NOT_FOUND => "not found",
+        StatusCode::METHOD_NOT_ALLOWED => "wrong method",
+        StatusCode::PAYLOAD_TOO_LARGE => "too long",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "wrong content type",
+        StatusCode::SERVICE_UNAVAILABLE => "the daemon cannot do this now",
+        StatusCode::GATEWAY_TIMEOUT => "not in time",
+        _ => "the daemon failed",
+    };
+    Problem { status: status.as_u16(), title: title.into(), detail, hint: None }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        let status = match refusal {
+            Refusal::NotFound(_) => StatusCode::NOT_FOUND,
+            Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
+            Refusal::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        problem(status, refusal.to_string())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(self).into_response().into_body())
+            .into_response()
+    }
+}
