@@ -1,5 +1,5 @@
 //! The command line: what can be said, and the way to the commands. Each command is a file; what it prints for programs
-//! is the API's own structs, and what went wrong is a [`Failure`].
+//! is the API's own structs, and what went wrong is a `Failure`.
 
 mod add;
 mod context;

@@ -6,6 +6,7 @@ use crate::config::{Home, HomeLock};
 use crate::daemon::{Handle, Refusal};
 use crate::proto::limits::MAX_MSG;
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
@@ -29,7 +30,7 @@ const REQUEST: Duration = Duration::from_secs(60);
 const SMALL_BODY: usize = 64 << 10;
 /// Longest body of `POST /gossip`: a MSG of the greatest length whose every other byte is escaped.
 const JSON_BODY: usize = 2 * MAX_MSG + SMALL_BODY;
-/// How long requests under way may take once the server stops.
+/// How long requests under way may take once the server stops: see [`serve`].
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Opens the home's control socket for its owner alone. It is closed to others before it listens, so there is no moment
@@ -45,7 +46,7 @@ pub fn bind(home: &Home, lock: &HomeLock) -> io::Result<UnixListener> {
     UnixListener::from_std(OwnedFd::from(socket).into())
 }
 
-/// Serves the API until `shutdown`; requests under way then get [`GRACE`] to end.
+/// Serves the API until `shutdown`; requests under way then get two seconds to end.
 pub async fn serve(
     handle: Handle,
     listener: UnixListener,
@@ -225,10 +226,15 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Raw, Problem> {
+        let too_long = || problem(StatusCode::PAYLOAD_TOO_LARGE, format!("a MSG has at most {MAX_MSG} bytes"));
+        // What says that it will be too long need not be read first.
+        if request.body().size_hint().lower() > MAX_MSG as u64 + 1 {
+            return Err(too_long());
+        }
         match Bytes::from_request(request, state).await {
             Ok(body) => Ok(Raw(body)),
             Err(BytesRejection::FailedToBufferBody(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(problem(StatusCode::PAYLOAD_TOO_LARGE, format!("a MSG has at most {MAX_MSG} bytes")))
+                Err(too_long())
             }
             Err(rejection) => Err(problem(StatusCode::BAD_REQUEST, rejection.body_text())),
         }

@@ -51,7 +51,7 @@ impl Demo {
         let mut cluster = Cluster { nodes: Vec::new(), context: context.clone(), started: Instant::now() };
         let shown = tokio::select! {
             shown = self.show(&mut cluster, place.path()) => shown,
-            _ = signals.first() => Ok(()),
+            _ = signals.first() => if self.once { Err(Failure::new(Exit::No, "interrupted")) } else { Ok(()) },
         };
         signals.now_kill();
         let stopped = cluster.stop().await;

@@ -139,8 +139,10 @@ impl Wishes {
             context.note("All hosts of the network have the same password. Messages are authenticated, not encrypted.");
             self.password = Some(Password::ask(&display_line(self.network.as_deref().unwrap_or_default()))?);
         }
-        if let Some(password) = &self.password {
-            context.note(&format!("That password is {}", password.strength()));
+        let strength = self.password.as_ref().map(Password::strength);
+        // Of a weak one is spoken when it is taken.
+        if let Some(strength) = strength.filter(|strength| *strength != Strength::Weak) {
+            context.note(&format!("That password is {strength}"));
         }
         if self.name.is_none() {
             let prompt = dialoguer::Input::new().with_prompt("Name of this node").default(defaults.node_name.clone());

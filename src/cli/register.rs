@@ -1,7 +1,8 @@
 //! `gossip-node register`: REGISTER with another node, and what came of it.
 
 use super::context::Context;
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
+use crate::client::ClientError;
 use crate::config::{parse_duration, show_duration};
 use crate::display::display_line;
 use clap::Args;
@@ -35,13 +36,26 @@ impl Register {
         let spinner = context.spinner(format!("waiting for {} (up to {})", self.address, show_duration(self.timeout)));
         let answer = context.client().register(&self.address, self.timeout).await;
         drop(spinner);
-        let registered = answer.map_err(context.explain())?;
+        let registered = answer.map_err(|error| self.explain(error, context))?;
         if context.json {
             return context.print_json(&registered);
         }
         let (name, network) = (display_line(&registered.name), display_line(&registered.network_name));
         let crate::api::Registered { ip, port, guid, .. } = &registered;
         context.print(&format!("registered with {name} at {ip}:{port} in network {network} ({guid})\n"))
+    }
+
+    /// Silence has a few causes that cannot be told apart from here: that is what keeps strangers out.
+    fn explain(&self, error: ClientError, context: &Context) -> Failure {
+        match error {
+            ClientError::Refused(problem) if problem.status == 504 => {
+                let waited = show_duration(self.timeout);
+                Failure::new(Exit::Timeout, format!("no answer from {} within {waited}", self.address))
+                    .why("it is unreachable, or has another network name or another password")
+                    .hint("see gossip-node status there; a firewall may keep UDP out")
+            }
+            error => context.explain()(error),
+        }
     }
 }
 
