@@ -1,119 +1,235 @@
-//! Daemon and Handle (being written)
-#![allow(missing_docs, unused)]
-use crate::api;
-use bytes::Bytes;
+//! [`Daemon`]: the one task that owns nodes, socket and store; [`Handle`]: how others reach it. No locks, no actors:
+//! each thing that happens (datagrams, a command, a receipt of the disk, a timer) is handled, then everything that it
+//! set off is settled.
 
-/// What the daemon says no to.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Refusal {
-    /// No such record or network.
-    #[error("{0}")]
-    NotFound(String),
-    /// The request makes no sense (bad text, bad address, ambiguous prefix, several networks and none named ...).
-    #[error("{0}")]
-    Invalid(String),
-    /// Not in time.
-    #[error("{0}")]
-    Timeout(String),
-    /// The disk refuses (full, broken) or the daemon is stopping.
-    #[error("{0}")]
-    Unavailable(String),
-}
+mod cache;
+mod engine;
+mod handle;
+mod view;
 
-/// How others reach a running daemon: cheap to clone, never blocks the node.
-#[derive(Clone)]
-pub struct Handle {}
+pub use handle::{Handle, Refusal};
 
-impl Handle {
-    pub fn node(&self) -> api::NodeInfo {
-        todo!()
-    }
-    /// `network` None: the only one; with several networks `Refusal::Invalid` names them.
-    pub async fn add(
-        &self,
-        network: Option<&str>,
-        who_name: Option<String>,
-        msg: Bytes,
-    ) -> Result<api::Added, Refusal> {
-        todo!()
-    }
-    pub async fn list(&self, query: api::ListQuery) -> Result<Vec<api::Gossip>, Refusal> {
-        todo!()
-    }
-    /// By GUID or unique prefix of 6 or more hex digits (hyphens do not matter). `msg` is always there when complete.
-    pub async fn read(&self, network: Option<&str>, guid: &str) -> Result<api::Gossip, Refusal> {
-        todo!()
-    }
-    /// MSG alone, byte for byte.
-    pub async fn msg(&self, network: Option<&str>, guid: &str) -> Result<Bytes, Refusal> {
-        todo!()
-    }
-    pub async fn status_network(&self, network: Option<&str>) -> Result<api::NetworkStatus, Refusal> {
-        todo!()
-    }
-    pub async fn status_gossip(&self, network: Option<&str>, limit: u64) -> Result<api::GossipStatus, Refusal> {
-        todo!()
-    }
-    pub async fn status(&self, network: Option<&str>, limit: u64) -> Result<api::Status, Refusal> {
-        todo!()
-    }
-    pub async fn register(
-        &self,
-        network: Option<&str>,
-        request: api::RegisterRequest,
-    ) -> Result<api::Registered, Refusal> {
-        todo!()
-    }
-    pub async fn wait(&self, query: api::WaitQuery) -> Result<api::Waited, Refusal> {
-        todo!()
-    }
-    /// Asks the daemon to say LEAVE and stop; `Daemon::stopped` then returns.
-    pub fn stop(&self) {
-        todo!()
-    }
-}
+use crate::config::{ConfigError, Home, HomeLock, LockError, PeerSelectType, ServerFile};
+use crate::net::Socket;
+use crate::proto::node::Node;
+use crate::proto::seal::NetworkKey;
+use crate::proto::settings::{PeerSelect, Settings};
+use crate::proto::time::{Tick, Timestamp};
+use crate::store::{Store, StoreError};
+use engine::{Engine, Member};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
-/// A running daemon: one task that owns nodes, socket and store.
-pub struct Daemon {}
+/// Commands that may wait for the task.
+const COMMANDS: usize = 256;
+/// How often the name of a seed is looked up while that fails.
+const LOOK_UP_AGAIN: Duration = Duration::from_secs(30);
 
 /// Why a daemon did not start. Each says what, why and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Another daemon has this home.
     #[error("{home} is in use by the gossip-node with pid {pid}")]
-    Locked { home: String, pid: String },
+    Locked {
+        /// The home.
+        home: String,
+        /// That process.
+        pid: String,
+    },
     /// The UDP address cannot be had.
     #[error("cannot bind UDP {addr}: {source}")]
-    Bind { addr: std::net::SocketAddr, source: std::io::Error },
+    Bind {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The configuration is wrong.
     #[error(transparent)]
-    Config(#[from] crate::config::ConfigError),
-    /// The store or anything else of the environment.
+    Config(#[from] ConfigError),
+    /// Anything else of the environment.
     #[error("{what}: {source}")]
-    Io { what: String, source: std::io::Error },
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A running daemon.
+pub struct Daemon {
+    handle: Handle,
+    addr: SocketAddr,
+    lock: Arc<HomeLock>,
+    task: JoinHandle<io::Result<()>>,
 }
 
 impl Daemon {
-    /// Starts a daemon in its home: takes the home's lock, opens the store, binds the socket, starts the task.
-    /// Needs a tokio runtime. The control API is served by `crate::http::serve` beside it.
-    pub async fn start(home: crate::config::Home) -> Result<Daemon, StartError> {
-        crate::config::ServerFile::load(&home.server_json())?;
-        todo!()
+    /// Starts a daemon in its home: takes the home's lock, opens the store, binds the socket, starts the task. Needs a
+    /// tokio runtime. The control API is served beside it, by `crate::http::serve`.
+    pub async fn start(home: Home) -> Result<Daemon, StartError> {
+        let what = format!("cannot start in {}", home.dir().display());
+        let started = tokio::task::spawn_blocking(move || Prepared::prepare(home)).await;
+        let prepared = started.map_err(|error| StartError::Io { what, source: io::Error::other(error) })??;
+        prepared.start()
     }
+
+    /// How to reach it.
     pub fn handle(&self) -> Handle {
-        todo!()
+        self.handle.clone()
     }
-    /// The home's lock, which is let go when the last clone of it is: whoever serves the control socket holds one until
-    /// the socket is gone, or it might take a successor's away.
-    pub fn lock(&self) -> std::sync::Arc<crate::config::HomeLock> {
-        todo!()
-    }
+
     /// The UDP address in use (port 0 resolved).
-    pub fn addr(&self) -> std::net::SocketAddr {
-        todo!()
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
     }
-    /// Waits until the daemon has stopped (after `Handle::stop`): goodbye sent, store closed, lock released.
-    pub async fn stopped(self) -> std::io::Result<()> {
-        todo!()
+
+    /// The home's lock, which is held as long as anyone holds it.
+    pub fn lock(&self) -> Arc<HomeLock> {
+        self.lock.clone()
+    }
+
+    /// Waits until the daemon has stopped (after [`Handle::stop`]): goodbye said, store closed.
+    pub async fn stopped(self) -> io::Result<()> {
+        self.task.await.map_err(io::Error::other)?
+    }
+}
+
+/// A monotonic clock with the wall clock that it began at.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    began: Instant,
+    wall: Timestamp,
+}
+
+impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "the daemon owns the clocks")]
+    fn start() -> Clock {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Clock { began: Instant::now(), wall: Timestamp(wall.as_micros() as u64) }
+    }
+
+    fn now(&self) -> Tick {
+        Tick(self.began.elapsed().as_micros() as u64)
+    }
+
+    fn instant(&self, at: Tick) -> Instant {
+        self.began + Duration::from_micros(at.0)
+    }
+}
+
+/// The wall clock.
+#[expect(clippy::disallowed_methods, reason = "the daemon owns the clocks")]
+fn wall_clock() -> Timestamp {
+    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64)
+}
+
+/// All that a daemon needs, read from its home.
+struct Prepared {
+    home: Home,
+    lock: HomeLock,
+    file: ServerFile,
+    store: Store,
+    members: Vec<Member>,
+    clock: Clock,
+}
+
+impl Prepared {
+    fn prepare(home: Home) -> Result<Prepared, StartError> {
+        let dir = home.dir().display().to_string();
+        // Before the lock, which would make its file in whatever directory this is.
+        let loaded = ServerFile::load(&home.server_json())?;
+        let lock = home.lock_exclusive().map_err(|error| match error {
+            LockError::Held { pid } => StartError::Locked { home: dir.clone(), pid },
+            LockError::Io(source) => StartError::Io { what: format!("cannot lock {dir}"), source },
+        })?;
+        loaded.notes.iter().for_each(|note| tracing::warn!("{note}"));
+        let file = loaded.file;
+        let io = |what: &str| {
+            let what = format!("cannot {what} {}", home.gossip_db().display());
+            move |error: StoreError| StartError::Io { what, source: io::Error::other(error) }
+        };
+        let store = Store::open(&home.gossip_db()).map_err(io("open"))?;
+        store.notes().iter().for_each(|note| tracing::warn!("{note}"));
+        let clock = Clock::start();
+        let members = file.networks.iter().map(|network| member(&file, network, &store, clock));
+        let members = members.collect::<Result<_, StoreError>>().map_err(io("read"))?;
+        Ok(Prepared { home, lock, file, store, members, clock })
+    }
+
+    fn start(self) -> Result<Daemon, StartError> {
+        let Prepared { home, lock, file, store, members, clock } = self;
+        let addr = SocketAddr::new(file.ip, file.port);
+        let (socket, granted) = Socket::bind(addr).map_err(|source| StartError::Bind { addr, source })?;
+        if let Some(granted) = granted {
+            tracing::info!("the kernel grants a receive buffer of {granted} bytes, less than the 4 MiB asked for: bursts may be lost and repaired; raise it with `sysctl net.core.rmem_max=4194304`");
+        }
+        let addr = socket.local_addr().map_err(|source| StartError::Bind { addr, source })?;
+        let (events, incoming) = mpsc::unbounded_channel();
+        let (receipts, loads) = (events.clone(), events);
+        let on_receipt = move |batch| drop(receipts.send(engine::Event::Receipts(batch)));
+        let on_loaded = move |id, load, loaded| drop(loads.send(engine::Event::Loaded(id, load, loaded)));
+        let threads = store.spawn(Box::new(on_receipt), Box::new(on_loaded));
+        threads.map_err(|source| StartError::Io { what: "cannot start the store's threads".to_owned(), source })?;
+        let (commands, taken) = mpsc::channel(COMMANDS);
+        let (changed, changes) = watch::channel(0);
+        let (stop, stopping) = watch::channel(false);
+        let (store, file) = (Arc::new(store), Arc::new(file));
+        let networks = members.iter().map(|member| (member.name.clone(), member.id)).collect();
+        let handle = Handle::new(file.clone(), networks, commands, changes, stop, store.clone());
+        let engine = Engine { home, file: file.clone(), addr, socket, store, members, clock, changed, wake: Tick::NEVER };
+        let task = tokio::spawn(engine.run(taken, incoming, stopping));
+        for seed in &file.seeds {
+            tokio::spawn(plant(handle.clone(), seed.clone()));
+        }
+        Ok(Daemon { handle, addr, lock: Arc::new(lock), task })
+    }
+}
+
+/// One network's node, with all that the store knows of it.
+fn member(
+    file: &ServerFile,
+    network: &crate::config::Network,
+    store: &Store,
+    clock: Clock,
+) -> Result<Member, StoreError> {
+    let id = store.network(&network.network_name)?;
+    let others = file.networks.iter().map(|other| &other.network_name).filter(|name| **name != network.network_name);
+    let settings = Settings {
+        other_networks: others.cloned().collect(),
+        epoch: store.next_epoch(id, clock.wall)?,
+        started: clock.wall,
+        gossip_timer: file.gossip_timer,
+        gossip_max_peer_count: file.gossip_max_peer_count,
+        peer_select: match file.peer_select_type {
+            PeerSelectType::Random => PeerSelect::Random,
+            PeerSelectType::OldestFirst => PeerSelect::OldestFirst,
+            PeerSelectType::Both => PeerSelect::Both,
+        },
+        max_datagram: file.max_datagram,
+        ..Settings::new(file.node_guid, &file.node_name, NetworkKey::new(&network.network_key))
+    };
+    #[expect(clippy::disallowed_methods, reason = "the daemon owns the randomness")]
+    let seed = rand::random();
+    let now = clock.now();
+    let mut node = Node::new(settings, seed, now);
+    store.restore(id, &mut |restored| node.restore(now, restored))?;
+    // LAST_AUTHORED
+    Ok(Member::new(network.network_name.clone(), id, node))
+}
+
+/// Looks a seed's name up until that succeeds, then has every network register there.
+async fn plant(handle: Handle, seed: String) {
+    while let Err(error) = handle.plant(&seed).await {
+        if handle.is_stopping() {
+            return;
+        }
+        tracing::warn!(%seed, "cannot look the seed up: {error}");
+        tokio::time::sleep(LOOK_UP_AGAIN).await;
     }
 }

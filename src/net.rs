@@ -69,7 +69,7 @@ impl Socket {
         let Socket { io, state, incoming, .. } = self;
         let mut meta = [RecvMeta::default()];
         let received = io.try_io(Interest::READABLE, || {
-            state.recv(UdpSockRef::from(io), &mut [IoSliceMut::new(incoming)], &mut meta)
+            state.recv(UdpSockRef::from(&*io), &mut [IoSliceMut::new(incoming)], &mut meta)
         });
         match received {
             Ok(_) => {}
@@ -115,7 +115,7 @@ impl Socket {
             segment_size: (!single).then_some(train.segment),
             src_ip: None,
         };
-        let sent = io.try_io(Interest::WRITABLE, || state.try_send(UdpSockRef::from(io), &transmit));
+        let sent = io.try_io(Interest::WRITABLE, || state.try_send(UdpSockRef::from(&*io), &transmit));
         if let Err(error) = sent {
             tracing::debug!(to = %train.to, %error, "datagrams not sent");
         }

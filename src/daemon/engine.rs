@@ -1,0 +1,328 @@
+//! [`Engine`]: the daemon's task. It never waits for a disk: facts go to the store's writer, what is missing is asked of
+//! its reader, and both answer as events.
+
+use super::cache::Cache;
+use super::handle::{Command, Refusal};
+use super::view::{self, View};
+use super::{Clock, wall_clock};
+use crate::api;
+use crate::config::{Home, ServerFile};
+use crate::effects::{Effects, settle};
+use crate::net::Socket;
+use crate::proto::fact::{Fact, Receipt};
+use crate::proto::gossip::{Draft, Gossip, Guid};
+use crate::proto::node::{Node, Transmit};
+use crate::proto::seal::claimed_key_id;
+
+use crate::proto::time::Tick;
+use crate::store::{Load, Loaded, NetworkId, Store};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
+use tokio::sync::{oneshot, watch};
+
+/// Datagrams received, and sent, before something else has its turn.
+const BUDGET: usize = 512;
+
+/// What the store says.
+pub enum Event {
+    /// Facts are on disk, or were refused.
+    Receipts(Vec<(NetworkId, Receipt)>),
+    /// Something was read.
+    Loaded(NetworkId, Load, Loaded),
+}
+
+/// The daemon in one network.
+pub struct Member {
+    /// NETWORK_NAME.
+    pub name: String,
+    /// In the store.
+    pub id: NetworkId,
+    /// The protocol.
+    pub node: Node,
+    cache: Cache,
+    /// When the node wants to be woken.
+    wake: Tick,
+    /// Whether it has to be settled.
+    touched: bool,
+    /// Records authored here that are on their way to the disk, with who waits.
+    adding: BTreeMap<Guid, (Gossip, oneshot::Sender<Result<api::Added, Refusal>>)>,
+    /// Who waits for a node to register.
+    registering: Vec<(SocketAddr, Tick, oneshot::Sender<api::Registered>)>,
+}
+
+impl Member {
+    /// A node that has not done anything yet.
+    pub fn new(name: String, id: NetworkId, node: Node) -> Member {
+        let (cache, adding, registering) = Default::default();
+        Member { name, id, node, cache, wake: Tick(0), touched: true, adding, registering }
+    }
+}
+
+/// All that the daemon's task owns.
+pub struct Engine {
+    pub(super) home: Home,
+    pub(super) file: Arc<ServerFile>,
+    pub(super) addr: SocketAddr,
+    pub(super) socket: Socket,
+    pub(super) store: Arc<Store>,
+    pub(super) members: Vec<Member>,
+    pub(super) clock: Clock,
+    pub(super) changed: watch::Sender<u64>,
+    pub(super) wake: Tick,
+}
+
+/// What a node wants done, done.
+struct Shell<'a> {
+    id: NetworkId,
+    cache: &'a Cache,
+    store: &'a Store,
+    socket: &'a mut Socket,
+    budget: usize,
+    identity: Option<Guid>,
+}
+
+impl Effects for Shell<'_> {
+    type Bodies = Cache;
+
+    fn keep(&mut self, fact: Fact) {
+        match fact {
+            Fact::Identity(guid) => self.identity = Some(guid),
+            fact => {
+                self.cache.keep(&fact);
+                self.store.submit(self.id, fact);
+            }
+        }
+    }
+
+    fn bodies(&self) -> &Cache {
+        self.cache
+    }
+
+    fn transmit(&mut self, transmit: &Transmit) -> bool {
+        self.socket.send(transmit.to, &transmit.bytes);
+        self.budget -= 1;
+        self.budget > 0
+    }
+}
+
+impl Engine {
+    /// Runs until it is told to stop.
+    pub async fn run(
+        mut self,
+        mut commands: Receiver<Command>,
+        mut events: UnboundedReceiver<Event>,
+        mut stopping: watch::Receiver<bool>,
+    ) -> io::Result<()> {
+        self.settle();
+        loop {
+            let sleep = tokio::time::sleep_until(self.clock.instant(self.wake.min(FAR)).into());
+            tokio::select! {
+                readable = self.socket.readable() => {
+                    readable?;
+                    self.receive();
+                }
+                Some(command) = commands.recv() => self.obey(command),
+                Some(event) = events.recv() => {
+                    self.take(event);
+                    while let Ok(event) = events.try_recv() {
+                        self.take(event);
+                    }
+                }
+                () = sleep, if self.wake != Tick::NEVER => {}
+                _ = stopping.wait_for(|&stop| stop) => break,
+            }
+            self.settle();
+        }
+        self.stop(commands, events).await
+    }
+
+    fn receive(&mut self) {
+        let Engine { socket, members, clock, .. } = self;
+        let now = clock.now();
+        let mut budget = BUDGET;
+        while budget > 0 {
+            let received = socket.receive(|from, datagram| {
+                // Those that name no network of ours are the first one's to count.
+                let claimed = claimed_key_id(datagram);
+                let ours = |member: &Member| claimed == Some(member.node.settings().key.key_id());
+                let index = members.iter().position(ours).unwrap_or(0);
+                if let Some(member) = members.get_mut(index) {
+                    member.touched = true;
+                    if let Err(cause) = member.node.handle_datagram(now, from, datagram) {
+                        tracing::trace!(%from, cause = cause.name(), "datagram dropped");
+                    }
+                }
+            });
+            match received {
+                Ok(0) => return,
+                Ok(count) => budget = budget.saturating_sub(count),
+                Err(error) => {
+                    tracing::debug!(%error, "receiving");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        let now = self.clock.now();
+        match event {
+            Event::Receipts(receipts) => {
+                for (id, receipt) in receipts {
+                    let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { continue };
+                    member.touched = true;
+                    member.receive(now, receipt, &self.store);
+                }
+            }
+            Event::Loaded(id, load, loaded) => {
+                let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { return };
+                member.touched = true;
+                if let Loaded::Bad(key) = loaded {
+                    tracing::warn!(guid = %key.guid, "a record was damaged on disk: it will be fetched again");
+                    member.node.handle_lost(key.guid);
+                }
+                member.cache.insert(load, loaded);
+                member.node.handle_loaded();
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = self.clock.now();
+        match command {
+            Command::Add { network, who_name, msg, reply } => {
+                let Some(member) = self.members.get_mut(network) else { return };
+                let who_name = who_name.unwrap_or_else(|| member.node.settings().node_name.clone());
+                match member.node.author(wall_clock(), Draft { who_name, msg }) {
+                    Ok(gossip) => {
+                        self.store.author(member.id, gossip.clone());
+                        member.cache.keep_gossip(&gossip);
+                        member.adding.insert(gossip.guid(), (gossip, reply));
+                    }
+                    Err(invalid) => drop(reply.send(Err(Refusal::Invalid(invalid.to_string())))),
+                }
+            }
+            Command::Register { network, addr, seed, reply } => {
+                for (index, member) in self.members.iter_mut().enumerate() {
+                    if network.is_none_or(|network| network == index) {
+                        member.node.register(now, addr, seed);
+                        member.touched = true;
+                    }
+                }
+                if let (Some(reply), Some(member)) = (reply, network.and_then(|index| self.members.get_mut(index))) {
+                    member.registering.push((addr, now, reply));
+                }
+            }
+            Command::View { network, reply } => {
+                if let Some(member) = self.members.get(network) {
+                    let _ = reply.send(View::new(&member.name, &member.node, self.addr, self.clock, now));
+                }
+            }
+        }
+    }
+
+    /// Lets every node that something happened to, or whose time has come, do what it wants done.
+    fn settle(&mut self) {
+        let now = self.clock.now();
+        self.wake = Tick::NEVER;
+        for member in &mut self.members {
+            if member.wake <= now {
+                member.node.handle_timeout(now);
+                member.touched = true;
+            }
+            if std::mem::take(&mut member.touched) {
+                let Member { id, cache, .. } = member;
+                let (store, socket) = (&*self.store, &mut self.socket);
+                let mut shell = Shell { id: *id, cache, store, socket, budget: BUDGET, identity: None };
+                let wake = settle(&mut member.node, now, &mut shell);
+                member.wake = wake.at;
+                if let Some(guid) = shell.identity {
+                    rename(&self.home, &mut self.file, guid);
+                }
+                member.cache.ask(|load| self.store.load(member.id, load));
+                member.registered();
+            }
+            self.wake = self.wake.min(member.wake);
+        }
+        self.socket.flush();
+        self.changed.send_modify(|changes| *changes += 1);
+    }
+
+    /// Says goodbye, keeps what is on its way, and answers who still waits.
+    async fn stop(mut self, mut commands: Receiver<Command>, mut events: UnboundedReceiver<Event>) -> io::Result<()> {
+        commands.close();
+        let now = self.clock.now();
+        for member in &mut self.members {
+            member.node.leave(now, false);
+            member.touched = true;
+        }
+        self.settle();
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.close()).await.map_err(io::Error::other)?;
+        while let Ok(event) = events.try_recv() {
+            self.take(event);
+        }
+        Ok(())
+    }
+}
+
+/// The farthest that a timer is set: tokio's reach less far than ours.
+const FAR: Tick = Tick(u64::MAX / 1_000_000);
+
+impl Member {
+    fn receive(&mut self, now: Tick, receipt: Receipt, store: &Store) {
+        let waits = match receipt {
+            Receipt::Held(key) => self.adding.remove(&key.guid),
+            Receipt::Failed(guid) => self.adding.remove(&guid),
+            Receipt::Piece(..) | Receipt::Wrong(_) => None,
+        };
+        let Some((gossip, reply)) = waits else {
+            if let Receipt::Failed(_) = receipt {
+                let why = store.last_error().unwrap_or_else(|| "unknown".to_owned());
+                tracing::warn!("the disk takes no records ({why}): this node only reads until it does");
+            }
+            return self.node.handle_receipt(now, receipt);
+        };
+        let answer = if let Receipt::Held(_) = receipt {
+            self.node.learn(now, &gossip);
+            Ok(view::added(&gossip.guid(), gossip.head(), true))
+        } else {
+            let why = store.last_error().unwrap_or_else(|| "it does not say why".to_owned());
+            Err(Refusal::Unavailable(format!("the disk did not take the record: {why}")))
+        };
+        // Who asked may have gone; the record is kept all the same.
+        let _ = reply.send(answer);
+    }
+
+    /// Answers those whose node has registered since they asked.
+    fn registered(&mut self) {
+        if self.registering.is_empty() {
+            return;
+        }
+        let (node, name) = (&self.node, &self.name);
+        let waiting = std::mem::take(&mut self.registering);
+        for (addr, since, reply) in waiting {
+            let met = node.peers().iter().find(|(_, peer)| peer.addr == addr && peer.met.is_some_and(|met| met >= since));
+            match met {
+                Some((guid, peer)) => drop(reply.send(view::registered(guid, peer, name))),
+                None if reply.is_closed() => {}
+                None => self.registering.push((addr, since, reply)),
+            }
+        }
+    }
+}
+
+/// A copy of this node is alive: from now on it has another GUID, which `server.json` must know.
+fn rename(home: &Home, file: &mut Arc<ServerFile>, guid: Guid) {
+    tracing::warn!(%guid, "another node has this node's GUID (a copied home?): this one takes a new GUID and keeps its records");
+    Arc::make_mut(file).node_guid = guid;
+    let (file, path) = (file.clone(), home.server_json());
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = file.save(&path) {
+            tracing::error!("the new GUID is not saved, so the next start will meet the copy again: {error}");
+        }
+    });
+}

@@ -1,0 +1,134 @@
+//! [`View`]: a node as the API shows it, made in one go so that it is true at one moment.
+
+use super::Clock;
+use crate::api;
+use crate::display::rfc3339;
+use crate::proto::gossip::{Guid, Head};
+use crate::proto::node::Node;
+use crate::proto::peers::{Peer, Reach};
+use crate::proto::time::{Tick, Timestamp};
+use crate::proto::wire::LedgerState;
+use crate::store::Row;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// A node at one moment.
+pub struct View {
+    /// NETWORK_STATUS.
+    pub network: api::NetworkStatus,
+    /// Counters.
+    pub stats: BTreeMap<String, u64>,
+    /// Peers that answer.
+    pub reachable: u64,
+    /// Those of them that hold what we hold.
+    pub in_sync: u64,
+}
+
+impl View {
+    /// Looks at a node.
+    pub fn new(network: &str, node: &Node, addr: SocketAddr, clock: Clock, now: Tick) -> View {
+        let ours = node.ledger().state();
+        let wall = |tick: Tick| Timestamp(clock.wall.0.saturating_add(tick.0).min(clock.wall.0.saturating_add(now.0)));
+        let mut peers: Vec<api::Peer> =
+            node.peers().iter().map(|(guid, peer)| shown(guid, peer, network, ours, wall)).collect();
+        peers.sort_by(|a, b| (&a.name, &a.guid).cmp(&(&b.name, &b.guid)));
+        let reachable = peers.iter().filter(|peer| peer.reach == api::Reach::Reachable).count() as u64;
+        let in_sync = peers.iter().filter(|peer| peer.in_sync).count() as u64;
+        // A wildcard is no address that anyone could use; what a peer saw is.
+        let ip = if addr.ip().is_unspecified() { node.seen_at().map_or(addr.ip(), |seen| seen.ip()) } else { addr.ip() };
+        let network = api::NetworkStatus {
+            network_name: network.to_owned(),
+            node_guid: node.settings().guid.to_string(),
+            node_name: node.settings().node_name.clone(),
+            ip: ip.to_string(),
+            port: addr.port(),
+            gossip_count: ours.count,
+            root: hex(&ours.root),
+            peers,
+        };
+        let stats = node.stats().by_name().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+        View { network, stats, reachable, in_sync }
+    }
+}
+
+fn shown(
+    guid: &Guid,
+    peer: &Peer,
+    network: &str,
+    ours: LedgerState,
+    wall: impl Fn(Tick) -> Timestamp,
+) -> api::Peer {
+    let remembered = Some(peer.remembered).filter(|&at| at != Timestamp(0));
+    let last_update = peer.heard.map(wall).or(remembered).map(rfc3339);
+    let reach = match peer.reach {
+        Reach::Reachable => api::Reach::Reachable,
+        Reach::Suspect => api::Reach::Suspect,
+        Reach::Unreachable => api::Reach::Unreachable,
+        Reach::Left => api::Reach::Left,
+    };
+    api::Peer {
+        guid: guid.to_string(),
+        name: peer.name.to_string(),
+        ip: peer.addr.ip().to_string(),
+        port: peer.addr.port(),
+        network_name: network.to_owned(),
+        last_update,
+        reach,
+        reason: peer.reason.to_string(),
+        rtt_ms: peer.rtt.smoothed().map(|rtt| rtt.as_secs_f64() * 1000.0),
+        gossip_count: peer.state.map(|state| state.count),
+        root: peer.state.map(|state| hex(&state.root)),
+        in_sync: reach == api::Reach::Reachable && peer.state == Some(ours),
+    }
+}
+
+/// The answer to a REGISTER that succeeded.
+pub fn registered(guid: &Guid, peer: &Peer, network: &str) -> api::Registered {
+    api::Registered {
+        guid: guid.to_string(),
+        name: peer.name.to_string(),
+        ip: peer.addr.ip().to_string(),
+        port: peer.addr.port(),
+        network_name: network.to_owned(),
+    }
+}
+
+/// A record's head.
+pub fn added(guid: &Guid, head: &Head, complete: bool) -> api::Added {
+    api::Added {
+        guid: guid.to_string(),
+        date_time: rfc3339(head.date_time()),
+        who_name: head.who_name().to_owned(),
+        origin: head.origin().to_string(),
+        sha2: complete.then(|| hex(head.sha2())),
+        len: head.len() as u64,
+    }
+}
+
+/// A record in a list.
+pub fn gossip(row: &Row) -> api::Gossip {
+    let text = row.start.as_ref().map(|start| String::from_utf8_lossy(start));
+    api::Gossip {
+        head: added(&row.guid, &row.head, row.complete),
+        complete: row.complete,
+        preview: text.map(|text| text.lines().next().unwrap_or_default().chars().take(api::PREVIEW).collect()),
+        msg: row.msg().map(|msg| String::from_utf8_lossy(msg).into_owned()),
+    }
+}
+
+/// A record in GOSSIP_STATUS.
+pub fn state(row: &Row) -> api::GossipState {
+    api::GossipState {
+        guid: row.guid.to_string(),
+        date_time: rfc3339(row.head.date_time()),
+        who_name: row.head.who_name().to_owned(),
+        len: row.head.len() as u64,
+        complete: row.complete,
+        received: row.received,
+        sha2: row.complete.then(|| hex(row.head.sha2())),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
