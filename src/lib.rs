@@ -3,6 +3,7 @@
 pub mod api;
 pub mod config;
 pub mod daemon;
+pub mod store;
 pub mod proto {
     //! proto
     pub mod fact;

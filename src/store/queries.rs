@@ -1,0 +1,363 @@
+//! What people ask of a store: lists, single records, searches, totals. Each blocks its caller, sees a snapshot, and
+//! never keeps the writer waiting.
+
+use super::reader::{Ask, walk};
+use super::rows::{self, HEAD, Stored, date};
+use super::writer::Job;
+use super::{NetworkId, Store, StoreError};
+use crate::proto::fact::{LIST, PeerFact, Restored};
+use crate::proto::gossip::{Guid, Head, Key};
+use crate::proto::limits::PEERS;
+use crate::proto::time::Timestamp;
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
+
+/// Bytes of MSG in a [`Row`].
+pub const START: usize = 4 << 10;
+/// Matches that [`Store::find`] returns at most.
+pub const MATCHES: usize = 16;
+
+/// Which records [`Store::list`] returns: the newest `limit` that match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListFilter {
+    /// At most so many; 0 is all.
+    pub limit: usize,
+    /// Not older than this.
+    pub since: Option<Timestamp>,
+    /// Only by this WHO_NAME.
+    pub who: Option<String>,
+    /// Only those whose MSG contains this (case matters not for ASCII). An incomplete record never does.
+    pub grep: Option<String>,
+    /// Incomplete long records too.
+    pub include_incomplete: bool,
+}
+
+/// A record as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its name.
+    pub guid: Guid,
+    /// All but MSG.
+    pub head: Head,
+    /// Whether all of MSG is here.
+    pub complete: bool,
+    /// Bytes of MSG that are here.
+    pub received: u64,
+    /// The first [`START`] bytes of MSG, cut between characters; `None` while it is incomplete.
+    pub start: Option<Bytes>,
+}
+
+impl Row {
+    /// Where it stands in a ledger.
+    pub fn key(&self) -> Key {
+        Key { date_time: self.head.date_time(), guid: self.guid }
+    }
+
+    /// MSG, if `start` is all of it.
+    pub fn msg(&self) -> Option<&Bytes> {
+        self.start.as_ref().filter(|start| start.len() == self.head.len())
+    }
+}
+
+/// How much a network has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Records that are complete.
+    pub complete: u64,
+    /// Long records of which pieces are missing.
+    pub incomplete: u64,
+    /// Bytes of the MSGs of complete records.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Gives a node what the disk knew: keys in order, long records begun, peers. Returns the newest date among the
+    /// keys. A million keys take about 0.3 s.
+    ///
+    /// Where this fails by damage ([`StoreError::is_damage`]), open the store again: that salvages it.
+    pub fn restore(&self, network: NetworkId, each: &mut dyn FnMut(Restored)) -> Result<Option<Timestamp>, StoreError> {
+        let (mut newest, mut keys, mut in_order) = (None, 0, true);
+        self.shared.reading(|db| {
+            walk(db, network, None, usize::MAX, &mut |key| {
+                in_order &= newest < Some(key);
+                newest = Some(key);
+                keys += 1;
+                each(Restored::Held(key));
+            })?;
+            let counted = db.query_row("SELECT count FROM network WHERE id = ?1", [network.0], |row| row.get(0));
+            if !in_order || counted.optional()?.unwrap_or(0) != keys {
+                let damage = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+                let why = format!("{keys} keys do not make sense");
+                return Err(rusqlite::Error::SqliteFailure(damage, Some(why)));
+            }
+            restore_partials(db, network, each)?;
+            restore_peers(db, network, each)
+        })?;
+        Ok(newest.map(|key| key.date_time))
+    }
+
+    /// The newest records that match, oldest first. `start` is shown as it lies on the disk, not verified.
+    pub fn list(&self, network: NetworkId, filter: &ListFilter) -> Result<Vec<Row>, StoreError> {
+        let limit = if filter.limit == 0 { usize::MAX } else { filter.limit };
+        self.shared.reading(|db| {
+            let mut rows = complete(db, network, filter, limit)?;
+            if filter.include_incomplete && filter.grep.is_none() {
+                let fits = |row: &Row| {
+                    filter.since.is_none_or(|since| row.head.date_time() >= since)
+                        && filter.who.as_deref().is_none_or(|who| row.head.who_name() == who)
+                };
+                rows.extend(partials(db, network)?.into_iter().filter(fits));
+            }
+            rows.sort_by_key(Row::key);
+            Ok(rows.split_off(rows.len().saturating_sub(limit)))
+        })
+    }
+
+    /// One record, complete or not.
+    pub fn row(&self, network: NetworkId, key: Key) -> Result<Option<Row>, StoreError> {
+        self.shared.reading(|db| {
+            let sql =
+                format!("SELECT {HEAD}, msg, body FROM gossip WHERE network = ?1 AND date_time = ?2 AND guid = ?3");
+            let found = db
+                .prepare_cached(&sql)?
+                .query_row(params![network.0, date(key.date_time), key.guid.0], |row| complete_row(db, row, None))
+                .optional()?;
+            match found.flatten() {
+                Some(row) => Ok(Some(row)),
+                None => Ok(partials(db, network)?.into_iter().find(|row| row.key() == key)),
+            }
+        })
+    }
+
+    /// All of a complete record's MSG, verified. `None`: not here, not complete, or found damaged just now, which is
+    /// then reported like any [`Loaded::Bad`](super::Loaded::Bad).
+    pub fn msg(&self, network: NetworkId, key: Key) -> Result<Option<Bytes>, StoreError> {
+        let found = self.shared.reading(|db| {
+            let Some(stored) = Stored::read(db, network, key)? else { return Ok(None) };
+            Ok(Some(stored.whole(db)?.map(|gossip| gossip.msg().clone())))
+        })?;
+        if let Some(None) = found {
+            self.shared.queue.push(network, Job::Condemn(key));
+            // If the reader is too busy to say so, the next one who reads the record will.
+            let _ = self.asks.try_send(Ask::Bad(network, key));
+        }
+        Ok(found.flatten())
+    }
+
+    /// Up to [`MATCHES`] records, complete or not, whose GUIDs begin with these hex digits; hyphens do not matter.
+    /// Reads all keys: about 0.1 s for a million.
+    pub fn find(&self, network: NetworkId, prefix_hex: &str) -> Result<Vec<Key>, StoreError> {
+        let Some((low, high)) = guid_range(prefix_hex) else { return Ok(Vec::new()) };
+        self.shared.reading(|db| {
+            let mut found = Vec::new();
+            for sql in [
+                "SELECT date_time, guid FROM gossip INDEXED BY gossip_key
+                 WHERE network = ?1 AND guid BETWEEN ?2 AND ?3 LIMIT ?4",
+                "SELECT date_time, guid FROM partial WHERE network = ?1 AND guid BETWEEN ?2 AND ?3 LIMIT ?4",
+            ] {
+                let mut statement = db.prepare_cached(sql)?;
+                let keys = statement.query_map(params![network.0, low, high, MATCHES as i64], rows::key)?;
+                found.extend(keys.collect::<Result<Vec<Key>, _>>()?);
+            }
+            found.sort();
+            found.truncate(MATCHES);
+            Ok(found)
+        })
+    }
+
+    /// How much the network has; cheap.
+    pub fn totals(&self, network: NetworkId) -> Result<Totals, StoreError> {
+        self.shared.reading(|db| {
+            let sql =
+                "SELECT count, bytes, (SELECT count(*) FROM partial WHERE network = ?1) FROM network WHERE id = ?1";
+            let totals = db.prepare_cached(sql)?.query_row([network.0], |row| {
+                let number = |at| row.get::<_, i64>(at).map(|number| number.max(0) as u64);
+                Ok(Totals { complete: number(0)?, bytes: number(1)?, incomplete: number(2)? })
+            });
+            Ok(totals.optional()?.unwrap_or_default())
+        })
+    }
+
+    /// Long records begun, oldest first.
+    pub fn partials(&self, network: NetworkId) -> Result<Vec<Row>, StoreError> {
+        self.shared.reading(|db| partials(db, network))
+    }
+}
+
+fn restore_partials(db: &Connection, network: NetworkId, each: &mut dyn FnMut(Restored)) -> rusqlite::Result<()> {
+    let sql = format!("SELECT body, {HEAD} FROM partial WHERE network = ?1 ORDER BY body");
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut found = statement.query([network.0])?;
+    while let Some(row) = found.next()? {
+        let body = row.get(0)?;
+        // A damaged head is passed over; the record is fetched again, and what comes replaces it.
+        let Some((_, head)) = rows::head(row, 1) else { continue };
+        let (pieces, has_list) = rows::pieces_here(db, body)?;
+        let list = if has_list { rows::piece(db, body, LIST)? } else { None };
+        each(Restored::Partial { head, list, pieces });
+    }
+    Ok(())
+}
+
+fn restore_peers(db: &Connection, network: NetworkId, each: &mut dyn FnMut(Restored)) -> rusqlite::Result<()> {
+    let sql = "SELECT guid, name, addr, last_update FROM peer WHERE network = ?1 ORDER BY last_update DESC LIMIT ?2";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut found = statement.query(params![network.0, PEERS as i64])?;
+    while let Some(row) = found.next()? {
+        let peer = || {
+            Some(PeerFact {
+                guid: Guid(row.get(0).ok()?),
+                name: row.get(1).ok()?,
+                addr: row.get_ref(2).ok()?.as_str().ok()?.parse().ok()?,
+                last_update: rows::timestamp(row.get(3).ok()?),
+            })
+        };
+        peer().map(Restored::Peer).into_iter().for_each(&mut *each);
+    }
+    Ok(())
+}
+
+/// The newest complete records that match, newest first.
+fn complete(db: &Connection, network: NetworkId, filter: &ListFilter, limit: usize) -> rusqlite::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let grep = filter.grep.as_deref().filter(|grep| !grep.is_empty());
+    for (first, last) in rows::spans(filter.since.unwrap_or_default()).into_iter().rev() {
+        let sql = format!(
+            "SELECT {HEAD}, msg, body FROM gossip
+             WHERE network = ?1 AND date_time BETWEEN ?2 AND ?3 AND (?4 IS NULL OR who_name = ?4)
+             ORDER BY date_time DESC, guid DESC"
+        );
+        let mut statement = db.prepare_cached(&sql)?;
+        let mut found = statement.query(params![network.0, first, last, filter.who])?;
+        while rows.len() < limit
+            && let Some(row) = found.next()?
+        {
+            rows.extend(complete_row(db, row, grep)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// A row of `SELECT {HEAD}, msg, body`; `None` if it is damaged or does not contain `grep`.
+fn complete_row(db: &Connection, row: &SqlRow<'_>, grep: Option<&str>) -> rusqlite::Result<Option<Row>> {
+    let Some((guid, head)) = rows::head(row, 0) else { return Ok(None) };
+    let whole;
+    let msg = match (rows::bytes(row.get_ref(8)?), row.get_ref(9)?.as_i64()) {
+        (Some(msg), _) => msg,
+        (None, Ok(body)) if grep.is_some() => {
+            whole = rows::whole_msg(db, body, &head)?;
+            &whole
+        }
+        (None, Ok(body)) => {
+            whole = rows::piece(db, body, 0)?.unwrap_or_default();
+            &whole
+        }
+        _ => return Ok(None),
+    };
+    if grep.is_some_and(|grep| !contains(msg, grep.as_bytes())) {
+        return Ok(None);
+    }
+    let start = Some(Bytes::copy_from_slice(cut(msg)));
+    Ok(Some(Row { guid, received: head.len() as u64, complete: true, head, start }))
+}
+
+/// The first [`START`] bytes, without a character that would be cut in two.
+fn cut(msg: &[u8]) -> &[u8] {
+    let Some(start) = msg.get(..START) else { return msg };
+    if msg.len() == START {
+        return msg;
+    }
+    let whole = start.iter().rposition(|byte| byte & 0xC0 != 0x80).filter(|last| {
+        let width = match start[*last] {
+            0xF0.. => 4,
+            0xE0.. => 3,
+            0xC0.. => 2,
+            _ => 1,
+        };
+        last + width > START
+    });
+    &start[..whole.unwrap_or(START)]
+}
+
+/// Whether `text` contains `part`; the case of ASCII letters does not matter.
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    let Some((first, rest)) = part.split_first() else { return true };
+    let mut at = text;
+    while let Some(found) = at.iter().position(|byte| byte.eq_ignore_ascii_case(first)) {
+        at = &at[found + 1..];
+        if at.get(..rest.len()).is_some_and(|next| next.eq_ignore_ascii_case(rest)) {
+            return true;
+        }
+    }
+    false
+}
+
+fn partials(db: &Connection, network: NetworkId) -> rusqlite::Result<Vec<Row>> {
+    let sql = format!("SELECT body, {HEAD} FROM partial WHERE network = ?1");
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut found = statement.query([network.0])?;
+    let mut partials = Vec::new();
+    while let Some(row) = found.next()? {
+        let Some((guid, head)) = rows::head(row, 1) else { continue };
+        let (pieces, _) = rows::pieces_here(db, row.get(0)?)?;
+        let received = pieces.iter().map(|index| head.piece_len(usize::from(*index)) as u64).sum();
+        partials.push(Row { guid, head, complete: false, received, start: None });
+    }
+    partials.sort_by_key(Row::key);
+    Ok(partials)
+}
+
+/// The first and last GUID with this prefix; `None` if it is no prefix of a GUID.
+fn guid_range(prefix_hex: &str) -> Option<([u8; 16], [u8; 16])> {
+    let digits = prefix_hex.chars().filter(|c| *c != '-').map(|c| c.to_digit(16).map(|digit| digit as u8));
+    let digits: Vec<u8> = digits.collect::<Option<_>>()?;
+    if digits.is_empty() || digits.len() > 32 {
+        return None;
+    }
+    let fill = |filler: u8| {
+        let digit = |at: usize| digits.get(at).copied().unwrap_or(filler);
+        std::array::from_fn(|at| digit(2 * at) << 4 | digit(2 * at + 1))
+    };
+    Some((fill(0), fill(15)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_never_cut_inside_a_character() {
+        for (character, width) in [("a", 1), ("ä", 2), ("€", 3), ("🕊", 4)] {
+            for shift in 0..4 {
+                let msg = "x".repeat(shift) + &character.repeat(START);
+                let start = cut(msg.as_bytes());
+                assert!(std::str::from_utf8(start).is_ok(), "{character} {shift}");
+                assert!(start.len() <= START && start.len() + width > START);
+            }
+        }
+        assert_eq!(cut(&[b'a'; START]).len(), START);
+        assert_eq!(cut("ä".repeat(START / 2).as_bytes()).len(), START);
+    }
+
+    #[test]
+    fn the_case_of_ascii_does_not_matter_in_a_search() {
+        for (text, part, there) in [
+            ("Hello World", "o wOR", true),
+            ("aab", "ab", true),
+            ("Straße", "STRASSE", false),
+            ("Ärger", "ärger", false),
+            ("ärger", "ÄRGER".to_lowercase().as_str(), true),
+            ("abc", "abcd", false),
+            ("abc", "", true),
+        ] {
+            assert_eq!(contains(text.as_bytes(), part.as_bytes()), there, "{text} {part}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_a_range_of_guids() {
+        let (low, high) = guid_range("ab-C").unwrap();
+        assert_eq!((low[..3].to_vec(), high[..3].to_vec()), (vec![0xab, 0xc0, 0], vec![0xab, 0xcf, 0xff]));
+        assert!(guid_range("").is_none() && guid_range("xy").is_none() && guid_range(&"0".repeat(33)).is_none());
+    }
+}

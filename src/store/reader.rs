@@ -1,0 +1,147 @@
+//! The thread that reads what a node sends on: records, pieces and pages of keys, verified again each time, since a
+//! disk may have changed them. A damaged record is deleted and reported, so that it is fetched from others anew.
+
+use super::rows::{self, Stored};
+use super::writer::Job;
+use super::{NetworkId, Shared};
+use crate::proto::fact::Record;
+use crate::proto::gossip::{Guid, Key};
+use bytes::Bytes;
+use rusqlite::{Connection, params};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+/// Keys in one page at most.
+const PAGE: usize = 4096;
+
+/// Called with each answer.
+pub type OnLoaded = Box<dyn Fn(NetworkId, Load, Loaded) + Send>;
+
+/// Something to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Load {
+    /// A complete record.
+    Record(Key),
+    /// A piece of a complete long record; [`LIST`](crate::proto::fact::LIST) is the list of their hashes.
+    Piece(Key, u16),
+    /// The first `limit` keys after `after`.
+    Page {
+        /// Where to begin; not part of the answer.
+        after: Key,
+        /// How many, at most 4,096.
+        limit: usize,
+    },
+}
+
+/// What was read.
+#[derive(Clone, Debug)]
+pub enum Loaded {
+    /// The record.
+    Record(Arc<Record>),
+    /// The piece, or the list.
+    Piece(Bytes),
+    /// The keys, in order.
+    Page(Arc<[Key]>),
+    /// It is not there, or could not be read just now.
+    Gone,
+    /// This record was found damaged and is being deleted: it is not held any longer.
+    Bad(Key),
+}
+
+/// What the reader's thread is asked for.
+#[derive(Debug)]
+pub(super) enum Ask {
+    Load(NetworkId, Load),
+    /// Somebody else found this record damaged: say so.
+    Bad(NetworkId, Key),
+    Stop,
+}
+
+/// The reader's thread.
+pub(super) fn run(shared: &Shared, asks: &Receiver<Ask>, on_loaded: OnLoaded) {
+    for ask in asks {
+        match ask {
+            Ask::Load(network, load) => {
+                let read = shared.reading(|db| match load {
+                    Load::Record(key) => record(db, network, key),
+                    Load::Piece(key, index) => piece(db, network, key, index),
+                    Load::Page { after, limit } => Ok(Loaded::Page(page(db, network, after, limit)?.into())),
+                });
+                let loaded = read.unwrap_or(Loaded::Gone);
+                if let Loaded::Bad(key) = loaded {
+                    shared.queue.push(network, Job::Condemn(key));
+                }
+                on_loaded(network, load, loaded);
+            }
+            Ask::Bad(network, key) => on_loaded(network, Load::Record(key), Loaded::Bad(key)),
+            Ask::Stop => break,
+        }
+    }
+}
+
+fn record(db: &Connection, network: NetworkId, key: Key) -> rusqlite::Result<Loaded> {
+    let Some(stored) = Stored::read(db, network, key)? else { return Ok(Loaded::Gone) };
+    let Some(head) = stored.head.clone() else { return Ok(Loaded::Bad(key)) };
+    if head.piece_count() > 1 && stored.body.is_some() {
+        return Ok(Loaded::Record(Arc::new(Record { head, msg: None })));
+    }
+    Ok(match stored.whole(db)? {
+        Some(gossip) => Loaded::Record(Arc::new(Record { head, msg: Some(gossip.msg().clone()) })),
+        None => Loaded::Bad(key),
+    })
+}
+
+fn piece(db: &Connection, network: NetworkId, key: Key, index: u16) -> rusqlite::Result<Loaded> {
+    let Some(stored) = Stored::read(db, network, key)? else { return Ok(Loaded::Gone) };
+    let count = stored.head.as_ref().map_or(0, |head| head.piece_count());
+    if count == 1 {
+        return Ok(match stored.whole(db)? {
+            Some(gossip) if index == 0 => Loaded::Piece(gossip.msg().clone()),
+            Some(_) => Loaded::Gone,
+            None => Loaded::Bad(key),
+        });
+    }
+    if count > 1 && index != crate::proto::fact::LIST && usize::from(index) >= count {
+        return Ok(Loaded::Gone);
+    }
+    Ok(stored.piece(db, index)?.map_or(Loaded::Bad(key), Loaded::Piece))
+}
+
+fn page(db: &Connection, network: NetworkId, after: Key, limit: usize) -> rusqlite::Result<Vec<Key>> {
+    let mut keys = Vec::new();
+    walk(db, network, Some(after), limit.min(PAGE), &mut |key| keys.push(key))?;
+    Ok(keys)
+}
+
+/// Up to `limit` keys after `after` in order, from the covering index alone.
+pub(super) fn walk(
+    db: &Connection,
+    network: NetworkId,
+    after: Option<Key>,
+    limit: usize,
+    each: &mut dyn FnMut(Key),
+) -> rusqlite::Result<()> {
+    let mut left = limit;
+    let start = after.unwrap_or_default();
+    // Before all GUIDs of a date: the empty blob.
+    let mut guid = after.map(|key| key.guid.0.to_vec()).unwrap_or_default();
+    for (first, last) in rows::spans(start.date_time) {
+        let mut statement = db.prepare_cached(
+            "SELECT date_time, guid FROM gossip INDEXED BY gossip_key
+             WHERE network = ?1 AND (date_time, guid) > (?2, ?3) AND date_time <= ?4
+             ORDER BY date_time, guid LIMIT ?5",
+        )?;
+        let mut found = statement.query(params![network.0, first, guid, last, left.min(i64::MAX as usize) as i64])?;
+        while let Some(row) = found.next()? {
+            // A GUID of another length is damage; it is left out, and its record comes back from others.
+            if let (Ok(at), Ok(guid)) = (row.get_ref(0)?.as_i64(), row.get_ref(1)?.as_blob())
+                && let Ok(guid) = guid.try_into()
+            {
+                left -= 1;
+                each(Key { date_time: rows::timestamp(at), guid: Guid(guid) });
+            }
+        }
+        guid.clear();
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! Rows of `gossip` and `partial` as heads, with the check that every reader makes: the GUID follows from the row.
+
+use crate::proto::fact::LIST;
+use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, Kind};
+use crate::proto::time::Timestamp;
+use bytes::Bytes;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
+
+use super::NetworkId;
+
+/// The columns of a head, in the order in which [`head`] wants them.
+pub(super) const HEAD: &str = "date_time, guid, kind, origin, who_name, len, sha2, pieces";
+
+/// A date as SQLite keeps it: the same bits.
+pub(super) fn date(at: Timestamp) -> i64 {
+    at.0 as i64
+}
+
+/// [`date`]'s inverse.
+pub(super) fn timestamp(date: i64) -> Timestamp {
+    Timestamp(date as u64)
+}
+
+/// The ranges of `date_time` that hold all dates from `at` on, oldest first. There are two, since the dates from 2^63
+/// on, which nobody needs and anybody may send, are negative in SQLite.
+pub(super) fn spans(at: Timestamp) -> Vec<(i64, i64)> {
+    match date(at) {
+        late if late < 0 => vec![(late, -1)],
+        early => vec![(early, i64::MAX), (i64::MIN, -1)],
+    }
+}
+
+fn array<const N: usize>(value: ValueRef<'_>) -> Option<[u8; N]> {
+    value.as_blob().ok()?.try_into().ok()
+}
+
+/// The head in columns [`HEAD`], if the GUID beside it is its own.
+pub(super) fn head_of<'a>(column: impl Fn(usize) -> Option<ValueRef<'a>>) -> Option<(Guid, Head)> {
+    let int = |at| column(at)?.as_i64().ok();
+    let guid = Guid(array(column(1)?)?);
+    let who_name = match column(4)? {
+        ValueRef::Text(text) => std::str::from_utf8(text).ok()?,
+        _ => return None,
+    };
+    let pieces: Hash = match column(7)? {
+        ValueRef::Null => [0; 32],
+        hash => array(hash)?,
+    };
+    let kind = Kind::try_from(u8::try_from(int(2)?).ok()?).ok()?;
+    let origin = Guid(array(column(3)?)?);
+    let len = u32::try_from(int(5)?).ok()?;
+    let head = Head::new(kind, timestamp(int(0)?), origin, who_name, len, array(column(6)?)?, pieces).ok()?;
+    (head.guid() == guid).then_some((guid, head))
+}
+
+/// The same from a row, whose columns [`HEAD`] begin at `first`.
+pub(super) fn head(row: &Row<'_>, first: usize) -> Option<(Guid, Head)> {
+    head_of(|at| row.get_ref(first + at).ok())
+}
+
+/// A key from two columns.
+pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
+    Ok(Key { date_time: timestamp(row.get(0)?), guid: Guid(row.get(1)?) })
+}
+
+/// The bytes of a text or blob.
+pub(super) fn bytes(value: ValueRef<'_>) -> Option<&[u8]> {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// A complete record as it lies in the file.
+pub(super) struct Stored {
+    pub id: i64,
+    /// Where the pieces of its MSG are, if it has several.
+    pub body: Option<i64>,
+    /// `len` as the row says, be it true or not.
+    pub len: i64,
+    /// `None`: the row is not what its key says.
+    pub head: Option<Head>,
+    /// MSG of one piece, not verified.
+    pub msg: Option<Bytes>,
+}
+
+impl Stored {
+    /// The row of a record.
+    pub fn read(db: &Connection, network: NetworkId, key: Key) -> rusqlite::Result<Option<Stored>> {
+        let sql = format!(
+            "SELECT id, body, msg, {HEAD} FROM gossip INDEXED BY gossip_key
+             WHERE network = ?1 AND date_time = ?2 AND guid = ?3"
+        );
+        db.prepare_cached(&sql)?
+            .query_row(params![network.0, date(key.date_time), key.guid.0], |row| {
+                let head = head(row, 3).filter(|(guid, head)| (*guid, head.date_time()) == (key.guid, key.date_time));
+                let msg = bytes(row.get_ref(2)?).map(Bytes::copy_from_slice);
+                let body = row.get_ref(1)?.as_i64().ok();
+                let len = row.get_ref(8)?.as_i64().unwrap_or(0);
+                Ok(Stored { id: row.get(0)?, body, len, head: head.map(|(_, head)| head), msg })
+            })
+            .optional()
+    }
+
+    /// The whole record; `None` if any part of it is missing or wrong.
+    pub fn whole(self, db: &Connection) -> rusqlite::Result<Option<Gossip>> {
+        let Some(head) = self.head else { return Ok(None) };
+        let msg = match (self.body, self.msg) {
+            (None, Some(msg)) => msg,
+            (Some(body), None) => whole_msg(db, body, &head)?,
+            _ => return Ok(None),
+        };
+        Ok(Gossip::new(head, msg).ok())
+    }
+
+    /// One piece of MSG, or the list of their hashes; `None` if it is missing or wrong.
+    pub fn piece(&self, db: &Connection, index: u16) -> rusqlite::Result<Option<Bytes>> {
+        let (Some(head), Some(body)) = (&self.head, self.body) else { return Ok(None) };
+        let list = piece(db, body, LIST)?.filter(|list| <Hash>::from(Sha256::digest(list)) == *head.pieces());
+        let (Some(list), false) = (&list, index == LIST) else { return Ok(list) };
+        let expected = list.chunks_exact(32).nth(usize::from(index));
+        let found = piece(db, body, index)?;
+        Ok(found.filter(|bytes| expected == Some(Sha256::digest(bytes).as_slice())))
+    }
+}
+
+/// One row of `piece`, not verified.
+pub(super) fn piece(db: &Connection, body: i64, index: u16) -> rusqlite::Result<Option<Bytes>> {
+    db.prepare_cached("SELECT bytes FROM piece WHERE body = ?1 AND idx = ?2")?
+        .query_row(params![body, index], |row| Ok(bytes(row.get_ref(0)?).map(Bytes::copy_from_slice)))
+        .optional()
+        .map(Option::flatten)
+}
+
+/// All pieces of a MSG joined, not verified. Never longer than a MSG that matches `head` would be.
+pub(super) fn whole_msg(db: &Connection, body: i64, head: &Head) -> rusqlite::Result<Bytes> {
+    let mut msg = Vec::with_capacity(head.len());
+    let mut statement = db.prepare_cached("SELECT bytes FROM piece WHERE body = ?1 AND idx < ?2 ORDER BY idx")?;
+    let mut rows = statement.query(params![body, head.piece_count() as i64])?;
+    while let Some(row) = rows.next()? {
+        let room = head.len() - msg.len();
+        let piece = bytes(row.get_ref(0)?).unwrap_or_default();
+        msg.extend_from_slice(piece.get(..room).unwrap_or(piece));
+    }
+    Ok(Bytes::from(msg))
+}
+
+/// Which pieces of a body are here, and whether the list is.
+pub(super) fn pieces_here(db: &Connection, body: i64) -> rusqlite::Result<(Vec<u16>, bool)> {
+    let mut statement = db.prepare_cached("SELECT idx FROM piece WHERE body = ?1 ORDER BY idx")?;
+    let mut pieces = statement.query_map([body], |row| row.get(0))?.collect::<Result<Vec<u16>, _>>()?;
+    let list = pieces.pop_if(|last| *last == LIST).is_some();
+    Ok((pieces, list))
+}

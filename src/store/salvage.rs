@@ -1,0 +1,246 @@
+//! What happens to a damaged `gossip.db`: a new file is made of the records in it that verify, then the damaged one is
+//! set aside under another name, never deleted, and the new one takes its place. Each step may be cut short by a crash:
+//! the new file counts only once it is whole and called so.
+
+use super::pages::{Cell, Pages};
+use super::rows::{self, bytes};
+use super::schema::{self, Opened};
+use super::writer::Batch;
+use super::{NetworkId, StoreError, network};
+use crate::proto::fact::{LIST, PeerFact};
+use crate::proto::gossip::{Gossip, Guid, Head};
+use bytes::Bytes;
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Rows in one transaction.
+const GROUP: usize = 4096;
+
+/// `path` with something behind its name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Set when damage is found while the store is in use: the next start salvages.
+pub(super) fn marker(path: &Path) -> PathBuf {
+    beside(path, ".damaged")
+}
+
+/// Finishes or forgets what an earlier start began.
+pub(super) fn resume(path: &Path) -> io::Result<Option<String>> {
+    let salvaged = beside(path, ".salvaged");
+    if salvaged.exists() {
+        let aside = swap(path)?;
+        return Ok(Some(format!(
+            "the salvage of a damaged store was finished; it was set aside as {}",
+            aside.display()
+        )));
+    }
+    for suffix in [".salvaging", ".salvaging-wal", ".salvaging-shm"] {
+        remove_if_there(&beside(path, suffix))?;
+    }
+    Ok(None)
+}
+
+/// Makes a whole store out of a damaged one, and says what became of it.
+pub(super) fn salvage(path: &Path, why: &str) -> Result<String, StoreError> {
+    File::create(marker(path))?;
+    let building = beside(path, ".salvaging");
+    super::create_private(&building)?;
+    let found = {
+        let pages = Pages::open(path, &beside(path, "-wal"))?;
+        let Opened::Whole(mut db) = schema::open(&building)? else {
+            return Err(io::Error::other("a new store is damaged at once").into());
+        };
+        let found = fill(&mut db, &pages)?;
+        // Everything into the file itself: only that is renamed.
+        db.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get::<_, String>(0))?;
+        found
+    };
+    fs::rename(&building, beside(path, ".salvaged"))?;
+    let aside = swap(path)?;
+    Ok(format!(
+        "the store was damaged ({why}): {} records, {} peers and {} networks were salvaged from it, others come back \
+         from peers; it was set aside as {}",
+        found.records,
+        found.peers,
+        found.networks,
+        aside.display()
+    ))
+}
+
+/// Puts `.salvaged` in place of the store, which goes aside with its log. All steps may have been done before.
+fn swap(path: &Path) -> io::Result<PathBuf> {
+    let mut seconds = unix_seconds();
+    let mut aside = beside(path, &format!(".corrupt-{seconds}"));
+    while aside.exists() {
+        seconds += 1;
+        aside = beside(path, &format!(".corrupt-{seconds}"));
+    }
+    // The log goes first: a new file must never meet an old log.
+    for suffix in ["-wal", ""] {
+        match fs::rename(beside(path, suffix), beside(&aside, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => (),
+        }
+    }
+    remove_if_there(&beside(path, "-shm"))?;
+    fs::rename(beside(path, ".salvaged"), path)?;
+    remove_if_there(&marker(path))?;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(dir)?.sync_all()?;
+    Ok(aside)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a file's name tells people when it was set aside")]
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    records: u64,
+    peers: u64,
+    networks: u64,
+    /// Long records, by the body that has their pieces. Twice on one body: one of them is a leftover.
+    long: Vec<(NetworkId, Head, i64)>,
+}
+
+/// Copies what verifies. Rows are known by their columns: no two tables have rows of the same shape.
+fn fill(db: &mut Connection, pages: &Pages) -> Result<Found, StoreError> {
+    let mut found = Found::default();
+    let mut waiting: Vec<Row> = Vec::new();
+    pages.each_row(&mut |cell| {
+        match read(&cell) {
+            Some(Row::Long(network, head, body)) => found.long.push((network, head, body)),
+            Some(row) => waiting.push(row),
+            None => (),
+        }
+        if waiting.len() >= GROUP { keep(db, &mut waiting, &mut found) } else { Ok(()) }
+    })?;
+    keep(db, &mut waiting, &mut found)?;
+    long_records(db, pages, &mut found)?;
+    Ok(found)
+}
+
+enum Row {
+    Network(i64, String, i64),
+    Gossip(NetworkId, Gossip),
+    Long(NetworkId, Head, i64),
+    Peer(NetworkId, PeerFact),
+}
+
+fn read(cell: &Cell) -> Option<Row> {
+    let int = |at| cell.value(at)?.as_i64().ok();
+    let text = |at| match cell.value(at)? {
+        ValueRef::Text(text) => std::str::from_utf8(text).ok(),
+        _ => None,
+    };
+    match cell.len() {
+        12 => {
+            let network = NetworkId(int(1)?);
+            let (_, head) = rows::head_of(|at| cell.value(at + 2))?;
+            if let Some(body) = int(11) {
+                return Some(Row::Long(network, head, body));
+            }
+            let msg = Bytes::copy_from_slice(bytes(cell.value(10)?)?);
+            Gossip::new(head, msg).ok().map(|gossip| Row::Gossip(network, gossip))
+        }
+        5 => {
+            // A network's row has its id as row number and NULL in that column; a peer's has a GUID second.
+            if let (Some(ValueRef::Null), Some(name), Some(epoch)) = (cell.value(0), text(1), int(2)) {
+                return (int(3).is_some() && int(4).is_some())
+                    .then(|| Row::Network(cell.rowid, name.to_owned(), epoch));
+            }
+            let guid = Guid(cell.value(1)?.as_blob().ok()?.try_into().ok()?);
+            let (name, addr) = (text(2)?.into(), text(3)?.parse().ok()?);
+            let peer = PeerFact { guid, name, addr, last_update: rows::timestamp(int(4)?) };
+            Some(Row::Peer(NetworkId(int(0)?), peer))
+        }
+        _ => None,
+    }
+}
+
+/// Commits the rows that wait.
+fn keep(db: &mut Connection, waiting: &mut Vec<Row>, found: &mut Found) -> rusqlite::Result<()> {
+    let transaction = db.transaction()?;
+    let mut batch = Batch::new(&transaction)?;
+    for row in waiting.drain(..) {
+        match row {
+            // The id follows from the name, so one that does not is a damaged name.
+            Row::Network(id, name, epoch) if network::is_id_of(id, &name) => {
+                found.networks += u64::from(network::add(&transaction, id, &name)?);
+                network::raise_epoch(&transaction, id, epoch)?;
+            }
+            Row::Gossip(network, gossip) => {
+                network::add_unnamed(&transaction, network)?;
+                found.records += u64::from(batch.gossip(network, &gossip)?);
+            }
+            Row::Peer(network, peer) => {
+                batch.peer(network, &peer)?;
+                found.peers += 1;
+            }
+            Row::Network(..) | Row::Long(..) => (),
+        }
+    }
+    batch.finish()?;
+    transaction.commit()
+}
+
+/// Joins the pieces of long records. They may lie anywhere in the file: one pass finds where, a second for each record
+/// would be too slow, so a pass collects those of as many records as fit some memory.
+fn long_records(db: &mut Connection, pages: &Pages, found: &mut Found) -> Result<(), StoreError> {
+    const MEMORY: usize = 64 << 20;
+    let long = std::mem::take(&mut found.long);
+    let mut rest = long.as_slice();
+    while !rest.is_empty() {
+        let mut room = MEMORY;
+        let fitting = rest.iter().take_while(|(_, head, _)| {
+            let fits = room >= head.len();
+            room = room.saturating_sub(head.len());
+            fits
+        });
+        let (now, later) = rest.split_at(fitting.count().max(1));
+        rest = later;
+        let mut pieces: BTreeMap<i64, BTreeMap<u16, Bytes>> =
+            now.iter().map(|(_, _, body)| (*body, BTreeMap::new())).collect();
+        pages.each_row(&mut |cell| {
+            let index = || u16::try_from(cell.value(1)?.as_i64().ok()?).ok().filter(|index| *index != LIST);
+            if cell.len() == 3
+                && let Some(Ok(body)) = cell.value(0).map(|body| body.as_i64())
+                && let Some(parts) = pieces.get_mut(&body)
+                && let (Some(index), Some(ValueRef::Blob(piece))) = (index(), cell.value(2))
+            {
+                // The first one is the newest: pages in the log come first.
+                parts.entry(index).or_insert_with(|| Bytes::copy_from_slice(piece));
+            }
+            Ok(())
+        })?;
+        let transaction = db.transaction()?;
+        let mut batch = Batch::new(&transaction)?;
+        for (network, head, body) in now {
+            let msg: Vec<u8> = pieces.get(body).into_iter().flat_map(BTreeMap::values).flatten().copied().collect();
+            if let Ok(gossip) = Gossip::new(head.clone(), Bytes::from(msg)) {
+                network::add_unnamed(&transaction, *network)?;
+                found.records += u64::from(batch.gossip(*network, &gossip)?);
+            }
+        }
+        batch.finish()?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

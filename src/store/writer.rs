@@ -1,0 +1,389 @@
+//! The one thread that writes: it takes what is queued, commits it in groups, and answers with receipts.
+//!
+//! An error of the disk rolls a group back and fails every fact in it; the next group tries again. That is sound after
+//! a failed fsync too: SQLite appends to the WAL behind the last commit that it knows, so what may not have reached the
+//! disk is written anew before it is synced again.
+
+use super::rows::{self, HEAD, Stored, date};
+use super::{NetworkId, Shared};
+use crate::proto::fact::{Fact, LIST, PeerFact, Receipt};
+use crate::proto::gossip::{Gossip, Guid, Head, Key, piece_list};
+use crate::proto::limits::PIECE;
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a fact waits for others to share its commit.
+const WAIT: Duration = Duration::from_millis(50);
+/// So many facts do not wait.
+const ENOUGH_FACTS: usize = 256;
+/// So many bytes do not wait.
+const ENOUGH_BYTES: usize = 2 << 20;
+/// Facts of one commit at most, so that nobody waits long for its receipt.
+const GROUP: usize = 4096;
+/// Bytes of one commit at most, unless one fact has more.
+const GROUP_BYTES: usize = 16 << 20;
+/// What a fact costs in memory beside its bytes, about.
+const OVERHEAD: usize = 256;
+
+/// Called after each commit with its receipts, in the order of the facts.
+pub type OnReceipt = Box<dyn Fn(Vec<(NetworkId, Receipt)>) + Send>;
+
+/// Something for the writer to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    Fact(Fact),
+    /// Somebody waits for this one.
+    Author(Gossip),
+    /// A reader found this record damaged: delete it if it is.
+    Condemn(Key),
+}
+
+impl Job {
+    fn bytes(&self) -> usize {
+        OVERHEAD
+            + match self {
+                Job::Author(gossip) | Job::Fact(Fact::Gossip(gossip)) => gossip.msg().len(),
+                Job::Fact(Fact::List(_, bytes) | Fact::Piece(_, _, bytes)) => bytes.len(),
+                Job::Fact(_) | Job::Condemn(_) => 0,
+            }
+    }
+}
+
+/// What waits for the writer. The core bounds what it has under way (see `limits`), so nothing is dropped here.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: VecDeque<(NetworkId, Job)>,
+    /// Of what is queued.
+    bytes: usize,
+    /// Of the group being committed.
+    in_flight: usize,
+    /// Authored records among the jobs.
+    urgent: usize,
+    closing: bool,
+}
+
+impl State {
+    fn due(&self) -> bool {
+        self.closing || self.urgent > 0 || self.jobs.len() >= ENOUGH_FACTS || self.bytes >= ENOUGH_BYTES
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn push(&self, network: NetworkId, job: Job) {
+        let mut state = self.lock();
+        state.bytes += job.bytes();
+        state.urgent += usize::from(matches!(job, Job::Author(_)));
+        state.jobs.push_back((network, job));
+        if state.jobs.len() == 1 || state.due() {
+            self.changed.notify_one();
+        }
+    }
+
+    pub fn close(&self) {
+        self.lock().closing = true;
+        self.changed.notify_all();
+    }
+
+    /// Bytes that wait for a commit or are in one.
+    pub fn bytes(&self) -> usize {
+        let state = self.lock();
+        state.bytes + state.in_flight
+    }
+
+    /// Waits for a group that is due. `None`: closed, and nothing is left.
+    fn next(&self) -> Option<Vec<(NetworkId, Job)>> {
+        let mut state = self.lock();
+        state.in_flight = 0;
+        let idle = |state: &mut State| state.jobs.is_empty() && !state.closing;
+        let state = self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _) =
+            self.changed.wait_timeout_while(state, WAIT, |state| !state.due()).unwrap_or_else(PoisonError::into_inner);
+        let mut group = Vec::new();
+        while let Some((network, job)) = state.jobs.pop_front() {
+            let bytes = job.bytes();
+            if !group.is_empty() && (group.len() >= GROUP || state.in_flight + bytes > GROUP_BYTES) {
+                state.jobs.push_front((network, job));
+                break;
+            }
+            state.in_flight += bytes;
+            state.bytes -= bytes;
+            state.urgent -= usize::from(matches!(job, Job::Author(_)));
+            group.push((network, job));
+        }
+        (!group.is_empty()).then_some(group)
+    }
+}
+
+/// The writer's thread.
+pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
+    while let Some(group) = shared.queue.next() {
+        let done = commit(&mut shared.db(), &group);
+        let receipts = match done {
+            Ok(receipts) => {
+                shared.succeeded();
+                receipts
+            }
+            Err(error) => {
+                shared.failed(&error);
+                group.iter().filter_map(|(network, job)| Some((*network, failure(job)?))).collect()
+            }
+        };
+        if !receipts.is_empty() {
+            on_receipt(receipts);
+        }
+    }
+}
+
+/// What is answered when nothing of a job was kept. An ABANDONED that failed only leaves rubbish for the next start.
+fn failure(job: &Job) -> Option<Receipt> {
+    match job {
+        Job::Author(gossip) | Job::Fact(Fact::Gossip(gossip)) => Some(Receipt::Failed(gossip.guid())),
+        Job::Fact(Fact::Partial(guid, _) | Fact::List(guid, _) | Fact::Piece(guid, _, _)) => {
+            Some(Receipt::Failed(*guid))
+        }
+        Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Identity(_)) | Job::Condemn(_) => None,
+    }
+}
+
+fn commit(db: &mut Connection, group: &[(NetworkId, Job)]) -> rusqlite::Result<Vec<(NetworkId, Receipt)>> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut batch = Batch::new(&transaction)?;
+    for (network, job) in group {
+        batch.apply(*network, job)?;
+    }
+    let receipts = batch.finish()?;
+    transaction.commit()?;
+    Ok(receipts)
+}
+
+/// One transaction under way.
+pub(super) struct Batch<'a> {
+    db: &'a Connection,
+    next_body: i64,
+    totals: BTreeMap<NetworkId, (i64, i64)>,
+    receipts: Vec<(NetworkId, Receipt)>,
+}
+
+impl<'a> Batch<'a> {
+    pub fn new(db: &'a Connection) -> rusqlite::Result<Batch<'a>> {
+        let highest =
+            "SELECT max(ifnull((SELECT max(body) FROM piece), 0), ifnull((SELECT max(body) FROM partial), 0))";
+        let highest: i64 = db.prepare_cached(highest)?.query_row([], |row| row.get(0))?;
+        Ok(Batch { db, next_body: highest + 1, totals: BTreeMap::new(), receipts: Vec::new() })
+    }
+
+    /// Writes the totals; the receipts are true once the transaction is committed.
+    pub fn finish(self) -> rusqlite::Result<Vec<(NetworkId, Receipt)>> {
+        for (network, (count, bytes)) in self.totals {
+            self.db
+                .prepare_cached("UPDATE network SET count = count + ?2, bytes = max(0, bytes + ?3) WHERE id = ?1")?
+                .execute(params![network.0, count, bytes])?;
+        }
+        Ok(self.receipts)
+    }
+
+    fn apply(&mut self, network: NetworkId, job: &Job) -> rusqlite::Result<()> {
+        match job {
+            Job::Author(gossip) | Job::Fact(Fact::Gossip(gossip)) => self.gossip(network, gossip).map(drop),
+            Job::Fact(Fact::Partial(guid, head)) => self.partial(network, *guid, head),
+            Job::Fact(Fact::List(guid, list)) => self.list(network, *guid, list),
+            Job::Fact(Fact::Piece(guid, index, bytes)) => self.piece(network, *guid, *index, bytes),
+            Job::Fact(Fact::Abandoned(guid)) => self.abandoned(network, *guid),
+            Job::Fact(Fact::Peer(peer)) => self.peer(network, peer),
+            // Who this node is stands in `server.json`.
+            Job::Fact(Fact::Identity(_)) => Ok(()),
+            Job::Condemn(key) => self.condemn(network, *key),
+        }
+    }
+
+    fn count(&mut self, network: NetworkId, count: i64, bytes: i64) {
+        let totals = self.totals.entry(network).or_default();
+        totals.0 += count;
+        totals.1 += bytes;
+    }
+
+    /// Keeps a record unless it is here; says whether it is new.
+    pub fn gossip(&mut self, network: NetworkId, gossip: &Gossip) -> rusqlite::Result<bool> {
+        let long = gossip.head().piece_count() > 1;
+        let body = long.then_some(self.next_body);
+        // `Gossip` has made sure that MSG is text.
+        let msg = if long { None } else { std::str::from_utf8(gossip.msg()).ok() };
+        let new = self.row(network, gossip.key(), gossip.head(), msg, body)?;
+        if let (true, Some(body)) = (new, body) {
+            self.abandoned(network, gossip.guid())?;
+            self.next_body += 1;
+            for (index, bytes) in gossip.msg().chunks(PIECE).enumerate() {
+                self.blob(body, index as u16, bytes)?;
+            }
+            self.blob(body, LIST, &piece_list(gossip.msg()))?;
+        }
+        self.receipts.push((network, Receipt::Held(gossip.key())));
+        Ok(new)
+    }
+
+    fn row(
+        &mut self,
+        network: NetworkId,
+        key: Key,
+        head: &Head,
+        msg: Option<&str>,
+        body: Option<i64>,
+    ) -> rusqlite::Result<bool> {
+        let sql = format!(
+            "INSERT INTO gossip (network, {HEAD}, msg, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (network, date_time, guid) DO NOTHING"
+        );
+        let new = self.db.prepare_cached(&sql)?.execute(params![
+            network.0,
+            date(key.date_time),
+            key.guid.0,
+            head.kind() as u8,
+            head.origin().0,
+            head.who_name(),
+            head.len() as i64,
+            head.sha2(),
+            (head.piece_count() > 1).then_some(head.pieces()),
+            msg,
+            body,
+        ])? == 1;
+        if new {
+            self.count(network, 1, head.len() as i64);
+        }
+        Ok(new)
+    }
+
+    fn blob(&self, body: i64, index: u16, bytes: &[u8]) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO piece (body, idx, bytes) VALUES (?1, ?2, ?3)")?
+            .execute(params![body, index, bytes])
+            .map(drop)
+    }
+
+    fn partial(&mut self, network: NetworkId, guid: Guid, head: &Head) -> rusqlite::Result<()> {
+        let key = Key { date_time: head.date_time(), guid };
+        if Stored::read(self.db, network, key)?.is_some() {
+            self.receipts.push((network, Receipt::Held(key)));
+            return Ok(());
+        }
+        let sql = format!(
+            "INSERT INTO partial (body, network, {HEAD}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             ON CONFLICT (network, guid) DO NOTHING"
+        );
+        self.next_body += self.db.prepare_cached(&sql)?.execute(params![
+            self.next_body,
+            network.0,
+            date(head.date_time()),
+            guid.0,
+            head.kind() as u8,
+            head.origin().0,
+            head.who_name(),
+            head.len() as i64,
+            head.sha2(),
+            (head.piece_count() > 1).then_some(head.pieces()),
+        ])? as i64;
+        Ok(())
+    }
+
+    /// Body and head of a long record that was begun; the head is `None` if the row is damaged.
+    fn begun(&self, network: NetworkId, guid: Guid) -> rusqlite::Result<Option<(i64, Option<Head>)>> {
+        let sql = format!("SELECT body, {HEAD} FROM partial WHERE network = ?1 AND guid = ?2");
+        self.db
+            .prepare_cached(&sql)?
+            .query_row(params![network.0, guid.0], |row| Ok((row.get(0)?, rows::head(row, 1).map(|(_, head)| head))))
+            .optional()
+    }
+
+    fn list(&mut self, network: NetworkId, guid: Guid, list: &Bytes) -> rusqlite::Result<()> {
+        match self.begun(network, guid)? {
+            Some((body, Some(head))) if list.len() == head.piece_count() * 32 => self.blob(body, LIST, list),
+            _ => {
+                self.receipts.push((network, Receipt::Failed(guid)));
+                Ok(())
+            }
+        }
+    }
+
+    fn piece(&mut self, network: NetworkId, guid: Guid, index: u16, bytes: &Bytes) -> rusqlite::Result<()> {
+        let (body, head) = match self.begun(network, guid)? {
+            Some((body, Some(head))) if !bytes.is_empty() && bytes.len() == head.piece_len(usize::from(index)) => {
+                (body, head)
+            }
+            Some((_, None)) => {
+                self.receipts.push((network, Receipt::Wrong(guid)));
+                return self.abandoned(network, guid);
+            }
+            // Given up, or complete: either way this piece was not kept.
+            _ => {
+                self.receipts.push((network, Receipt::Failed(guid)));
+                return Ok(());
+            }
+        };
+        self.blob(body, index, bytes)?;
+        self.receipts.push((network, Receipt::Piece(guid, index)));
+        let (pieces, _) = rows::pieces_here(self.db, body)?;
+        if pieces.len() == head.piece_count() { self.complete(network, guid, body, head) } else { Ok(()) }
+    }
+
+    /// The last piece is here: the whole becomes a record, or nothing of it stays. The pieces are read back, so that
+    /// what is called complete is what the file holds.
+    fn complete(&mut self, network: NetworkId, guid: Guid, body: i64, head: Head) -> rusqlite::Result<()> {
+        let msg = rows::whole_msg(self.db, body, &head)?;
+        let Ok(gossip) = Gossip::new(head, msg) else {
+            self.receipts.push((network, Receipt::Wrong(guid)));
+            return self.abandoned(network, guid);
+        };
+        // What was kept as the list was not read back; it follows from the pieces.
+        self.blob(body, LIST, &piece_list(gossip.msg()))?;
+        self.row(network, gossip.key(), gossip.head(), None, Some(body))?;
+        self.db.prepare_cached("DELETE FROM partial WHERE body = ?1")?.execute([body])?;
+        self.receipts.push((network, Receipt::Held(gossip.key())));
+        Ok(())
+    }
+
+    fn abandoned(&mut self, network: NetworkId, guid: Guid) -> rusqlite::Result<()> {
+        let Some((body, _)) = self.begun(network, guid)? else { return Ok(()) };
+        self.db.prepare_cached("DELETE FROM piece WHERE body = ?1")?.execute([body])?;
+        self.db.prepare_cached("DELETE FROM partial WHERE body = ?1")?.execute([body]).map(drop)
+    }
+
+    pub fn peer(&mut self, network: NetworkId, peer: &PeerFact) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO peer (network, guid, name, addr, last_update) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (network, guid) DO UPDATE
+                 SET name = excluded.name, addr = excluded.addr, last_update = excluded.last_update",
+            )?
+            .execute(params![network.0, peer.guid.0, peer.name, peer.addr.to_string(), date(peer.last_update)])
+            .map(drop)
+    }
+
+    /// Deletes a record if it is damaged. It is looked at again, since a whole copy may have come in the meantime.
+    fn condemn(&mut self, network: NetworkId, key: Key) -> rusqlite::Result<()> {
+        let Some(stored) = Stored::read(self.db, network, key)? else { return Ok(()) };
+        let (id, body, len) = (stored.id, stored.body, stored.len);
+        if let Some(gossip) = stored.whole(self.db)? {
+            let Some(body) = body else { return Ok(()) };
+            // The list is not part of the whole, and may be what was wrong.
+            return self.blob(body, LIST, &piece_list(gossip.msg()));
+        }
+        self.db.prepare_cached("DELETE FROM gossip WHERE id = ?1")?.execute([id])?;
+        if let Some(body) = body {
+            self.db.prepare_cached("DELETE FROM piece WHERE body = ?1")?.execute([body])?;
+        }
+        self.count(network, -1, len.saturating_neg());
+        Ok(())
+    }
+}
