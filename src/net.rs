@@ -115,8 +115,8 @@ impl Socket {
             segment_size: (!single).then_some(train.segment),
             src_ip: None,
         };
-        let sent = io.try_io(Interest::WRITABLE, || state.try_send(UdpSockRef::from(&*io), &transmit));
-        if let Err(error) = sent {
+        // Not by tokio's readiness, which a new socket lacks: the kernel says itself when it is full.
+        if let Err(error) = state.try_send(UdpSockRef::from(&*io), &transmit) {
             tracing::debug!(to = %train.to, %error, "datagrams not sent");
         }
         train.bytes.clear();
