@@ -154,11 +154,17 @@ impl Prepared {
             let what = format!("cannot {what} {}", home.gossip_db().display());
             move |error: StoreError| StartError::Io { what, source: io::Error::other(error) }
         };
-        let store = Store::open(&home.gossip_db()).map_err(io("open"))?;
-        store.notes().iter().for_each(|note| tracing::warn!("{note}"));
         let clock = Clock::start();
-        let members = file.networks.iter().map(|network| member(&file, network, &store, clock));
-        let members = members.collect::<Result<_, StoreError>>().map_err(io("read"))?;
+        let restore = || {
+            let store = Store::open(&home.gossip_db())?;
+            store.notes().iter().for_each(|note| tracing::warn!("{note}"));
+            let members = file.networks.iter().map(|network| member(&file, network, &store, clock));
+            let members = members.collect::<Result<Vec<Member>, StoreError>>()?;
+            Ok((store, members))
+        };
+        // Damage that is met only while all is read is salvaged by opening the store once more.
+        let restored = restore().or_else(|error: StoreError| if error.is_damage() { restore() } else { Err(error) });
+        let (store, members) = restored.map_err(io("read"))?;
         Ok(Prepared { home, lock, file, store, members, clock })
     }
 
@@ -199,10 +205,11 @@ fn member(
     clock: Clock,
 ) -> Result<Member, StoreError> {
     let id = store.network(&network.network_name)?;
+    let epoch = store.next_epoch(id, clock.wall)?;
     let others = file.networks.iter().map(|other| &other.network_name).filter(|name| **name != network.network_name);
     let settings = Settings {
         other_networks: others.cloned().collect(),
-        epoch: store.next_epoch(id, clock.wall)?,
+        epoch,
         started: clock.wall,
         gossip_timer: file.gossip_timer,
         gossip_max_peer_count: file.gossip_max_peer_count,
@@ -219,7 +226,8 @@ fn member(
     let now = clock.now();
     let mut node = Node::new(settings, seed, now);
     store.restore(id, &mut |restored| node.restore(now, restored))?;
-    // LAST_AUTHORED
+    // The epoch is later than all that was authored before.
+    node.restore_authored(Timestamp(epoch));
     Ok(Member::new(network.network_name.clone(), id, node))
 }
 

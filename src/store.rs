@@ -63,6 +63,13 @@ pub enum StoreError {
     Io(#[from] io::Error),
 }
 
+impl StoreError {
+    /// Whether the file turned out to be damaged: then the next [`Store::open`] salvages it.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, StoreError::Sqlite(error) if schema::is_damage(error))
+    }
+}
+
 /// Records and peers on disk. Methods block unless they say otherwise; those that only read never block the writer.
 #[derive(Debug)]
 pub struct Store {

@@ -72,18 +72,28 @@ pub struct Totals {
 
 impl Store {
     /// Gives a node what the disk knew: keys in order, long records begun, peers. Returns the newest date among the
-    /// keys. A million keys take about 0.1 s.
+    /// keys. A million keys take about 0.3 s.
+    ///
+    /// Where this fails by damage ([`StoreError::is_damage`]), open the store again: that salvages it.
     pub fn restore(&self, network: NetworkId, each: &mut dyn FnMut(Restored)) -> Result<Option<Timestamp>, StoreError> {
-        let mut newest = None;
+        let (mut newest, mut keys, mut in_order) = (None, 0, true);
         self.shared.reading(|db| {
             walk(db, network, None, usize::MAX, &mut |key| {
-                newest = Some(key.date_time);
+                in_order &= newest < Some(key);
+                newest = Some(key);
+                keys += 1;
                 each(Restored::Held(key));
             })?;
+            let counted = db.query_row("SELECT count FROM network WHERE id = ?1", [network.0], |row| row.get(0));
+            if !in_order || counted.optional()?.unwrap_or(0) != keys {
+                let damage = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+                let why = format!("{keys} keys do not make sense");
+                return Err(rusqlite::Error::SqliteFailure(damage, Some(why)));
+            }
             restore_partials(db, network, each)?;
             restore_peers(db, network, each)
         })?;
-        Ok(newest)
+        Ok(newest.map(|key| key.date_time))
     }
 
     /// The newest records that match, oldest first. `start` is shown as it lies on the disk, not verified.

@@ -1,7 +1,7 @@
 //! The thread that reads what a node sends on: records, pieces and pages of keys, verified again each time, since a
 //! disk may have changed them. A damaged record is deleted and reported, so that it is fetched from others anew.
 
-use super::rows::{self, Stored, date};
+use super::rows::{self, Stored};
 use super::writer::Job;
 use super::{NetworkId, Shared};
 use crate::proto::fact::Record;
@@ -143,6 +143,5 @@ pub(super) fn walk(
         }
         guid.clear();
     }
-    debug_assert_eq!(date(start.date_time) as u64, start.date_time.0);
     Ok(())
 }

@@ -5,7 +5,6 @@
 
 use super::network;
 use rusqlite::{Connection, OpenFlags, params};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The schema that this program writes.
@@ -124,11 +123,11 @@ fn try_open(path: &Path) -> rusqlite::Result<Opened> {
     })
 }
 
-/// Reads every key and the small tables: about 0.05 s for a million records. What lies beside them is verified when
-/// it is used.
+/// Counts the keys, which visits each of their pages (0.02 s for a million records), and reads the small tables. What
+/// this does not see is met when it is used.
 fn look_over(db: &Connection) -> rusqlite::Result<Option<String>> {
     let pair = |sql: &str| db.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
-    let mut counted = BTreeMap::new();
+    let mut counted = 0_i64;
     let mut networks = db.prepare("SELECT id, count, name, typeof(bytes + epoch) FROM network")?;
     let mut rows = networks.query([])?;
     while let Some(row) = rows.next()? {
@@ -136,19 +135,11 @@ fn look_over(db: &Connection) -> rusqlite::Result<Option<String>> {
         if !network::is_id_of(id, &name) {
             return Ok(Some("it has a network under another's number".to_owned()));
         }
-        counted.insert(id, row.get::<_, i64>(1)?);
+        counted = counted.saturating_add(row.get(1)?);
     }
-    let keys = "SELECT network, count(*), sum(length(guid)) FROM gossip INDEXED BY gossip_key GROUP BY network";
-    let mut networks = db.prepare(keys)?;
-    let mut rows = networks.query([])?;
-    while let Some(row) = rows.next()? {
-        let (keys, bytes): (i64, i64) = (row.get(1)?, row.get(2)?);
-        if counted.remove(&row.get(0)?) != Some(keys) || bytes != keys.saturating_mul(16) {
-            return Ok(Some(format!("a network has {keys} keys, and another number of records was counted")));
-        }
-    }
-    if counted.values().any(|count| *count != 0) {
-        return Ok(Some("a network has no keys, and records of it were counted".to_owned()));
+    let keys: i64 = db.query_row("SELECT count(*) FROM gossip INDEXED BY gossip_key", [], |row| row.get(0))?;
+    if keys != counted {
+        return Ok(Some(format!("it has {keys} keys of records, and {counted} were counted")));
     }
     pair("SELECT count(*), ifnull(sum(length(guid) + length(who_name) + length(sha2)), 0) FROM partial")?;
     pair("SELECT count(*), ifnull(sum(length(guid) + length(name) + length(addr) + last_update & 0), 0) FROM peer")?;

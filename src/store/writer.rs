@@ -5,7 +5,7 @@
 //! disk is written anew before it is synced again.
 
 use super::rows::{self, HEAD, Stored, date};
-use super::{NetworkId, Shared};
+use super::{NetworkId, Shared, network};
 use crate::proto::fact::{Fact, LIST, PeerFact, Receipt};
 use crate::proto::gossip::{Gossip, Guid, Head, Key, piece_list};
 use crate::proto::limits::PIECE;
@@ -197,7 +197,13 @@ impl<'a> Batch<'a> {
 
     fn apply(&mut self, network: NetworkId, job: &Job) -> rusqlite::Result<()> {
         match job {
-            Job::Author(gossip) | Job::Fact(Fact::Gossip(gossip)) => self.gossip(network, gossip).map(drop),
+            Job::Author(gossip) => {
+                self.gossip(network, gossip)?;
+                // The next start's epoch is later than all that was authored here, and so is what it authors.
+                let date = i64::try_from(gossip.head().date_time().0).unwrap_or(i64::MAX);
+                network::raise_epoch(self.db, network.0, date)
+            }
+            Job::Fact(Fact::Gossip(gossip)) => self.gossip(network, gossip).map(drop),
             Job::Fact(Fact::Partial(guid, head)) => self.partial(network, *guid, head),
             Job::Fact(Fact::List(guid, list)) => self.list(network, *guid, list),
             Job::Fact(Fact::Piece(guid, index, bytes)) => self.piece(network, *guid, *index, bytes),
