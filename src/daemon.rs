@@ -173,7 +173,9 @@ impl Prepared {
         let addr = SocketAddr::new(file.ip, file.port);
         let (socket, granted) = Socket::bind(addr).map_err(|source| StartError::Bind { addr, source })?;
         if let Some(granted) = granted {
-            tracing::info!("the kernel grants a receive buffer of {granted} bytes, less than the 4 MiB asked for: bursts may be lost and repaired; raise it with `sysctl net.core.rmem_max=4194304`");
+            tracing::info!(
+                "the kernel grants a receive buffer of {granted} bytes, less than the 4 MiB asked for: bursts may be lost and repaired; raise it with `sysctl net.core.rmem_max=4194304`"
+            );
         }
         let addr = socket.local_addr().map_err(|source| StartError::Bind { addr, source })?;
         let (events, incoming) = mpsc::unbounded_channel();
@@ -188,7 +190,8 @@ impl Prepared {
         let (store, file) = (Arc::new(store), Arc::new(file));
         let networks = members.iter().map(|member| (member.name.clone(), member.id)).collect();
         let handle = Handle::new(file.clone(), networks, commands, changes, stop, store.clone());
-        let engine = Engine { home, file: file.clone(), addr, socket, store, members, clock, changed, wake: Tick::NEVER };
+        let engine =
+            Engine { home, file: file.clone(), addr, socket, store, members, clock, changed, wake: Tick::NEVER };
         let task = tokio::spawn(engine.run(taken, incoming, stopping));
         for seed in &file.seeds {
             tokio::spawn(plant(handle.clone(), seed.clone()));

@@ -1,4 +1,28 @@
-//! gossip-node (crate map to come)
+//! gossip-node: hosts that share a network name and a password find each other and replicate messages to every node, by
+//! UDP, with no server and nothing lost. This page is the crate's map; [`proto`] is the protocol on one page.
+//!
+//! ```text
+//!   gossip-node add "hello"          another host
+//!          |                              |
+//!   cli -> client ==HTTP==> http          | UDP
+//!                            |            |
+//!                     daemon::Handle     net
+//!                            | commands   | datagrams
+//!                            v            v
+//!   store <== facts ==  daemon (one task: effects::settle)   ==> datagrams
+//!     |                      ^     |
+//!     '==== receipts, bodies-'     v
+//!                        proto::node::Node
+//!            sessions  peers  ledger  repairs  fetches  answers
+//! ```
+//!
+//! **The layer rule.** [`proto`] is a pure function of (state, now, bytes): no clock, socket, disk, thread or randomness
+//! of its own, so [`sim`] drives the very same code through years of faults in seconds. Everything around it is the
+//! shell: it may name `proto`, never the other way. Inside `proto` only [`proto::node`] names the parts; `peers`,
+//! `ledger`, `repairs` and `fetches` never name one another. `tests/tidy.rs` checks all of this.
+//!
+//! To embed a node in a program of your own, take [`daemon::Daemon`] (socket, disk and task included;
+//! `examples/local_cluster.rs`) or drive a [`proto::node::Node`] by hand (`examples/by_hand.rs`).
 
 pub mod api;
 #[cfg(feature = "cli")]

@@ -1,4 +1,66 @@
-//! The protocol (page to come)
+//! The protocol on one page.
+//!
+//! # What it guarantees
+//!
+//! Every record that a node accepted reaches every node that is connected to it for long enough, directly or through
+//! others, however long it was away; no datagram counts twice or at a node that it was not for; without the network's
+//! key nothing changes a node's state. *Pushes may be dropped by anyone; repairs are the guarantee*: every queue is
+//! bounded and may drop what it likes, since the next digest finds the gap.
+//!
+//! # Messages
+//!
+//! The names are the specification's; `wire` has their bytes, `seal` the header and tag around them.
+//!
+//! | message | sent | answered by |
+//! |---|---|---|
+//! | REGISTER | to a seed, an address that a peer named, a peer that fell silent | CHALLENGE, then (with its cookie) REGISTERED |
+//! | HELLO | each `gossip_timer` to the peer probed longest ago, and to up to `gossip_max_peer_count` peers whose ledger differs | HELLO_BACK: count and root of the ledger, a page of the peer list where asked |
+//! | DID_YOU_HERE | when HELLO_BACK or REGISTERED shows another root | TELL_ME_MORE for what the receiver lacks, TELL for what the sender lacks |
+//! | TELL_ME_MORE | while anything is lacking | TELL (records, heads, fragments), Symbols, Holding |
+//! | LEAVE | when a node stops | nothing |
+//!
+//! A DID_YOU_HERE is one datagram for a ledger of any size: 44 coded symbols of a rateless IBLT and an estimator of the
+//! difference (Yang, Gilad, Alizadeh: *Practical Rateless Set Reconciliation*, SIGCOMM 2024). It settles up to 14
+//! differences at once. Beyond, the receiver asks for more symbols of the set *as it was*, which the sender restores by
+//! undoing its last changes; where the estimate says that nearly all differs, it pages the sender's ledger instead.
+//!
+//! # Timers
+//!
+//! | what | when | where |
+//! |---|---|---|
+//! | round | each `gossip_timer`, 10 % jitter | `peers` |
+//! | probe | 100 to 300 ms by RTT, longer with each of 5 silences, then the peer is unreachable | `peers` |
+//! | REGISTER again | 0.25 s, doubling to 30 s: for ever to seeds and peers, 7 times to addresses named by others | `peers` |
+//! | ask again | smoothed RTT + 4 variances (RFC 6298), at least 20 ms, doubling | `fetches`, `repairs` |
+//! | next digest with the same peer | after 0.9 `gossip_timer`, at least 270 ms, at most 0.9 s | `repairs` |
+//! | cookies | 120 to 240 s | `session` |
+//!
+//! # Who is trusted with what
+//!
+//! The key proves membership, no more: any member can read all, say anything under any WHO_NAME, and speak for the
+//! network. It cannot forge a record under an existing GUID (the GUID is derived from the content), replay, or make a
+//! node keep more than `limits` allows. A member can grind GUIDs that cancel out of root and digest, and so hide his
+//! own records from repair; and one who forwards datagrams in real time can move a peer's address to himself.
+//!
+//! # Deviations from the specification
+//!
+//! - Node-to-node functions (RECEIVE_HELLO, RECEIVE_DID_YOU_HERE, RECEIVE_TELL_ME_MORE) are UDP only: the control API
+//!   takes registrations, creations and status calls.
+//! - The call-back after REGISTER is immediate instead of waiting for `gossip_timer`: the handshake is it.
+//! - DID_YOU_HERE sends a digest instead of the list of GUIDs, and only to peers whose root differs.
+//! - A GUID is derived from the content instead of drawn, so nothing can be forged under it.
+//! - The password never appears on a command line, on the wire, or in `server.json`, which keeps the derived key.
+//!
+//! # Deviations from the design
+//!
+//! - Two kinds of datagrams, `Symbols` (13) and `Holding` (14), answer TELL_ME_MORE's two ways of asking on after a
+//!   digest, so that each fills its datagram; a digest carries the length of the sender's prefix instead of the index of
+//!   its first symbol, which is always 0.
+//! - REGISTER does not name a listen address: a node sends from the socket that it listens on.
+//! - Pieces under way and records on their way to the disk share the bound of 4 MiB, so there are 48 slabs, not 64.
+//! - One ledger is paged from one peer at a time, up to 1,120 GUIDs a request, instead of in disjoint spans from several.
+//!
+//! HELLO_FOR, RUMOR and HEARD have their kinds reserved.
 
 pub mod fact;
 pub mod fetches;

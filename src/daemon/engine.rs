@@ -305,7 +305,8 @@ impl Member {
         let (node, name) = (&self.node, &self.name);
         let waiting = std::mem::take(&mut self.registering);
         for (addr, since, reply) in waiting {
-            let met = node.peers().iter().find(|(_, peer)| peer.addr == addr && peer.met.is_some_and(|met| met >= since));
+            let met =
+                node.peers().iter().find(|(_, peer)| peer.addr == addr && peer.met.is_some_and(|met| met >= since));
             match met {
                 Some((guid, peer)) => drop(reply.send(view::registered(guid, peer, name))),
                 None if reply.is_closed() => {}

@@ -35,7 +35,8 @@ impl View {
         let reachable = peers.iter().filter(|peer| peer.reach == api::Reach::Reachable).count() as u64;
         let in_sync = peers.iter().filter(|peer| peer.in_sync).count() as u64;
         // A wildcard is no address that anyone could use; what a peer saw is.
-        let ip = if addr.ip().is_unspecified() { node.seen_at().map_or(addr.ip(), |seen| seen.ip()) } else { addr.ip() };
+        let ip =
+            if addr.ip().is_unspecified() { node.seen_at().map_or(addr.ip(), |seen| seen.ip()) } else { addr.ip() };
         let network = api::NetworkStatus {
             network_name: network.to_owned(),
             node_guid: node.settings().guid.to_string(),
@@ -51,13 +52,7 @@ impl View {
     }
 }
 
-fn shown(
-    guid: &Guid,
-    peer: &Peer,
-    network: &str,
-    ours: LedgerState,
-    wall: impl Fn(Tick) -> Timestamp,
-) -> api::Peer {
+fn shown(guid: &Guid, peer: &Peer, network: &str, ours: LedgerState, wall: impl Fn(Tick) -> Timestamp) -> api::Peer {
     let remembered = Some(peer.remembered).filter(|&at| at != Timestamp(0));
     let last_update = peer.heard.map(wall).or(remembered).map(rfc3339);
     let reach = match peer.reach {
