@@ -129,10 +129,6 @@ fn recorded() -> (Network, Vec<Datagram>) {
     (net, recorded)
 }
 
-fn causes(suffered: impl IntoIterator<Item = Result<(), Rejected>>) -> BTreeSet<Rejected> {
-    suffered.into_iter().filter_map(Result::err).collect()
-}
-
 // ---- strangers ----
 
 #[test]
