@@ -71,8 +71,12 @@ impl Fetches {
             Some(_) => {}
             None if full => {}
             None => {
-                self.wants.insert(guid, Want { holders: vec![peer], asked: None, tries: 0 });
-                self.flows.entry(peer).or_default().queue.push_back(guid);
+                let flow = self.flows.entry(peer).or_default();
+                // A wish that was fulfilled before its turn leaves its place in the queue, so queues have a bound too.
+                if flow.queue.len() < WANTED {
+                    self.wants.insert(guid, Want { holders: vec![peer], asked: None, tries: 0 });
+                    flow.queue.push_back(guid);
+                }
             }
         }
     }
@@ -103,15 +107,15 @@ impl Fetches {
     }
 
     /// The head of a long record came, verified against its name.
-    pub fn handle_head(&mut self, now: Tick, peer: Guid, guid: Guid, head: Head) -> Option<Fact> {
+    pub fn handle_head(&mut self, now: Tick, peer: Guid, guid: Guid, head: Head) -> Vec<Fact> {
         let holders = self.answered(now, peer, &guid);
         if self.arriving.contains_key(&guid) || self.condemned.contains(&guid) || self.paused > now {
-            return None;
+            return Vec::new();
         }
         for &holder in &holders {
             self.flows.entry(holder).or_default();
         }
-        self.partials.begin(guid, head, holders)
+        self.partials.begin(guid, head, holders, &mut self.flows)
     }
 
     /// A fragment came; what it completes becomes a fact.
@@ -265,6 +269,7 @@ impl Fetches {
         assert!(self.arriving_bytes <= ARRIVING);
         assert_eq!(self.arriving_bytes, self.arriving.values().sum::<usize>());
         assert_eq!(self.deadlines.len(), self.wants.values().filter(|want| want.asked.is_some()).count());
+        assert!(self.flows.values().all(|flow| flow.queue.len() <= WANTED));
         self.partials.check();
     }
 
@@ -308,8 +313,9 @@ impl Fetches {
     /// Queues a record with its next holder, or drops the wish where there is none.
     fn ask_on(&mut self, guid: Guid) {
         let Some(want) = self.wants.get(&guid) else { return };
-        match want.holders.get(want.tries as usize % want.holders.len().max(1)) {
-            Some(&holder) => self.flows.entry(holder).or_default().queue.push_back(guid),
+        let holder = want.holders.get(want.tries as usize % want.holders.len().max(1));
+        match holder.map(|&holder| self.flows.entry(holder).or_default()).filter(|flow| flow.queue.len() < WANTED) {
+            Some(flow) => flow.queue.push_back(guid),
             None => drop(self.wants.remove(&guid)),
         }
     }

@@ -155,6 +155,11 @@ impl Node {
         &self.settings
     }
 
+    /// How many nodes it has a session with.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Where the last peer that it registered with saw it.
     pub fn seen_at(&self) -> Option<SocketAddr> {
         self.seen_at
@@ -402,9 +407,10 @@ impl Node {
                     }
                     Registering::Clone => self.take_new_identity(now),
                     Registering::Rejected(cause) => {
-                        // A copy of us with the lesser right finds that out when we register with it.
+                        // A copy of us with the lesser right finds that out when we register with it. One teller tells
+                        // of all copies, lest somebody who pretends to be many has us look for all of them.
                         if cause == Rejected::Order && guid == self.settings.guid {
-                            self.peers.hint(now, from, None, false);
+                            self.peers.hint(now, from, Some(guid), false);
                         }
                         return Err(cause);
                     }

@@ -102,7 +102,7 @@ macro_rules! items {
 }
 
 items! {
-    u8 = 1, Guid = 16, Symbol = 24, Name = 3, Card = 37, PieceAsk = 26, Record = 46, HeadTold = 112, Fragment = 22,
+    u8 = 1, Guid = 16, Symbol = 24, Name = 3, Card = 37, PieceAsk = 26, Record = 46, HeadTold = 112, Fragment = 21,
 }
 
 impl<T: Encode, const MAX: usize> Encode for List<T, MAX> {
@@ -630,3 +630,6 @@ fn whole<T: Decode<()>>(body: &[u8]) -> Result<T, Rejected> {
     let (message, consumed) = bincode::decode_from_slice(body, CONFIG).map_err(|_| Rejected::Body)?;
     if consumed == body.len() { Ok(message) } else { Err(Rejected::Body) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,20 +75,28 @@ pub struct Partials {
 }
 
 impl Partials {
-    /// Begins a long record. Dropped where too many are under way; the next digest shows it again.
-    pub fn begin(&mut self, guid: Guid, head: Head, holders: Vec<Guid>) -> Option<Fact> {
+    /// Begins a long record. Where too many are under way, it takes the place of one that nobody seems to hold, or is
+    /// dropped; the next digest shows it again.
+    pub fn begin(&mut self, guid: Guid, head: Head, holders: Vec<Guid>, flows: &mut BTreeMap<Guid, Flow>) -> Vec<Fact> {
+        let mut facts = Vec::new();
         if let Some(partial) = self.partials.get_mut(&guid) {
             partial.holders = holders;
             self.assignable = true;
-            return None;
+            return facts;
         }
         if self.partials.len() >= PARTIALS {
-            return None;
+            // Anybody can invent heads: without this, as many as fit here would keep all others out for ever.
+            let orphans = self.partials.iter().filter(|(_, partial)| partial.holders.is_empty());
+            let Some(orphan) = orphans.min_by_key(|(_, partial)| partial.kept.len()).map(|(&guid, _)| guid) else {
+                return facts;
+            };
+            self.remove(&orphan, flows);
+            facts.push(Fact::Abandoned(orphan));
         }
-        let fact = (head.piece_count() > 1).then(|| Fact::Partial(guid, head.clone()));
+        facts.extend((head.piece_count() > 1).then(|| Fact::Partial(guid, head.clone())));
         self.partials.insert(guid, Partial { head, holders, list: None, kept: BTreeSet::new() });
         self.assignable = true;
-        fact
+        facts
     }
 
     /// A long record begun before the last restart; it waits for a holder.

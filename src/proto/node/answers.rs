@@ -250,9 +250,9 @@ fn symbols(ledger: &Ledger, change: u64, first: u32, chunks: u64) -> Vec<Message
         return vec![Message::DidYouHere(Repairs::digest(sketch))];
     };
     let chunk_of = |chunk: u32| {
+        let index = u16::try_from(chunk).ok()?;
         let part = all.get(start(chunk) - span.start..start(chunk + 1) - span.start)?;
-        let chunk = u16::try_from(chunk).ok()?;
-        Some(Message::Symbols(Symbols { change, chunk, symbols: List::new(part.to_vec()) }))
+        Some(Message::Symbols(Symbols { change, chunk: index, symbols: List::new(part.to_vec()) }))
     };
     asked.into_iter().filter_map(chunk_of).collect()
 }

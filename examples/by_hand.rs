@@ -1,0 +1,123 @@
+//! Drives two nodes by hand, each over a `std::net::UdpSocket` and with its records in memory: one says something, the
+//! other prints it. This is all that a daemon does, but for the disk: `cargo run --example by_hand`.
+
+use gossip_node::effects::{Effects, settle};
+use gossip_node::proto::fact::{Bodies, Body, Fact, Receipt, Record};
+use gossip_node::proto::gossip::{Draft, Gossip, Guid, Key};
+use gossip_node::proto::node::{Node, Transmit};
+use gossip_node::proto::seal::{NetworkKey, Secret};
+use gossip_node::proto::settings::Settings;
+use gossip_node::proto::time::{Tick, Timestamp};
+use rand::{TryRng, rngs::SysRng};
+use std::collections::BTreeMap;
+use std::net::UdpSocket;
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// The disk: here it is memory, so what is kept is held at once.
+#[derive(Default)]
+struct Shelf(BTreeMap<Key, Gossip>);
+
+impl Bodies for Shelf {
+    fn record(&self, key: Key) -> Body<Arc<Record>> {
+        let record = |gossip: &Gossip| Record { head: gossip.head().clone(), msg: Some(gossip.msg().clone()) };
+        self.0.get(&key).map_or(Body::Gone, |gossip| Body::Here(Arc::new(record(gossip))))
+    }
+
+    fn piece(&self, _: Key, _: u16) -> Body<bytes::Bytes> {
+        Body::Gone // Only a MSG of more than 64 KiB has pieces.
+    }
+
+    fn page(&self, after: Key, limit: usize) -> Body<Arc<[Key]>> {
+        Body::Here(self.0.range((Excluded(after), Unbounded)).take(limit).map(|(&key, _)| key).collect())
+    }
+}
+
+struct Surroundings {
+    socket: UdpSocket,
+    shelf: Shelf,
+    receipts: Vec<Receipt>,
+}
+
+impl Effects for Surroundings {
+    type Bodies = Shelf;
+
+    fn keep(&mut self, fact: Fact) {
+        if let Fact::Gossip(gossip) = fact {
+            self.receipts.push(Receipt::Held(gossip.key()));
+            self.shelf.0.insert(gossip.key(), gossip);
+        }
+    }
+
+    fn bodies(&self) -> &Shelf {
+        &self.shelf
+    }
+
+    fn transmit(&mut self, transmit: &Transmit) -> bool {
+        // Best effort: what is lost here is repaired like any other loss.
+        let _ = self.socket.send_to(&transmit.bytes, transmit.to);
+        true
+    }
+}
+
+struct Host {
+    node: Node,
+    surroundings: Surroundings,
+}
+
+impl Host {
+    fn start(name: &str, key: &NetworkKey) -> Outcome<Host> {
+        let (mut guid, mut seed) = ([0; 16], [0; 32]);
+        SysRng.try_fill_bytes(&mut guid)?;
+        SysRng.try_fill_bytes(&mut seed)?;
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_read_timeout(Some(Duration::from_millis(1)))?;
+        let node = Node::new(Settings::new(Guid::random(guid), name, key.clone()), seed, Tick(0));
+        Ok(Host { node, surroundings: Surroundings { socket, shelf: Shelf::default(), receipts: Vec::new() } })
+    }
+
+    /// Takes at most one datagram, does what is due, and has everything done that follows from it.
+    fn step(&mut self, now: Tick) {
+        let mut datagram = [0; 2048];
+        if let Ok((len, from)) = self.surroundings.socket.recv_from(&mut datagram) {
+            // What is rejected is counted by the node.
+            let _ = self.node.handle_datagram(now, from, &datagram[..len]);
+        }
+        if settle(&mut self.node, now, &mut self.surroundings).at <= now {
+            self.node.handle_timeout(now);
+        }
+        settle(&mut self.node, now, &mut self.surroundings);
+        for receipt in std::mem::take(&mut self.surroundings.receipts) {
+            self.node.handle_receipt(now, receipt);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "an example is a shell: it owns the clocks")]
+fn main() -> Outcome<()> {
+    let (start, wall) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH)?);
+    let now = || Tick(start.elapsed().as_micros() as u64);
+    let key = NetworkKey::new(&Secret::derive("by hand", b"correct horse battery staple"));
+    let (mut alice, mut bob) = (Host::start("alice", &key)?, Host::start("bob", &key)?);
+
+    // Creating is three steps: author it, keep it, and only then let the node spread it.
+    let draft = Draft { who_name: "Alice".to_owned(), msg: "Hello, whoever listens.".into() };
+    let gossip = alice.node.author(Timestamp(wall.as_micros() as u64), draft)?;
+    alice.surroundings.shelf.0.insert(gossip.key(), gossip.clone());
+    alice.node.learn(now(), &gossip);
+
+    bob.node.register(now(), alice.surroundings.socket.local_addr()?, true);
+    while start.elapsed() < Duration::from_secs(20) {
+        alice.step(now());
+        bob.step(now());
+        if let Some(heard) = bob.surroundings.shelf.0.get(&gossip.key()) {
+            let said = std::str::from_utf8(heard.msg())?;
+            println!("{} {}: {said}", heard.guid(), heard.head().who_name());
+            return Ok(());
+        }
+    }
+    Err("nothing was heard".into())
+}

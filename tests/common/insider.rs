@@ -1,0 +1,110 @@
+//! [`Insider`]: somebody who knows the key, opens a session by the rules, and then says whatever he likes.
+
+use gossip_node::proto::gossip::Guid;
+use gossip_node::proto::limits::{HEADER, REGISTER_SIZE, TAG};
+use gossip_node::proto::seal::{Header, NetworkKey};
+use gossip_node::proto::stats::Rejected;
+use gossip_node::proto::wire::{Blob, Message, Name, REGISTER, Register, Registered};
+use gossip_node::sim::Network;
+use std::net::SocketAddr;
+
+/// One who talks to one node of a simulated network by hand.
+pub struct Insider {
+    pub guid: Guid,
+    pub addr: SocketAddr,
+    pub epoch: u64,
+    /// The counter of the last datagram.
+    pub counter: u64,
+    key: NetworkKey,
+    victim: usize,
+    session: u64,
+    theirs: u64,
+}
+
+impl Insider {
+    /// Insider number `n`, whom `victim` does not know yet.
+    pub fn new(net: &mut Network, victim: usize, n: u16) -> Insider {
+        net.capture = true;
+        let mut guid = Guid([0xee; 16]);
+        guid.0[..2].copy_from_slice(&n.to_be_bytes());
+        let addr = SocketAddr::from(([10, 66, (n >> 8) as u8, n as u8], 6666));
+        let key = net.node(victim).settings().key.clone();
+        Insider { guid, addr, epoch: 1, counter: 0, key, victim, session: 0x6666_0000 + u64::from(n), theirs: 0 }
+    }
+
+    /// The same, with a session.
+    pub fn met(net: &mut Network, victim: usize, n: u16) -> Insider {
+        let mut insider = Insider::new(net, victim, n);
+        insider.register(net).expect("the handshake is by the rules");
+        insider
+    }
+
+    /// REGISTER, CHALLENGE, REGISTER with its cookie, REGISTERED.
+    pub fn register(&mut self, net: &mut Network) -> Result<Registered, Rejected> {
+        let padding = REGISTER_SIZE - HEADER - TAG - 16 - 2 - 7 - 8 - 16 - 2;
+        let mut register = Register {
+            guid: self.guid,
+            name: Name::new("mallory").unwrap(),
+            epoch: self.epoch,
+            cookie: [0; 16],
+            padding: Blob(vec![0; padding].into()),
+        };
+        self.theirs = 0;
+        self.tell(net, &Message::Register(register.clone()))?;
+        for (header, message) in self.hear(net) {
+            if let Message::Challenge(challenge) = message {
+                (self.theirs, register.cookie) = (header.src_session, challenge.cookie);
+            }
+        }
+        self.tell(net, &Message::Register(register))?;
+        let registered = self.hear(net).into_iter().find_map(|(_, message)| match message {
+            Message::Registered(registered) => Some(registered),
+            _ => None,
+        });
+        registered.ok_or(Rejected::Session)
+    }
+
+    /// Sends a message in the session.
+    pub fn tell(&mut self, net: &mut Network, message: &Message) -> Result<(), Rejected> {
+        let mut body = Vec::new();
+        message.encode(&mut body);
+        self.tell_bytes(net, message.kind(), &body)
+    }
+
+    /// Sends any bytes in the session.
+    pub fn tell_bytes(&mut self, net: &mut Network, kind: u8, body: &[u8]) -> Result<(), Rejected> {
+        self.counter += 1;
+        let dst_session = if kind == REGISTER && self.theirs == 0 { 0 } else { self.theirs };
+        let header = Header { kind, src_session: self.session, dst_session, counter: self.counter };
+        let mut datagram = Vec::new();
+        self.key.seal(&header, &mut datagram, |out| out.extend_from_slice(body));
+        net.inject(self.victim, self.addr, &datagram)
+    }
+
+    /// Whether the node has dropped the session, as it does at a LEAVE.
+    pub fn is_out(&self, net: &Network) -> bool {
+        net.node(self.victim).peers().peer(&self.guid).is_none_or(|peer| !peer.reach.answers())
+    }
+
+    /// What was sent to the insider since the last time. What others said to each other is forgotten.
+    pub fn hear(&mut self, net: &mut Network) -> Vec<(Header, Message)> {
+        let heard = std::mem::take(&mut net.captured).into_iter().filter(|(_, to, _)| *to == self.addr);
+        let open = |(_, _, bytes): (SocketAddr, SocketAddr, Vec<u8>)| {
+            let datagram = self.key.open(&bytes).expect("nodes seal what they send");
+            (*datagram.header(), Message::decode(&datagram).expect("nodes send what decodes"))
+        };
+        heard.map(open).collect()
+    }
+
+    /// Lets a round-trip's time pass and answers every HELLO, so as to stay a reachable peer.
+    pub fn attend(&mut self, net: &mut Network) -> Vec<Message> {
+        net.run(std::time::Duration::from_millis(20));
+        let heard: Vec<Message> = self.hear(net).into_iter().map(|(_, message)| message).collect();
+        for message in &heard {
+            if let Message::Hello(hello) = message {
+                let _ = self.tell(net, &Message::HelloBack(hello.clone()));
+            }
+        }
+        heard
+    }
+}
