@@ -257,11 +257,14 @@ impl Swarm {
                 self.start(node);
             }
         }
-        // Who moved knows nobody's address for sure; its owner registers it again, as with any new host.
-        for &node in &self.moved {
-            let with =
-                (0..self.net.hosts()).find(|other| !self.moved.contains(other)).unwrap_or(usize::from(node == 0));
-            self.net.register(node, with);
+        // Who moved, or met nobody before its seed moved, is registered by hand, as any new host.
+        for node in 0..self.net.hosts() {
+            let alone = self.net.node(node).peers().iter().next().is_none();
+            if alone || self.moved.contains(&node) {
+                let others = |other: &usize| *other != node && !self.moved.contains(other);
+                let with = (0..self.net.hosts()).find(others).unwrap_or(usize::from(node == 0));
+                self.net.register(node, with);
+            }
         }
     }
 
@@ -309,7 +312,7 @@ impl Swarm {
                 running.peers().iter().map(|(guid, peer)| format!("{guid} {} {:?}", peer.addr, peer.reach)).collect();
             let (guid, addr, state) = (running.settings().guid, self.net.addr(node), running.ledger().state());
             let settled = running.is_settled();
-            format!("\n{node} {guid} at {addr}: count {}, settled {settled}, peers {peers:#?}", state.count)
+            format!("\n{node} {guid} at {addr}: count {}, settled {settled}, peers {peers:?}", state.count)
         };
         self.net.running().map(node).collect()
     }
