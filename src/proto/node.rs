@@ -411,6 +411,12 @@ impl Node {
                         // of all copies, lest somebody who pretends to be many has us look for all of them.
                         if cause == Rejected::Order && guid == self.settings.guid {
                             self.peers.hint(now, from, Some(guid), false);
+                        } else if cause == Rejected::Order && self.sessions.addr(guid).is_some_and(|addr| addr != from)
+                        {
+                            // Another one, which has the better right to its GUID, can find out nowhere but here.
+                            let card = wire::Card { guid, addr: Address(from), name: register.name };
+                            let hello = self.make_hello(now.0, None, vec![card]);
+                            self.send(guid, Message::Hello(hello));
                         }
                         return Err(cause);
                     }
@@ -453,7 +459,7 @@ impl Node {
         self.rng.fill_bytes(&mut bytes);
         let guid = Guid::random(bytes);
         self.settings.guid = guid;
-        self.sessions.renew(guid, self.sessions.epoch() + 1);
+        self.sessions.renew(guid, self.sessions.epoch());
         self.peers.rename(guid);
         self.facts.push_back(Fact::Identity(guid));
         let addrs: Vec<SocketAddr> = self.peers.iter().map(|(_, peer)| peer.addr).collect();
@@ -463,7 +469,7 @@ impl Node {
     fn take_hello(&mut self, now: Tick, peer: Guid, hello: Hello) {
         self.peers.holds(&peer, hello.state);
         self.peers.told(now, peer, &hello.cards);
-        let cards = hello.page_after.map(|after| self.peers.cards(after)).unwrap_or_default();
+        let cards = hello.page_after.map(|after| self.peers.cards(peer, after)).unwrap_or_default();
         let back = self.make_hello(hello.stamp, None, cards);
         self.send(peer, Message::HelloBack(back));
     }

@@ -247,23 +247,24 @@ impl Peers {
         }
     }
 
-    /// Peers named by another peer: those we do not reach become hints.
+    /// Peers named by another peer: those we do not reach become hints. Our own GUID is named to us only where a copy
+    /// of this node lives.
     pub fn told(&mut self, now: Tick, teller: Guid, cards: &[Card]) {
         let local = self.peers.get(&teller).is_some_and(|peer| peer.addr.ip().is_loopback());
         for card in cards {
             let Address(addr) = card.addr;
-            let known = card.guid == self.me
-                || self.peers.get(&card.guid).is_some_and(|peer| peer.reach.answers() || peer.addr == addr);
+            let known = self.peers.get(&card.guid).is_some_and(|peer| peer.reach.answers() || peer.addr == addr);
             if !known && (local || !addr.ip().is_loopback()) {
                 self.hint(now, addr, Some(teller), false);
             }
         }
     }
 
-    /// The nodes that we reach, behind a GUID, as many as fit a HELLO.
-    pub fn cards(&self, after: Guid) -> Vec<Card> {
+    /// The nodes that we reach, behind a GUID, as many as fit a HELLO; but not the one whom it is for.
+    pub fn cards(&self, to: Guid, after: Guid) -> Vec<Card> {
         let mut room = MIN_MAX_BODY - HELLO_FRAME;
-        let answering = self.peers.range(after..).filter(|(guid, peer)| **guid != after && peer.reach.answers());
+        let answering =
+            (self.peers.range(after..)).filter(|(guid, peer)| **guid != after && **guid != to && peer.reach.answers());
         let cards = answering
             .filter_map(|(&guid, peer)| Some(Card { guid, addr: Address(peer.addr), name: Name::new(&peer.name)? }));
         let fitting = cards.take_while(|card| {

@@ -20,7 +20,7 @@ enum Read {
     Page(Key),
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Partial {
     head: Option<Head>,
     list: Option<Bytes>,
@@ -28,9 +28,10 @@ struct Partial {
 }
 
 /// The disk of one simulated node.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Disk {
     records: BTreeMap<Key, (Head, Bytes)>,
+    names: BTreeMap<Guid, Key>,
     partials: BTreeMap<Guid, Partial>,
     peers: BTreeMap<Guid, PeerFact>,
     epoch: u64,
@@ -44,6 +45,8 @@ pub struct Disk {
     pub full: bool,
     /// Facts lost at crashes: proof that the fault was seen.
     pub lost: u64,
+    /// Facts refused since it was full.
+    pub refused: u64,
 }
 
 impl Disk {
@@ -68,6 +71,7 @@ impl Disk {
         while self.due() <= now {
             let Some((_, fact, authored)) = self.pending.pop_front() else { break };
             if self.full {
+                self.refused += 1;
                 let guid = match &fact {
                     Fact::Gossip(gossip) => Some(gossip.guid()),
                     Fact::Piece(guid, ..) | Fact::Partial(guid, _) | Fact::List(guid, _) => Some(*guid),
@@ -87,7 +91,7 @@ impl Disk {
                 if authored {
                     self.last_authored = self.last_authored.max(gossip.head().date_time());
                 }
-                self.records.insert(gossip.key(), (gossip.head().clone(), gossip.msg().clone()));
+                self.insert(gossip.key(), gossip.head().clone(), gossip.msg().clone());
                 return vec![Receipt::Held(gossip.key())];
             }
             Fact::Partial(guid, head) => self.partials.entry(guid).or_default().head = Some(head),
@@ -102,7 +106,7 @@ impl Disk {
                     receipts.push(match <Hash>::from(Sha256::digest(&msg)) == *head.sha2() {
                         true => {
                             let key = Key { date_time: head.date_time(), guid };
-                            self.records.insert(key, (head, msg));
+                            self.insert(key, head, msg);
                             Receipt::Held(key)
                         }
                         false => Receipt::Wrong(guid),
@@ -115,6 +119,11 @@ impl Disk {
             Fact::Identity(_) => {}
         }
         Vec::new()
+    }
+
+    fn insert(&mut self, key: Key, head: Head, msg: Bytes) {
+        self.names.insert(key.guid, key);
+        self.records.insert(key, (head, msg));
     }
 
     /// The power fails: what was not committed is gone.
@@ -148,13 +157,13 @@ impl Disk {
 
     /// The record of this name, if it is committed.
     pub fn gossip(&self, guid: Guid) -> Option<Gossip> {
-        let (_, (head, msg)) = self.records.iter().find(|(key, _)| key.guid == guid)?;
+        let (head, msg) = self.records.get(self.names.get(&guid)?)?;
         Gossip::new(head.clone(), msg.clone()).ok()
     }
 
     /// The names of all records committed.
     pub fn guids(&self) -> BTreeSet<Guid> {
-        self.records.keys().map(|key| key.guid).collect()
+        self.names.keys().copied().collect()
     }
 
     /// Whether something must be read for the node.

@@ -72,7 +72,8 @@ impl Sessions {
         if self.lacks(Rule::Epoch) {
             return header.src_session != last.session || newer;
         }
-        epoch > last.epoch
+        // Only copies of one home have sessions of one epoch; they settle it in the same order (see `handle_register`).
+        (epoch, header.src_session) > (last.epoch, last.session)
             || (header.src_session == last.session && newer)
             || now.since(last.heard) >= TOMBSTONE
             || self.lacks(Rule::Order)

@@ -1,0 +1,94 @@
+//! [`Host`]: one simulated host: a node that runs or does not, its disk, its clock and its place in the network.
+
+use super::disk::Disk;
+use crate::effects::{Effects, settle};
+use crate::proto::fact::Fact;
+use crate::proto::gossip::Guid;
+use crate::proto::node::{Node, Transmit, Wake};
+use crate::proto::settings::Settings;
+use crate::proto::time::{Tick, Timestamp};
+use std::net::SocketAddr;
+
+pub(super) struct Host {
+    pub(super) addr: SocketAddr,
+    pub(super) settings: Settings,
+    pub(super) node: Option<Node>,
+    pub(super) disk: Disk,
+    /// By how many microseconds its wall clock is wrong.
+    pub(super) clock: i64,
+    /// Whom it registers with whenever it starts, as a configuration file would have it.
+    pub(super) seeds: Vec<usize>,
+    /// When its timer and its next commit are due; an event for another time is out of date.
+    pub(super) wake: Tick,
+    pub(super) committing: Tick,
+    /// On which side of a partition it is.
+    pub(super) side: u32,
+}
+
+struct Surroundings<'a> {
+    now: Tick,
+    disk: &'a mut Disk,
+    sent: Vec<(SocketAddr, Vec<u8>)>,
+    identity: Option<Guid>,
+}
+
+impl Effects for Surroundings<'_> {
+    type Bodies = Disk;
+
+    fn keep(&mut self, fact: Fact) {
+        match fact {
+            Fact::Identity(guid) => self.identity = Some(guid),
+            fact => self.disk.keep(self.now, fact, false),
+        }
+    }
+
+    fn bodies(&self) -> &Disk {
+        self.disk
+    }
+
+    fn transmit(&mut self, transmit: &Transmit) -> bool {
+        self.sent.push((transmit.to, transmit.bytes.clone()));
+        true
+    }
+}
+
+/// What a host did when its node was settled.
+pub(super) struct Settled {
+    pub(super) wake: Wake,
+    pub(super) sent: Vec<(SocketAddr, Vec<u8>)>,
+    pub(super) renamed: bool,
+}
+
+impl Host {
+    /// What its wall clock shows.
+    pub(super) fn wall(&self, beginning: Timestamp, now: Tick) -> Timestamp {
+        Timestamp((beginning.0 + now.0).saturating_add_signed(self.clock))
+    }
+
+    /// A fresh node from what the disk has.
+    pub(super) fn boot(&mut self, beginning: Timestamp, now: Tick, seed: [u8; 32]) {
+        let mut settings = self.settings.clone();
+        settings.epoch = self.disk.next_epoch(self.wall(beginning, now));
+        settings.started = self.wall(beginning, Tick(0));
+        let mut node = Node::new(settings, seed, now);
+        self.disk.restore().into_iter().for_each(|restored| node.restore(now, restored));
+        node.restore_authored(self.disk.last_authored());
+        self.node = Some(node);
+    }
+
+    /// Does what the node wants done; nothing where none runs.
+    pub(super) fn settle(&mut self, now: Tick, check: bool) -> Option<Settled> {
+        let node = self.node.as_mut()?;
+        let (sent, identity) = Default::default();
+        let mut surroundings = Surroundings { now, disk: &mut self.disk, sent, identity };
+        let wake = settle(node, now, &mut surroundings);
+        let Surroundings { sent, identity, .. } = surroundings;
+        if check {
+            node.check();
+        }
+        if let Some(guid) = identity {
+            self.settings.guid = guid;
+        }
+        Some(Settled { wake, sent, renamed: identity.is_some() })
+    }
+}

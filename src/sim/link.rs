@@ -1,0 +1,48 @@
+//! [`Link`]: what happens to datagrams on their way. [`Seen`]: what really happened to them.
+
+use std::time::Duration;
+
+/// What every link does to datagrams. Probabilities are between 0 and 1.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// How often one is lost.
+    pub loss: f64,
+    /// How often one arrives twice.
+    pub duplicate: f64,
+    /// How often one arrives with a flipped bit.
+    pub flip: f64,
+    /// The least delay, and how much more at most. What differs arrives out of order.
+    pub delay: Duration,
+    /// See [`delay`](Link::delay).
+    pub jitter: Duration,
+}
+
+impl Default for Link {
+    fn default() -> Link {
+        let (loss, duplicate, flip) = Default::default();
+        Link { loss, duplicate, flip, delay: Duration::from_micros(200), jitter: Duration::from_micros(800) }
+    }
+}
+
+/// What happened: proof that faults were really seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Datagrams that nodes sent.
+    pub sent: u64,
+    /// Datagrams that arrived at a node.
+    pub delivered: u64,
+    /// Datagrams lost by chance.
+    pub lost: u64,
+    /// Datagrams delivered twice.
+    pub duplicated: u64,
+    /// Datagrams damaged.
+    pub flipped: u64,
+    /// Datagrams stopped by a partition, or sent to nobody.
+    pub cut: u64,
+    /// Datagrams stopped where only this direction was cut.
+    pub cut_one_way: u64,
+    /// Crashes.
+    pub crashed: u64,
+    /// Copies of a node that found out, and took another GUID.
+    pub renamed: u64,
+}
