@@ -172,11 +172,11 @@ fn ten_differences_in_many_are_one_datagram_and_equal_stores_are_none() {
     let mut net = Network::new(10);
     net.check = false;
     let all = net.add_cluster(2);
-    for number in 0..20_000 {
-        let node = if number % 2000 == 3 { &all[..1] } else { &all[..] };
+    for number in 0..100_000 {
+        let node = if number % 10_000 == 3 { &all[..1] } else { &all[..] };
         node.iter().for_each(|&node| net.preload(node, &old(number)));
     }
-    net.preload(all[1], &old(20_001));
+    net.preload(all[1], &old(100_001));
     assert!(net.run_until(10 * SECOND, Network::converged));
     net.run(10 * SECOND);
     let digests: u64 = all.iter().map(|&node| net.node(node).stats().did_you_here_sent).sum();
@@ -186,7 +186,7 @@ fn ten_differences_in_many_are_one_datagram_and_equal_stores_are_none() {
     let mut net = Network::new(11);
     net.check = false;
     let all = net.add_cluster(2);
-    for number in 0..20_000 {
+    for number in 0..100_000 {
         all.iter().for_each(|&node| net.preload(node, &old(number)));
     }
     net.run(10 * SECOND);
