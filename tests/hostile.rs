@@ -447,6 +447,28 @@ fn invented_guids_are_wanted_within_bounds() {
     is_well(net);
 }
 
+#[test]
+fn invented_guids_do_not_keep_true_records_out() {
+    let (mut net, mut insider) = betrayed(92);
+    net.check = false;
+    let mut rng = ChaCha8Rng::seed_from_u64(92);
+    for _ in 0..1000 {
+        let (answer, page, next, last) = Default::default();
+        let guids = List::new((0..70).map(|_| random_guid(&mut rng)).collect());
+        insider.tell(&mut net, &Message::Holding(Holding { answer, page, next, last, guids })).unwrap();
+    }
+    for number in 10_000..10_500 {
+        net.preload(1, &old(number));
+    }
+    // He answers every HELLO, so that he stays a peer, and gives nothing.
+    let start = net.now();
+    while !net.converged() && net.now().since(start) < 20 * SECOND {
+        insider.attend(&mut net);
+    }
+    assert!(!insider.is_out(&net));
+    is_well(net);
+}
+
 fn asked_for(message: &Message) -> usize {
     if let Message::TellMeMore(ask) = message { ask.guids.len() } else { 0 }
 }

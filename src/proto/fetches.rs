@@ -12,7 +12,7 @@ pub use partials::Arrived;
 
 use crate::proto::fact::Fact;
 use crate::proto::gossip::{Gossip, Guid, Head};
-use crate::proto::limits::{ARRIVING, CONDEMNED, GUIDS_PER_ASK, PIECES_PER_ASK, WANTED};
+use crate::proto::limits::{ARRIVING, CONDEMNED, GUIDS_PER_ASK, PIECES_PER_ASK, WANTED, WANTED_PER_PEER};
 use crate::proto::time::Tick;
 use crate::proto::wire::{List, TellMeMore};
 use flow::Flow;
@@ -56,7 +56,7 @@ pub struct Fetches {
 }
 
 impl Fetches {
-    /// Notes that `peer` holds a record that we lack. Dropped where too much is wanted already.
+    /// Notes that `peer` holds a record that we lack. Dropped where too much is wanted already, of it or of all.
     pub fn want(&mut self, guid: Guid, peer: Guid) {
         if self.condemned.contains(&guid) || self.arriving.contains_key(&guid) {
             return;
@@ -73,7 +73,7 @@ impl Fetches {
             None => {
                 let flow = self.flows.entry(peer).or_default();
                 // A wish that was fulfilled before its turn leaves its place in the queue, so queues have a bound too.
-                if flow.queue.len() < WANTED {
+                if flow.queue.len() < WANTED_PER_PEER {
                     self.wants.insert(guid, Want { holders: vec![peer], asked: None, tries: 0 });
                     flow.queue.push_back(guid);
                 }
@@ -81,9 +81,10 @@ impl Fetches {
         }
     }
 
-    /// Whether there is room for more pages of wanted GUIDs.
-    pub fn has_room(&self) -> bool {
-        self.wants.len() + (1 << 12) < WANTED
+    /// Whether there is room for more pages of GUIDs wanted of this peer.
+    pub fn has_room(&self, peer: &Guid) -> bool {
+        let queued = self.flows.get(peer).map_or(0, |flow| flow.queue.len());
+        self.wants.len() + (1 << 12) < WANTED && queued + (1 << 12) < WANTED_PER_PEER
     }
 
     /// Whether a record is on its way: wanted, partly here, or given to the disk.
@@ -269,7 +270,7 @@ impl Fetches {
         assert!(self.arriving_bytes <= ARRIVING);
         assert_eq!(self.arriving_bytes, self.arriving.values().sum::<usize>());
         assert_eq!(self.deadlines.len(), self.wants.values().filter(|want| want.asked.is_some()).count());
-        assert!(self.flows.values().all(|flow| flow.queue.len() <= WANTED));
+        assert!(self.flows.values().all(|flow| flow.queue.len() <= WANTED_PER_PEER));
         self.partials.check();
     }
 
@@ -314,7 +315,10 @@ impl Fetches {
     fn ask_on(&mut self, guid: Guid) {
         let Some(want) = self.wants.get(&guid) else { return };
         let holder = want.holders.get(want.tries as usize % want.holders.len().max(1));
-        match holder.map(|&holder| self.flows.entry(holder).or_default()).filter(|flow| flow.queue.len() < WANTED) {
+        match holder
+            .map(|&holder| self.flows.entry(holder).or_default())
+            .filter(|flow| flow.queue.len() < WANTED_PER_PEER)
+        {
             Some(flow) => flow.queue.push_back(guid),
             None => drop(self.wants.remove(&guid)),
         }

@@ -93,6 +93,8 @@ pub const NETWORKS: usize = 4;
 
 /// GUIDs that a node wants and does not have yet.
 pub const WANTED: usize = 65_536;
+/// Of these, how many may wait for one peer: who holds much and gives nothing must leave room for others.
+pub const WANTED_PER_PEER: usize = 16_384;
 /// Long MSGs under way at once; others wait among the wanted.
 pub const PARTIALS: usize = 256;
 /// Pieces under reassembly or on their way to the disk, each in a slab of [`PIECE`] bytes.
@@ -126,6 +128,7 @@ const _: () = {
     assert!(12 + MORE_SYMBOLS * 24 <= MIN_MAX_BODY, "so does one that continues it");
     assert!(8 + 16 + 2 + 1 + 2 + FRAGMENT <= MIN_MAX_BODY, "a fragment fits a datagram");
     assert!(4 + 1 + 24 + 1 + 2 + PAGE * 16 <= MIN_MAX_BODY, "a page fits a datagram");
+    assert!(WANTED_PER_PEER * 2 <= WANTED && PAGES_PER_ASK * PAGE * 4 <= WANTED_PER_PEER, "a span of pages finds room");
     assert!(SLABS * PIECE + ARRIVING <= 4 << 20, "all fetches together take at most 4 MiB");
     assert!(MIN_PREFIX.is_power_of_two() && MAX_PREFIX.is_power_of_two());
     assert!(REPLAY_WINDOW.is_multiple_of(64));

@@ -319,7 +319,7 @@ impl Node {
     pub fn poll_timeout(&self, now: Tick) -> Wake {
         let wakes = [
             Wake { at: self.peers.poll_timeout(), why: "peers" },
-            Wake { at: self.repairs.poll_timeout(self.fetches.has_room()), why: "repairs" },
+            Wake { at: self.repairs.poll_timeout(|peer| self.fetches.has_room(peer)), why: "repairs" },
             Wake { at: self.fetches.poll_timeout(now), why: "fetches" },
         ];
         wakes.into_iter().min_by_key(|wake| wake.at).unwrap_or(Wake { at: Tick::NEVER, why: "nothing" })
@@ -598,7 +598,7 @@ impl Node {
     // ---- how datagrams are made ----
 
     fn poll_ask(&mut self, now: Tick) -> Option<(Guid, TellMeMore)> {
-        let room = self.fetches.has_room();
+        let room = |peer: &Guid| self.fetches.has_room(peer);
         let symbols = self.repairs.poll_ask(now, room, |peer| self.peers.rtt(peer));
         symbols.or_else(|| self.fetches.poll_ask(now))
     }

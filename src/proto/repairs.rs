@@ -205,8 +205,13 @@ impl Repairs {
         true
     }
 
-    /// What to ask next. `room` says whether there is any for more wanted GUIDs.
-    pub fn poll_ask(&mut self, now: Tick, room: bool, rtt: impl Fn(&Guid) -> Rtt) -> Option<(Guid, TellMeMore)> {
+    /// What to ask next. `room` says whether there is any for more GUIDs wanted of a peer.
+    pub fn poll_ask(
+        &mut self,
+        now: Tick,
+        room: impl Fn(&Guid) -> bool,
+        rtt: impl Fn(&Guid) -> Rtt,
+    ) -> Option<(Guid, TellMeMore)> {
         self.rounds.retain(|_, round| round.ask.at > now || round.ask.tries < TRIES);
         self.pagings.retain(|_, paging| paging.ask.at > now || paging.ask.tries < TRIES);
         if let Some((&peer, round)) = self.rounds.iter_mut().find(|(_, round)| round.ask.at <= now) {
@@ -218,7 +223,7 @@ impl Repairs {
             round.ask.again(now, rtt(&peer));
             return Some((peer, TellMeMore { symbols, ..Default::default() }));
         }
-        let (&peer, paging) = self.pagings.iter_mut().find(|(_, paging)| room && paging.ask.at <= now)?;
+        let (&peer, paging) = self.pagings.iter_mut().find(|(peer, paging)| paging.ask.at <= now && room(peer))?;
         // Late pages of the span before must not be taken for the end of the next.
         self.last_id = self.last_id.wrapping_add(1).max(1);
         paging.id = self.last_id;
@@ -228,9 +233,9 @@ impl Repairs {
     }
 
     /// When there is something to ask again.
-    pub fn poll_timeout(&self, room: bool) -> Tick {
+    pub fn poll_timeout(&self, room: impl Fn(&Guid) -> bool) -> Tick {
         let rounds = self.rounds.values().map(|round| round.ask.at);
-        let pagings = self.pagings.values().map(|paging| paging.ask.at).filter(|_| room);
+        let pagings = self.pagings.iter().filter(|(peer, _)| room(peer)).map(|(_, paging)| paging.ask.at);
         rounds.chain(pagings).min().unwrap_or(Tick::NEVER)
     }
 
