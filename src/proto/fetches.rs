@@ -24,11 +24,14 @@ const HOLDERS: usize = 4;
 /// Silences after which a record is no longer asked for; the next digest that shows it begins again.
 const TRIES: u32 = 8;
 
-/// A record that is wanted and not here.
+/// A record that is wanted and not here. It is asked for, parked, or in the queue of at least one holder; it may be in
+/// several, and who has room first is asked.
 struct Want {
     holders: Vec<Guid>,
     asked: Option<Asked>,
     tries: u32,
+    /// Its head was here, when there was no place for another long record.
+    long: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -44,8 +47,13 @@ pub struct Fetches {
     wants: BTreeMap<Guid, Want>,
     deadlines: BTreeSet<(Tick, Guid)>,
     flows: BTreeMap<Guid, Flow>,
+    /// Peers with something in their queue.
+    waiting: BTreeSet<Guid>,
     partials: Partials,
-    /// Records given to the disk and not acknowledged, with their size.
+    /// Long records that wait for a place among the partials, and how many may take one that is free now.
+    parked: BTreeSet<Guid>,
+    unparked: usize,
+    /// Records given to the disk and not acknowledged, with their size. One that still has its slab counts nothing.
     arriving: BTreeMap<Guid, usize>,
     arriving_bytes: usize,
     condemned: BTreeSet<Guid>,
@@ -56,7 +64,7 @@ pub struct Fetches {
 }
 
 impl Fetches {
-    /// Notes that `peer` holds a record that we lack. Dropped where too much is wanted already, of it or of all.
+    /// Notes that `peer` holds a record that we lack. Dropped where too much is wanted already.
     pub fn want(&mut self, guid: Guid, peer: Guid) {
         if self.condemned.contains(&guid) || self.arriving.contains_key(&guid) {
             return;
@@ -65,26 +73,19 @@ impl Fetches {
             self.flows.entry(peer).or_default();
             return;
         }
-        let full = self.wants.len() >= WANTED;
+        let full = self.wants.len() >= WANTED || self.queued(&peer) >= WANTED_PER_PEER;
         match self.wants.get_mut(&guid) {
-            Some(want) if want.holders.len() < HOLDERS && !want.holders.contains(&peer) => want.holders.push(peer),
-            Some(_) => {}
-            None if full => {}
-            None => {
-                let flow = self.flows.entry(peer).or_default();
-                // A wish that was fulfilled before its turn leaves its place in the queue, so queues have a bound too.
-                if flow.queue.len() < WANTED_PER_PEER {
-                    self.wants.insert(guid, Want { holders: vec![peer], asked: None, tries: 0 });
-                    flow.queue.push_back(guid);
-                }
-            }
+            Some(want) if want.holders.contains(&peer) || want.holders.len() >= HOLDERS => return,
+            Some(want) => want.holders.push(peer),
+            None if full => return,
+            None => drop(self.wants.insert(guid, Want { holders: vec![peer], asked: None, tries: 0, long: false })),
         }
+        self.enqueue(guid, peer);
     }
 
     /// Whether there is room for more pages of GUIDs wanted of this peer.
     pub fn has_room(&self, peer: &Guid) -> bool {
-        let queued = self.flows.get(peer).map_or(0, |flow| flow.queue.len());
-        self.wants.len() + (1 << 12) < WANTED && queued + (1 << 12) < WANTED_PER_PEER
+        self.wants.len() + (1 << 12) < WANTED && self.queued(peer) + (1 << 12) < WANTED_PER_PEER
     }
 
     /// Whether a record is on its way: wanted, partly here, or given to the disk.
@@ -104,19 +105,30 @@ impl Fetches {
         if self.arriving.contains_key(&guid) || self.condemned.contains(&guid) {
             return None;
         }
-        self.arrive(gossip)
+        let size = gossip.msg().len();
+        // It may have come whole where its pieces were asked for, as others may send longer datagrams than we do.
+        self.partials.remove(&guid, &mut self.flows);
+        Some(self.arrive(gossip, size))
     }
 
-    /// The head of a long record came, verified against its name.
+    /// The head of a long record came, verified against its name. Returns what there is to keep.
     pub fn handle_head(&mut self, now: Tick, peer: Guid, guid: Guid, head: Head) -> Vec<Fact> {
-        let holders = self.answered(now, peer, &guid);
-        if self.arriving.contains_key(&guid) || self.condemned.contains(&guid) || self.paused > now {
+        if self.paused > now {
             return Vec::new();
         }
+        if self.arriving.contains_key(&guid) || self.condemned.contains(&guid) {
+            self.answered(now, peer, &guid);
+            return Vec::new();
+        }
+        if !self.partials.has_place_for(&guid) {
+            self.park(now, peer, guid);
+            return Vec::new();
+        }
+        let holders = self.answered(now, peer, &guid);
         for &holder in &holders {
             self.flows.entry(holder).or_default();
         }
-        self.partials.begin(guid, head, holders, &mut self.flows)
+        self.partials.begin(guid, head, holders)
     }
 
     /// A fragment came; what it completes becomes a fact.
@@ -131,7 +143,7 @@ impl Fetches {
     ) -> Arrived {
         let flow = self.flows.entry(peer).or_default();
         match self.partials.handle_fragment(now, peer, flow, guid, piece, index, bytes) {
-            Arrived::Record(gossip) => self.arrive(gossip).map_or(Arrived::Nothing, Arrived::Fact),
+            Arrived::Record(gossip) => Arrived::Fact(self.arrive(gossip, 0)),
             other => other,
         }
     }
@@ -140,11 +152,10 @@ impl Fetches {
     pub fn handle_lacking(&mut self, now: Tick, peer: Guid, guid: Guid) {
         if let Some(want) = self.wants.get_mut(&guid) {
             want.holders.retain(|&holder| holder != peer);
-            if let Some(asked) = want.asked.take_if(|asked| asked.peer == peer) {
-                self.deadlines.remove(&(asked.deadline, guid));
-                self.flows.entry(peer).or_default().answered(now, None);
-                self.ask_on(guid);
+            if want.asked.is_some_and(|asked| asked.peer == peer) {
+                self.unask(now, &guid, None);
             }
+            self.ask_on(guid);
         }
         self.partials.drop_holder(&guid, peer, &mut self.flows);
     }
@@ -153,9 +164,7 @@ impl Fetches {
     pub fn handle_settled(&mut self, guid: &Guid) {
         self.arriving_bytes -= self.arriving.remove(guid).unwrap_or(0);
         self.partials.remove(guid, &mut self.flows);
-        if let Some(want) = self.wants.remove(guid) {
-            self.withdraw(guid, &want);
-        }
+        self.drop_want(guid);
     }
 
     /// The disk has a piece.
@@ -179,29 +188,25 @@ impl Fetches {
         self.partials.remove(guid, &mut self.flows);
     }
 
-    /// A long record begun before the last restart.
-    pub fn restore(&mut self, head: Head, list: Option<bytes::Bytes>, pieces: &[u16]) {
-        self.partials.restore(head, list, pieces);
+    /// A long record begun before the last restart. Returns what there is to keep where it has no place.
+    pub fn restore(&mut self, head: Head, list: Option<bytes::Bytes>, pieces: &[u16]) -> Option<Fact> {
+        self.partials.restore(head, list, pieces)
     }
 
     /// Nothing more comes from this peer.
     pub fn forget(&mut self, peer: &Guid) {
         self.partials.drop_peer(*peer, &mut self.flows);
-        let Some(flow) = self.flows.remove(peer) else { return };
-        let asked: Vec<Guid> = self
-            .wants
-            .iter()
-            .filter(|(_, want)| want.asked.is_some_and(|asked| asked.peer == *peer))
-            .map(|(&guid, _)| guid)
-            .collect();
-        for guid in flow.queue.into_iter().chain(asked) {
-            let Some(want) = self.wants.get_mut(&guid) else { continue };
+        self.flows.remove(peer);
+        self.waiting.remove(peer);
+        let mut left = Vec::new();
+        for (&guid, want) in self.wants.iter_mut().filter(|(_, want)| want.holders.contains(peer)) {
             want.holders.retain(|holder| holder != peer);
-            if let Some(asked) = want.asked.take() {
+            left.push(guid);
+            if let Some(asked) = want.asked.take_if(|asked| asked.peer == *peer) {
                 self.deadlines.remove(&(asked.deadline, guid));
             }
-            self.ask_on(guid);
         }
+        left.into_iter().for_each(|guid| self.ask_on(guid));
     }
 
     /// What to ask next, and of whom.
@@ -209,27 +214,10 @@ impl Fetches {
         if self.paused > now {
             return None;
         }
+        self.unpark();
         self.partials.assign(now);
-        for (&peer, flow) in &mut self.flows {
-            let pieces = self.partials.ask(now, peer, flow, PIECES_PER_ASK);
-            if !pieces.is_empty() {
-                return Some((peer, TellMeMore { pieces: List::new(pieces), ..Default::default() }));
-            }
-            let mut guids = Vec::new();
-            while guids.len() < GUIDS_PER_ASK.min(flow.room()) {
-                let Some(guid) = flow.queue.pop_front() else { break };
-                let Some(want) = self.wants.get_mut(&guid).filter(|want| want.asked.is_none()) else { continue };
-                let deadline = now + flow.rtt.timeout(want.tries);
-                want.asked = Some(Asked { peer, at: now, deadline });
-                self.deadlines.insert((deadline, guid));
-                guids.push(guid);
-            }
-            if !guids.is_empty() {
-                flow.in_flight += guids.len();
-                return Some((peer, TellMeMore { guids: List::new(guids), ..Default::default() }));
-            }
-        }
-        None
+        let peers: BTreeSet<Guid> = self.partials.filling().chain(self.waiting.iter().copied()).collect();
+        peers.into_iter().find_map(|peer| Some((peer, self.ask(now, peer)?)))
     }
 
     /// Counts silences: what was asked long enough ago is asked again, of the next holder.
@@ -243,7 +231,9 @@ impl Fetches {
             let Some(asked) = want.asked.take() else { continue };
             want.tries += 1;
             self.repeated += 1;
-            self.flows.entry(asked.peer).or_default().lost(now, 1);
+            if let Some(flow) = self.flows.get_mut(&asked.peer) {
+                flow.lost(now, 1);
+            }
             if want.tries >= TRIES {
                 want.holders.clear();
             }
@@ -264,63 +254,162 @@ impl Fetches {
         self.wants.is_empty() && self.arriving.is_empty() && self.partials.is_idle()
     }
 
-    /// Panics if a bound is broken.
+    /// Panics if a bound is broken, or if something would wait for ever.
     pub fn check(&self) {
         assert!(self.wants.len() <= WANTED && self.condemned.len() <= CONDEMNED);
         assert!(self.arriving_bytes <= ARRIVING);
         assert_eq!(self.arriving_bytes, self.arriving.values().sum::<usize>());
-        assert_eq!(self.deadlines.len(), self.wants.values().filter(|want| want.asked.is_some()).count());
-        assert!(self.flows.values().all(|flow| flow.queue.len() <= WANTED_PER_PEER));
+        assert!(self.parked.iter().all(|guid| self.wants.get(guid).is_some_and(|want| want.long)));
+        let asked = self.wants.values().filter_map(|want| want.asked);
+        assert_eq!(self.deadlines.len(), asked.clone().count());
+        let long = self.wants.values().filter(|want| want.long).count();
+        assert_eq!(self.unparked, long - self.parked.len(), "those that wait for a place are counted");
+        let mut under_way = self.partials.under_way();
+        asked.for_each(|asked| *under_way.entry(asked.peer).or_default() += 1);
+        for (peer, flow) in &self.flows {
+            assert_eq!(flow.in_flight, under_way.remove(peer).unwrap_or(0), "a window knows what is under way");
+            assert_eq!(self.waiting.contains(peer), !flow.queue.is_empty());
+        }
+        assert!(under_way.is_empty(), "all that is under way has a window");
+        let queued: BTreeSet<(&Guid, Guid)> =
+            self.flows.iter().flat_map(|(peer, flow)| flow.queue.iter().map(move |&guid| (peer, guid))).collect();
+        for (&guid, want) in
+            self.wants.iter().filter(|(guid, want)| want.asked.is_none() && !self.parked.contains(guid))
+        {
+            assert!(want.holders.iter().any(|holder| queued.contains(&(holder, guid))), "every wish will be asked for");
+        }
         self.partials.check();
     }
 
-    fn arrive(&mut self, gossip: Gossip) -> Option<Fact> {
-        let size = gossip.msg().len();
-        if self.arriving_bytes + size > ARRIVING {
-            return None;
-        }
+    fn arrive(&mut self, gossip: Gossip, size: usize) -> Fact {
         self.arriving_bytes += size;
         self.arriving.insert(gossip.guid(), size);
-        Some(Fact::Gossip(gossip))
+        Fact::Gossip(gossip)
+    }
+
+    /// What to ask of this peer, as far as its window allows: parts of long MSGs and records in turn.
+    fn ask(&mut self, now: Tick, peer: Guid) -> Option<TellMeMore> {
+        let flow = self.flows.get_mut(&peer)?;
+        flow.pieces_next = !flow.pieces_next;
+        for pieces_turn in [!flow.pieces_next, flow.pieces_next] {
+            if pieces_turn {
+                let pieces = self.partials.ask(now, peer, self.flows.get_mut(&peer)?, PIECES_PER_ASK);
+                if !pieces.is_empty() {
+                    return Some(TellMeMore { pieces: List::new(pieces), ..Default::default() });
+                }
+            } else {
+                let guids = self.ask_records(now, peer);
+                if !guids.is_empty() {
+                    return Some(TellMeMore { guids: List::new(guids), ..Default::default() });
+                }
+            }
+        }
+        None
+    }
+
+    fn ask_records(&mut self, now: Tick, peer: Guid) -> Vec<Guid> {
+        let mut guids = Vec::new();
+        while let Some(flow) = self.flows.get_mut(&peer) {
+            let batch = flow.batch(guids.len() + flow.queue.len());
+            if guids.len() == GUIDS_PER_ASK || flow.room() == 0 || (guids.is_empty() && flow.room() < batch) {
+                break;
+            }
+            let Some(guid) = flow.queue.pop_front() else { break };
+            if flow.queue.is_empty() {
+                self.waiting.remove(&peer);
+            }
+            let Some(want) = self.wants.get_mut(&guid).filter(|want| want.asked.is_none()) else { continue };
+            if self.parked.contains(&guid) {
+                continue;
+            }
+            if !want.holders.contains(&peer) {
+                self.ask_on(guid);
+                continue;
+            }
+            let deadline = now + flow.rtt.timeout(want.tries);
+            want.asked = Some(Asked { peer, at: now, deadline });
+            self.deadlines.insert((deadline, guid));
+            flow.in_flight += 1;
+            guids.push(guid);
+        }
+        guids
     }
 
     /// Ends the wish for a record, as `peer` has sent it; returns who else holds it.
     fn answered(&mut self, now: Tick, peer: Guid, guid: &Guid) -> Vec<Guid> {
-        let Some(want) = self.wants.remove(guid) else { return vec![peer] };
-        if let Some(asked) = want.asked.filter(|asked| asked.peer == peer) {
-            let rtt = (want.tries == 0).then(|| now.since(asked.at));
-            self.flows.entry(peer).or_default().answered(now, rtt);
-            self.deadlines.remove(&(asked.deadline, *guid));
-        } else {
-            self.withdraw(guid, &want);
-        }
-        let mut holders = want.holders;
+        self.unask(now, guid, Some(peer));
+        let mut holders = self.drop_want(guid).map(|want| want.holders).unwrap_or_default();
         if !holders.contains(&peer) {
             holders.push(peer);
         }
         holders
     }
 
-    /// Stops waiting for an answer that is no longer needed.
-    fn withdraw(&mut self, guid: &Guid, want: &Want) {
-        if let Some(asked) = want.asked {
-            self.deadlines.remove(&(asked.deadline, *guid));
-            if let Some(flow) = self.flows.get_mut(&asked.peer) {
-                flow.in_flight = flow.in_flight.saturating_sub(1);
-            }
+    /// Stops waiting for an answer: it came from `by`, or is not needed any more.
+    fn unask(&mut self, now: Tick, guid: &Guid, by: Option<Guid>) {
+        let Some(want) = self.wants.get_mut(guid) else { return };
+        let Some(asked) = want.asked.take() else { return };
+        self.deadlines.remove(&(asked.deadline, *guid));
+        let Some(flow) = self.flows.get_mut(&asked.peer) else { return };
+        if by == Some(asked.peer) {
+            let rtt = (want.tries == 0).then(|| now.since(asked.at));
+            flow.answered(now, rtt);
+        } else {
+            flow.in_flight = flow.in_flight.saturating_sub(1);
         }
+    }
+
+    fn drop_want(&mut self, guid: &Guid) -> Option<Want> {
+        self.unask(Tick(0), guid, None);
+        let want = self.wants.remove(guid)?;
+        if !self.parked.remove(guid) && want.long {
+            self.unparked -= 1;
+        }
+        Some(want)
     }
 
     /// Queues a record with its next holder, or drops the wish where there is none.
     fn ask_on(&mut self, guid: Guid) {
         let Some(want) = self.wants.get(&guid) else { return };
-        let holder = want.holders.get(want.tries as usize % want.holders.len().max(1));
-        match holder
-            .map(|&holder| self.flows.entry(holder).or_default())
-            .filter(|flow| flow.queue.len() < WANTED_PER_PEER)
-        {
-            Some(flow) => flow.queue.push_back(guid),
-            None => drop(self.wants.remove(&guid)),
+        match want.holders.get(want.tries as usize % want.holders.len().max(1)) {
+            Some(_) if want.asked.is_some() || self.parked.contains(&guid) => {}
+            Some(&holder) => self.enqueue(guid, holder),
+            None => drop(self.drop_want(&guid)),
+        }
+    }
+
+    fn queued(&self, peer: &Guid) -> usize {
+        self.flows.get(peer).map_or(0, |flow| flow.queue.len())
+    }
+
+    fn enqueue(&mut self, guid: Guid, peer: Guid) {
+        let queue = &mut self.flows.entry(peer).or_default().queue;
+        if queue.len() >= 2 * WANTED {
+            // What was told unasked leaves its wish behind.
+            let mut seen = BTreeSet::new();
+            queue.retain(|guid| self.wants.contains_key(guid) && seen.insert(*guid));
+        }
+        queue.push_back(guid);
+        self.waiting.insert(peer);
+    }
+
+    /// There is no place for another long record: this one is asked for again when there is.
+    fn park(&mut self, now: Tick, peer: Guid, guid: Guid) {
+        self.want(guid, peer);
+        self.unask(now, &guid, Some(peer));
+        let Some(want) = self.wants.get_mut(&guid) else { return };
+        want.tries = 0;
+        let known = std::mem::replace(&mut want.long, true);
+        if self.parked.insert(guid) && known {
+            self.unparked -= 1;
+        }
+    }
+
+    fn unpark(&mut self) {
+        while self.partials.free() > self.unparked {
+            let Some(guid) = self.parked.pop_first() else { break };
+            self.unparked += 1;
+            self.ask_on(guid);
         }
     }
 }

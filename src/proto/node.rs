@@ -128,7 +128,9 @@ impl Node {
     pub fn restore(&mut self, now: Tick, restored: Restored) {
         match restored {
             Restored::Held(key) => drop(self.ledger.insert(key)),
-            Restored::Partial { head, list, pieces } => self.fetches.restore(head, list, &pieces),
+            Restored::Partial { head, list, pieces } => {
+                self.facts.extend(self.fetches.restore(head, list, &pieces));
+            }
             Restored::Peer(fact) => self.peers.restore(now, fact),
         }
     }

@@ -10,6 +10,9 @@ use std::time::Duration;
 const FIRST_WINDOW: usize = 64;
 const LEAST_WINDOW: usize = 4;
 const MOST_WINDOW: usize = 512;
+/// As much is asked for at once, where so much is wanted and half of the window allows it: one by one as the window
+/// opens, asking would cost as many datagrams as answering.
+const BATCH: usize = 16;
 
 /// What is under way from one peer, and what waits.
 pub struct Flow {
@@ -19,6 +22,8 @@ pub struct Flow {
     pub in_flight: usize,
     /// From asking to answer, disks included.
     pub rtt: Rtt,
+    /// Whose turn it is: parts of long MSGs, or records.
+    pub pieces_next: bool,
     window: usize,
     threshold: usize,
     /// Answers since the window grew last, beyond the threshold.
@@ -29,8 +34,8 @@ pub struct Flow {
 
 impl Default for Flow {
     fn default() -> Flow {
-        let (queue, in_flight, rtt, credit, recovering) = Default::default();
-        Flow { queue, in_flight, rtt, window: FIRST_WINDOW, threshold: MOST_WINDOW, credit, recovering }
+        let (queue, in_flight, rtt, pieces_next, credit, recovering) = Default::default();
+        Flow { queue, in_flight, rtt, pieces_next, window: FIRST_WINDOW, threshold: MOST_WINDOW, credit, recovering }
     }
 }
 
@@ -38,6 +43,12 @@ impl Flow {
     /// How many more answers may be asked for.
     pub fn room(&self) -> usize {
         self.window.saturating_sub(self.in_flight)
+    }
+
+    /// How much room there must be to ask for any of so many. Never more than half of the window, which is open again
+    /// when that much was answered or lost.
+    pub fn batch(&self, wanted: usize) -> usize {
+        BATCH.min(self.window / 2).min(wanted)
     }
 
     /// An answer came; `rtt` is how long that took, where it was asked for only once.

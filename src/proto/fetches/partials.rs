@@ -11,12 +11,13 @@ use crate::proto::wire::PieceAsk;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Silences of a piece without any progress, after which it is asked of another holder.
 const TRIES: u32 = 5;
-
-/// Fragments asked for at once, at least, unless fewer are missing.
-const BATCH: usize = 16;
+/// A piece that takes longer is asked of another holder, if there is one, however much of it keeps dripping in. Doubled
+/// each time, so that all may be as slow as that.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a fragment led to.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ struct Partial {
     list: Option<Bytes>,
     /// Pieces on disk.
     kept: BTreeSet<u16>,
+    /// Pieces that took too long.
+    given_up: u32,
 }
 
 struct Slab {
@@ -48,6 +51,7 @@ struct Slab {
     asked: u64,
     asked_at: Tick,
     deadline: Tick,
+    until: Tick,
     tries: u32,
 }
 
@@ -75,34 +79,56 @@ pub struct Partials {
 }
 
 impl Partials {
-    /// Begins a long record. Where too many are under way, it takes the place of one that nobody seems to hold, or is
-    /// dropped; the next digest shows it again.
-    pub fn begin(&mut self, guid: Guid, head: Head, holders: Vec<Guid>, flows: &mut BTreeMap<Guid, Flow>) -> Vec<Fact> {
+    /// How many more long records there is a place for.
+    pub fn free(&self) -> usize {
+        PARTIALS.saturating_sub(self.partials.len())
+    }
+
+    /// Whether [`begin`](Partials::begin) has a place for this one.
+    pub fn has_place_for(&self, guid: &Guid) -> bool {
+        self.free() > 0 || self.contains(guid) || self.partials.values().any(|partial| partial.holders.is_empty())
+    }
+
+    /// Begins a long record. Where too many are under way, it takes the place of the one without a holder of which the
+    /// least is here. Returns what there is to keep.
+    pub fn begin(&mut self, guid: Guid, head: Head, holders: Vec<Guid>) -> Vec<Fact> {
+        if self.contains(&guid) {
+            for holder in holders {
+                self.add_holder(&guid, holder);
+            }
+            return Vec::new();
+        }
         let mut facts = Vec::new();
-        if let Some(partial) = self.partials.get_mut(&guid) {
-            partial.holders = holders;
-            self.assignable = true;
-            return facts;
+        if self.free() == 0 {
+            let left = self.partials.iter().filter(|(_, partial)| partial.holders.is_empty());
+            let Some((&least, _)) = left.min_by_key(|(_, partial)| partial.kept.len()) else { return facts };
+            self.partials.remove(&least);
+            self.keeping.retain(|(kept, _)| *kept != least);
+            facts.push(Fact::Abandoned(least));
         }
-        if self.partials.len() >= PARTIALS {
-            // Anybody can invent heads: without this, as many as fit here would keep all others out for ever.
-            let orphans = self.partials.iter().filter(|(_, partial)| partial.holders.is_empty());
-            let Some(orphan) = orphans.min_by_key(|(_, partial)| partial.kept.len()).map(|(&guid, _)| guid) else {
-                return facts;
-            };
-            self.remove(&orphan, flows);
-            facts.push(Fact::Abandoned(orphan));
+        if head.piece_count() > 1 {
+            facts.push(Fact::Partial(guid, head.clone()));
         }
-        facts.extend((head.piece_count() > 1).then(|| Fact::Partial(guid, head.clone())));
-        self.partials.insert(guid, Partial { head, holders, list: None, kept: BTreeSet::new() });
+        let (list, kept, given_up) = Default::default();
+        self.partials.insert(guid, Partial { head, holders, list, kept, given_up });
         self.assignable = true;
         facts
     }
 
-    /// A long record begun before the last restart; it waits for a holder.
-    pub fn restore(&mut self, head: Head, list: Option<Bytes>, pieces: &[u16]) {
+    /// A long record begun before the last restart; it waits for a holder. Returns what there is to keep where there is
+    /// no place for it.
+    pub fn restore(&mut self, head: Head, list: Option<Bytes>, pieces: &[u16]) -> Option<Fact> {
         let guid = head.guid();
-        self.partials.insert(guid, Partial { head, holders: Vec::new(), list, kept: pieces.iter().copied().collect() });
+        if self.free() == 0 {
+            return Some(Fact::Abandoned(guid));
+        }
+        let mut kept: BTreeSet<u16> = pieces.iter().copied().collect();
+        if kept.len() >= head.piece_count() {
+            // The last piece completes a record; where a disk has all and no record, one must come again.
+            kept.pop_last();
+        }
+        self.partials.insert(guid, Partial { head, holders: Vec::new(), list, kept, given_up: 0 });
+        None
     }
 
     /// Whether this record is under way.
@@ -129,7 +155,7 @@ impl Partials {
     pub fn drop_holder(&mut self, guid: &Guid, peer: Guid, flows: &mut BTreeMap<Guid, Flow>) {
         if let Some(partial) = self.partials.get_mut(guid) {
             partial.holders.retain(|&holder| holder != peer);
-            self.free(flows, |(slab_guid, _), slab| slab_guid == guid && slab.peer == peer);
+            self.release(flows, |(slab_guid, _), slab| slab_guid == guid && slab.peer == peer);
         }
     }
 
@@ -138,15 +164,17 @@ impl Partials {
         for partial in self.partials.values_mut() {
             partial.holders.retain(|&holder| holder != peer);
         }
-        self.free(flows, |_, slab| slab.peer == peer);
+        self.release(flows, |_, slab| slab.peer == peer);
     }
 
     /// The record is complete, or given up.
     pub fn remove(&mut self, guid: &Guid, flows: &mut BTreeMap<Guid, Flow>) {
         if self.partials.remove(guid).is_some() {
-            self.free(flows, |(slab_guid, _), _| slab_guid == guid);
-            self.keeping.retain(|(kept, _)| kept != guid);
+            self.release(flows, |(slab_guid, _), _| slab_guid == guid);
         }
+        // A record of one piece has no partial any more, but still its slab.
+        let kept = self.keeping.extract_if((*guid, 0)..=(*guid, LIST), |_| true).count();
+        self.assignable |= kept > 0;
     }
 
     /// The disk has a piece.
@@ -189,7 +217,9 @@ impl Partials {
             flow.answered(now, rtt);
         }
         slab.tries = 0;
-        slab.deadline = now + flow.rtt.timeout(0);
+        if slab.under_way() > 0 {
+            slab.deadline = (now + flow.rtt.timeout(0)).min(slab.until);
+        }
         if slab.got != slab.all() {
             return Arrived::Nothing;
         }
@@ -220,6 +250,7 @@ impl Partials {
         match arrived {
             Some(Arrived::Record(gossip)) => {
                 self.partials.remove(&guid);
+                self.keeping.insert((guid, piece));
                 Arrived::Record(gossip)
             }
             Some(arrived) => arrived,
@@ -264,7 +295,9 @@ impl Partials {
                 let len =
                     if piece == LIST { partial.head.piece_count() * 32 } else { partial.head.piece_len(piece.into()) };
                 let (got, asked, tries) = Default::default();
-                let slab = Slab { peer, bytes: vec![0; len], got, asked, asked_at: now, deadline: Tick::NEVER, tries };
+                let (bytes, deadline) = (vec![0; len], Tick::NEVER);
+                let until = now + PATIENCE * (1 << partial.given_up.min(5));
+                let slab = Slab { peer, bytes, got, asked, asked_at: now, deadline, until, tries };
                 self.slabs.insert(place, slab);
             }
         }
@@ -275,8 +308,7 @@ impl Partials {
         let mut asks = Vec::new();
         for (&(guid, piece), slab) in self.slabs.iter_mut().filter(|(_, slab)| slab.peer == peer) {
             let mut missing = slab.all() & !slab.got & !slab.asked;
-            // One by one as the window opens, asking would cost as many datagrams as answering.
-            if flow.room() < BATCH.min(missing.count_ones() as usize) && flow.in_flight > 0 {
+            if flow.room() < flow.batch(missing.count_ones() as usize) {
                 break;
             }
             let mut fragments = 0;
@@ -288,7 +320,7 @@ impl Partials {
             if fragments != 0 {
                 slab.asked |= fragments;
                 slab.asked_at = now;
-                slab.deadline = now + flow.rtt.timeout(slab.tries);
+                slab.deadline = (now + flow.rtt.timeout(slab.tries)).min(slab.until);
                 flow.in_flight += fragments.count_ones() as usize;
                 asks.push(PieceAsk { guid, piece, fragments });
             }
@@ -304,24 +336,48 @@ impl Partials {
         let mut silent = 0;
         let mut given_up = Vec::new();
         for (&(guid, piece), slab) in self.slabs.iter_mut().filter(|(_, slab)| slab.deadline <= now) {
+            let others = self.partials.get(&guid).is_some_and(|partial| partial.holders.len() > 1);
+            if slab.until <= now && others {
+                given_up.push((guid, piece));
+                continue;
+            }
             silent += 1;
-            let under_way = slab.under_way();
-            flows.entry(slab.peer).or_default().lost(now, under_way);
+            if let Some(flow) = flows.get_mut(&slab.peer) {
+                flow.lost(now, slab.under_way());
+            }
             slab.asked = slab.got;
             slab.tries += 1;
-            slab.deadline = Tick::NEVER;
+            (slab.deadline, slab.until) = (Tick::NEVER, slab.until.max(now + PATIENCE));
             if slab.tries > TRIES {
                 given_up.push((guid, piece));
             }
         }
         for place in given_up {
             let Some(slab) = self.slabs.remove(&place) else { continue };
+            if let Some(flow) = flows.get_mut(&slab.peer) {
+                flow.in_flight = flow.in_flight.saturating_sub(slab.under_way());
+            }
             if let Some(partial) = self.partials.get_mut(&place.0) {
                 partial.holders.retain(|&holder| holder != slab.peer);
+                partial.given_up += 1;
             }
             self.assignable = true;
         }
         silent
+    }
+
+    /// Peers that fill slabs.
+    pub fn filling(&self) -> impl Iterator<Item = Guid> + '_ {
+        self.slabs.values().map(|slab| slab.peer)
+    }
+
+    /// Fragments under way, by peer.
+    pub fn under_way(&self) -> BTreeMap<Guid, usize> {
+        let mut under_way = BTreeMap::new();
+        for slab in self.slabs.values().filter(|slab| slab.under_way() > 0) {
+            *under_way.entry(slab.peer).or_default() += slab.under_way();
+        }
+        under_way
     }
 
     /// When that is next.
@@ -332,10 +388,12 @@ impl Partials {
     /// Panics if a bound is broken.
     pub fn check(&self) {
         assert!(self.slabs.len() + self.keeping.len() <= SLABS, "slabs are bounded");
+        assert!(self.partials.len() <= PARTIALS);
+        assert!(self.slabs.values().all(|slab| slab.under_way() == 0 || slab.deadline != Tick::NEVER));
         assert!(self.slabs.keys().all(|(guid, _)| self.partials.contains_key(guid)), "every slab has a record");
     }
 
-    fn free(&mut self, flows: &mut BTreeMap<Guid, Flow>, goes: impl Fn(&(Guid, u16), &Slab) -> bool) {
+    fn release(&mut self, flows: &mut BTreeMap<Guid, Flow>, goes: impl Fn(&(Guid, u16), &Slab) -> bool) {
         self.slabs.retain(|place, slab| {
             let goes = goes(place, slab);
             if goes && let Some(flow) = flows.get_mut(&slab.peer) {
