@@ -3,7 +3,7 @@
 //! bytes at hand do not pay for.
 //!
 //! Every body is the concatenation of its fields in the order given here. A list is a `u16` count and its items, a name
-//! is a `u16` count and UTF-8 (see [`check_name`]), an option is a `u8` and, behind a 1, its value; an address is 16
+//! is a `u16` count and UTF-8 (see [`check_name`](crate::proto::gossip::check_name)), an option is a `u8` and, behind a 1, its value; an address is 16
 //! bytes of IPv6 (IPv4 mapped) and a `u16` port. Anything behind the last field makes the datagram invalid.
 //!
 //! | kind | message | fields |
@@ -21,21 +21,26 @@
 //!
 //! 6, 10 and 11 are kept for HELLO_FOR, RUMOR and HEARD. 13 and 14 answer the two ways of asking on after a digest.
 
-use crate::proto::gossip::{Gossip, Guid, Hash, Head, Invalid, Key, Kind, check_name};
+mod codec;
+mod tell;
+
+pub use codec::{Address, Blob, List, Name};
+pub use tell::{Fragment, HeadTold, Record, Tell};
+
+use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{
-    CARDS, DECODE, DIGEST_SYMBOLS, ESTIMATORS, FRAGMENT, GUIDS_PER_ASK, MAX_DATAGRAM, MORE_SYMBOLS, NETWORKS, PAGE,
-    PIECES_PER_ASK, REGISTER_SIZE,
+    CARDS, DECODE, DIGEST_SYMBOLS, ESTIMATORS, GUIDS_PER_ASK, MORE_SYMBOLS, NETWORKS, PAGE, PIECES_PER_ASK,
+    REGISTER_SIZE,
 };
 use crate::proto::seal::Verified;
 use crate::proto::sketch::Symbol;
 use crate::proto::stats::Rejected;
 use crate::proto::time::Timestamp;
-use bincode::de::{BorrowDecoder, Decoder, read::Reader};
+use bincode::de::{BorrowDecoder, Decoder};
 use bincode::enc::{Encoder, write::Writer};
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
-use bytes::Bytes;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use codec::{Item, borrow};
 
 /// Kind of REGISTER.
 pub const REGISTER: u8 = 1;
@@ -50,157 +55,12 @@ const CONFIG: bincode::config::Configuration<
     bincode::config::Limit<DECODE>,
 > = bincode::config::standard().with_fixed_int_encoding().with_limit::<DECODE>();
 
-/// At most `MAX` items.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct List<T, const MAX: usize>(Vec<T>);
-
-impl<T, const MAX: usize> Default for List<T, MAX> {
-    fn default() -> Self {
-        List(Vec::new())
-    }
-}
-
-impl<T, const MAX: usize> List<T, MAX> {
-    /// The first `MAX` items of `items`.
-    pub fn new(mut items: Vec<T>) -> Self {
-        items.truncate(MAX);
-        List(items)
-    }
-
-    /// Adds one, unless the list is full.
-    pub fn push(&mut self, item: T) {
-        if self.0.len() < MAX {
-            self.0.push(item);
-        }
-    }
-}
-
-impl<T, const MAX: usize> std::ops::Deref for List<T, MAX> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        &self.0
-    }
-}
-
-impl<T, const MAX: usize> IntoIterator for List<T, MAX> {
-    type Item = T;
-    type IntoIter = std::vec::IntoIter<T>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
-/// What a list may hold, and the fewest bytes that one takes on the wire: never zero, so a count is always paid for.
-trait Item {
-    const SIZE: usize;
-}
-
 macro_rules! items {
     ($($item:ty = $size:expr,)*) => { $(impl Item for $item { const SIZE: usize = $size; })* };
 }
 
 items! {
     u8 = 1, Guid = 16, Symbol = 24, Name = 3, Card = 37, PieceAsk = 26, Record = 46, HeadTold = 112, Fragment = 21,
-}
-
-impl<T: Encode, const MAX: usize> Encode for List<T, MAX> {
-    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        (self.0.len() as u16).encode(encoder)?;
-        self.0.iter().try_for_each(|item| item.encode(encoder))
-    }
-}
-
-impl<C, T: Decode<C> + Item, const MAX: usize> Decode<C> for List<T, MAX> {
-    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let count = usize::from(u16::decode(decoder)?);
-        if count > MAX || decoder.reader().peek_read(count * T::SIZE).is_none() {
-            return Err(DecodeError::Other("a count that its bytes do not cover"));
-        }
-        decoder.claim_container_read::<T>(count)?;
-        let mut items = Vec::with_capacity(count);
-        for _ in 0..count {
-            decoder.unclaim_bytes_read(size_of::<T>());
-            items.push(T::decode(decoder)?);
-        }
-        Ok(List(items))
-    }
-}
-
-/// At most `MAX` bytes, read at once.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Blob<const MAX: usize>(pub Bytes);
-
-impl<const MAX: usize> Encode for Blob<MAX> {
-    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        (self.0.len() as u16).encode(encoder)?;
-        encoder.writer().write(&self.0)
-    }
-}
-
-impl<C, const MAX: usize> Decode<C> for Blob<MAX> {
-    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let count = usize::from(u16::decode(decoder)?);
-        let Some(bytes) = decoder.reader().peek_read(count).filter(|_| count <= MAX).map(Bytes::copy_from_slice) else {
-            return Err(DecodeError::Other("a count that its bytes do not cover"));
-        };
-        decoder.reader().consume(count);
-        Ok(Blob(bytes))
-    }
-}
-
-/// A name that [`check_name`] accepts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name(Box<str>);
-
-impl Name {
-    /// Makes one of a text, if it is a name.
-    pub fn new(text: &str) -> Option<Name> {
-        check_name(text).then(|| Name(text.into()))
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Encode for Name {
-    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        (self.0.len() as u16).encode(encoder)?;
-        encoder.writer().write(self.0.as_bytes())
-    }
-}
-
-impl<C> Decode<C> for Name {
-    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let bytes = Blob::<{ crate::proto::limits::MAX_NAME }>::decode(decoder)?;
-        let name = std::str::from_utf8(&bytes.0).ok().and_then(Name::new);
-        name.ok_or(DecodeError::Other("not a name"))
-    }
-}
-
-/// An address of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Address(pub SocketAddr);
-
-impl Encode for Address {
-    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        let ip = match self.0.ip() {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-            IpAddr::V6(ip) => ip,
-        };
-        ip.octets().encode(encoder)?;
-        self.0.port().encode(encoder)
-    }
-}
-
-impl<C> Decode<C> for Address {
-    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let ip = Ipv6Addr::from(<[u8; 16]>::decode(decoder)?).to_canonical();
-        Ok(Address(SocketAddr::new(ip, u16::decode(decoder)?)))
-    }
 }
 
 impl Encode for Guid {
@@ -242,29 +102,7 @@ impl<C> Decode<C> for Symbol {
 }
 
 // The derives below make both traits, so what they contain must have both. Nothing here borrows.
-macro_rules! borrow {
-    ($($item:ty;)*) => { $(
-        impl<'de, C> BorrowDecode<'de, C> for $item {
-            fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-                Self::decode(decoder)
-            }
-        }
-    )* };
-}
-
-borrow! { Guid; Key; Symbol; Name; Address; }
-
-impl<'de, C, T: Decode<C> + Item, const MAX: usize> BorrowDecode<'de, C> for List<T, MAX> {
-    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        Self::decode(decoder)
-    }
-}
-
-impl<'de, C, const MAX: usize> BorrowDecode<'de, C> for Blob<MAX> {
-    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        Self::decode(decoder)
-    }
-}
+borrow! { Guid; Key; Symbol; }
 
 /// First contact: opens a session. Without a cookie it is answered by a [`Challenge`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -405,124 +243,6 @@ pub struct TellMeMore {
     pub symbols: Option<SymbolsAsk>,
     /// Pages of the ledger.
     pub page: Option<PageAsk>,
-}
-
-/// A whole record that fits a datagram. SHA2, length and piece list follow from MSG.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Record {
-    /// Its name, so that damage is found.
-    pub guid: Guid,
-    kind: u8,
-    date_time: u64,
-    origin: Guid,
-    who_name: Name,
-    msg: Blob<MAX_DATAGRAM>,
-}
-
-impl Record {
-    /// Bytes that a record takes in a [`Tell`].
-    pub fn size(who_name: usize, msg: usize) -> usize {
-        16 + 1 + 8 + 16 + 2 + who_name + 2 + msg
-    }
-
-    /// The record as it travels.
-    pub fn of(guid: Guid, head: &Head, msg: Bytes) -> Record {
-        Record {
-            guid,
-            kind: head.kind() as u8,
-            date_time: head.date_time().0,
-            origin: head.origin(),
-            who_name: Name(head.who_name().into()),
-            msg: Blob(msg),
-        }
-    }
-
-    /// The record, if it is what its name says.
-    pub fn verify(self) -> Result<Gossip, Invalid> {
-        let at = Timestamp(self.date_time);
-        let gossip = Gossip::make(Kind::try_from(self.kind)?, at, self.origin, self.who_name.as_str(), self.msg.0)?;
-        if gossip.guid() == self.guid { Ok(gossip) } else { Err(Invalid::Mismatch) }
-    }
-}
-
-/// The head of a record that fits no datagram.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct HeadTold {
-    /// Its name, so that damage is found.
-    pub guid: Guid,
-    kind: u8,
-    date_time: u64,
-    origin: Guid,
-    who_name: Name,
-    len: u32,
-    sha2: Hash,
-    pieces: Hash,
-}
-
-impl HeadTold {
-    /// Bytes that a head takes in a [`Tell`].
-    pub fn size(who_name: usize) -> usize {
-        16 + 1 + 8 + 16 + 2 + who_name + 4 + 32 + 32
-    }
-
-    /// The head as it travels.
-    pub fn of(guid: Guid, head: &Head) -> HeadTold {
-        HeadTold {
-            guid,
-            kind: head.kind() as u8,
-            date_time: head.date_time().0,
-            origin: head.origin(),
-            who_name: Name(head.who_name().into()),
-            len: head.len() as u32,
-            sha2: *head.sha2(),
-            pieces: *head.pieces(),
-        }
-    }
-
-    /// The head, if it is what its name says.
-    pub fn verify(self) -> Result<Head, Invalid> {
-        let (kind, at) = (Kind::try_from(self.kind)?, Timestamp(self.date_time));
-        let head = Head::new(kind, at, self.origin, self.who_name.as_str(), self.len, self.sha2, self.pieces)?;
-        if head.guid() == self.guid { Ok(head) } else { Err(Invalid::Mismatch) }
-    }
-}
-
-/// A part of a long MSG.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Fragment {
-    /// Which record.
-    pub guid: Guid,
-    /// Which piece, or [`crate::proto::fact::LIST`].
-    pub piece: u16,
-    /// Which fragment of the piece.
-    pub index: u8,
-    /// Its bytes.
-    pub bytes: Blob<FRAGMENT>,
-}
-
-impl Fragment {
-    /// Bytes that a fragment takes in a [`Tell`].
-    pub fn size(bytes: usize) -> usize {
-        16 + 2 + 1 + 2 + bytes
-    }
-}
-
-/// Records, heads and parts of MSGs, as many as fit; each stands alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Tell {
-    /// Whole records.
-    pub records: List<Record, 32>,
-    /// Heads of longer ones.
-    pub heads: List<HeadTold, 16>,
-    /// Parts of MSGs.
-    pub fragments: List<Fragment, 8>,
-    /// Asked for, but not held (any more, or completely).
-    pub lacking: List<Guid, GUIDS_PER_ASK>,
-}
-
-impl Tell {
-    /// Bytes of a `Tell` that says nothing.
-    pub const EMPTY: usize = 8;
 }
 
 /// Goodbye.

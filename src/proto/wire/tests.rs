@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::proto::fact::LIST;
-use crate::proto::limits::{HEADER, MAX_NAME, MIN_CHALLENGED, MIN_MAX_BODY, TAG};
+use crate::proto::gossip::{Gossip, Hash, Kind};
+use crate::proto::limits::{FRAGMENT, HEADER, MAX_DATAGRAM, MAX_NAME, MIN_CHALLENGED, MIN_MAX_BODY, TAG};
 use crate::proto::node::{Node, Transmit};
 use crate::proto::peers::Peers;
 use crate::proto::seal::{Header, NetworkKey, Secret};
@@ -13,6 +14,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use std::cell::Cell;
+use std::net::{IpAddr, SocketAddr};
 
 fn key() -> NetworkKey {
     NetworkKey::new(&Secret([7; 32]))
@@ -536,7 +538,7 @@ fn cards_with_the_longest_names_leave_room_for_the_longest_names_of_networks() {
             let addr = SocketAddr::from(([10, 0, 0, n], 7000));
             peers.met(Tick(0), guid(n), text, addr, Timestamp(0));
         }
-        let cards = peers.cards(Guid::default());
+        let cards = peers.cards(guid(0), Guid::default());
         assert!((8..=CARDS).contains(&cards.len()), "{} cards", cards.len());
         let networks = List::new(vec![longest(); NETWORKS]);
         let full = Hello { networks, cards: List::new(cards), page_after: Some(guid(1)), ..hello() };

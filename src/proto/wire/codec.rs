@@ -1,0 +1,184 @@
+//! What bodies are made of: bounded [`List`]s and [`Blob`]s, [`Name`]s and [`Address`]es. A count is checked against its
+//! bound and against the bytes left before anything is allocated.
+
+use crate::proto::gossip::check_name;
+use crate::proto::limits::MAX_NAME;
+use bincode::de::{BorrowDecoder, Decoder, read::Reader};
+use bincode::enc::{Encoder, write::Writer};
+use bincode::error::{DecodeError, EncodeError};
+use bincode::{BorrowDecode, Decode, Encode};
+use bytes::Bytes;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// At most `MAX` items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List<T, const MAX: usize>(Vec<T>);
+
+impl<T, const MAX: usize> Default for List<T, MAX> {
+    fn default() -> Self {
+        List(Vec::new())
+    }
+}
+
+impl<T, const MAX: usize> List<T, MAX> {
+    /// The first `MAX` items of `items`.
+    pub fn new(mut items: Vec<T>) -> Self {
+        items.truncate(MAX);
+        List(items)
+    }
+
+    /// Adds one, unless the list is full.
+    pub fn push(&mut self, item: T) {
+        if self.0.len() < MAX {
+            self.0.push(item);
+        }
+    }
+}
+
+impl<T, const MAX: usize> std::ops::Deref for List<T, MAX> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T, const MAX: usize> IntoIterator for List<T, MAX> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// What a list may hold, and the fewest bytes that one takes on the wire: never zero, so a count is always paid for.
+pub trait Item {
+    /// Those bytes.
+    const SIZE: usize;
+}
+
+impl<T: Encode, const MAX: usize> Encode for List<T, MAX> {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        (self.0.len() as u16).encode(encoder)?;
+        self.0.iter().try_for_each(|item| item.encode(encoder))
+    }
+}
+
+impl<C, T: Decode<C> + Item, const MAX: usize> Decode<C> for List<T, MAX> {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let count = usize::from(u16::decode(decoder)?);
+        if count > MAX || decoder.reader().peek_read(count * T::SIZE).is_none() {
+            return Err(DecodeError::Other("a count that its bytes do not cover"));
+        }
+        decoder.claim_container_read::<T>(count)?;
+        let mut items = Vec::with_capacity(count);
+        for _ in 0..count {
+            decoder.unclaim_bytes_read(size_of::<T>());
+            items.push(T::decode(decoder)?);
+        }
+        Ok(List(items))
+    }
+}
+
+/// At most `MAX` bytes, read at once.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Blob<const MAX: usize>(pub Bytes);
+
+impl<const MAX: usize> Encode for Blob<MAX> {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        (self.0.len() as u16).encode(encoder)?;
+        encoder.writer().write(&self.0)
+    }
+}
+
+impl<C, const MAX: usize> Decode<C> for Blob<MAX> {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let count = usize::from(u16::decode(decoder)?);
+        let Some(bytes) = decoder.reader().peek_read(count).filter(|_| count <= MAX).map(Bytes::copy_from_slice) else {
+            return Err(DecodeError::Other("a count that its bytes do not cover"));
+        };
+        decoder.reader().consume(count);
+        Ok(Blob(bytes))
+    }
+}
+
+/// A name that [`check_name`] accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(pub(super) Box<str>);
+
+impl Name {
+    /// Makes one of a text, if it is a name.
+    pub fn new(text: &str) -> Option<Name> {
+        check_name(text).then(|| Name(text.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Encode for Name {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        (self.0.len() as u16).encode(encoder)?;
+        encoder.writer().write(self.0.as_bytes())
+    }
+}
+
+impl<C> Decode<C> for Name {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let bytes = Blob::<MAX_NAME>::decode(decoder)?;
+        let name = std::str::from_utf8(&bytes.0).ok().and_then(Name::new);
+        name.ok_or(DecodeError::Other("not a name"))
+    }
+}
+
+/// An address of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(pub SocketAddr);
+
+impl Encode for Address {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        let ip = match self.0.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        ip.octets().encode(encoder)?;
+        self.0.port().encode(encoder)
+    }
+}
+
+impl<C> Decode<C> for Address {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let ip = Ipv6Addr::from(<[u8; 16]>::decode(decoder)?).to_canonical();
+        Ok(Address(SocketAddr::new(ip, u16::decode(decoder)?)))
+    }
+}
+
+/// Derives of `Decode` want both of bincode's traits of what they contain. Nothing here borrows.
+macro_rules! borrow {
+    ($($item:ty;)*) => { $(
+        impl<'de, C> BorrowDecode<'de, C> for $item {
+            fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+                Self::decode(decoder)
+            }
+        }
+    )* };
+}
+
+pub(super) use borrow;
+
+borrow! { Name; Address; }
+
+impl<'de, C, T: Decode<C> + Item, const MAX: usize> BorrowDecode<'de, C> for List<T, MAX> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Self::decode(decoder)
+    }
+}
+
+impl<'de, C, const MAX: usize> BorrowDecode<'de, C> for Blob<MAX> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Self::decode(decoder)
+    }
+}

@@ -1,0 +1,127 @@
+//! [`Tell`]: whole records, heads of longer ones, and parts of MSGs, each of which stands alone and is verified by whoever
+//! takes it.
+
+use super::codec::{Blob, List, Name};
+use crate::proto::gossip::{Gossip, Guid, Hash, Head, Invalid, Kind};
+use crate::proto::limits::{FRAGMENT, GUIDS_PER_ASK, MAX_DATAGRAM};
+use crate::proto::time::Timestamp;
+use bincode::{Decode, Encode};
+use bytes::Bytes;
+
+/// A whole record that fits a datagram. SHA2, length and piece list follow from MSG.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Record {
+    /// Its name, so that damage is found.
+    pub guid: Guid,
+    kind: u8,
+    date_time: u64,
+    origin: Guid,
+    who_name: Name,
+    msg: Blob<MAX_DATAGRAM>,
+}
+
+impl Record {
+    /// Bytes that a record takes in a [`Tell`].
+    pub fn size(who_name: usize, msg: usize) -> usize {
+        16 + 1 + 8 + 16 + 2 + who_name + 2 + msg
+    }
+
+    /// The record as it travels.
+    pub fn of(guid: Guid, head: &Head, msg: Bytes) -> Record {
+        Record {
+            guid,
+            kind: head.kind() as u8,
+            date_time: head.date_time().0,
+            origin: head.origin(),
+            who_name: Name(head.who_name().into()),
+            msg: Blob(msg),
+        }
+    }
+
+    /// The record, if it is what its name says.
+    pub fn verify(self) -> Result<Gossip, Invalid> {
+        let at = Timestamp(self.date_time);
+        let gossip = Gossip::make(Kind::try_from(self.kind)?, at, self.origin, self.who_name.as_str(), self.msg.0)?;
+        if gossip.guid() == self.guid { Ok(gossip) } else { Err(Invalid::Mismatch) }
+    }
+}
+
+/// The head of a record that fits no datagram.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct HeadTold {
+    /// Its name, so that damage is found.
+    pub guid: Guid,
+    kind: u8,
+    date_time: u64,
+    origin: Guid,
+    who_name: Name,
+    len: u32,
+    sha2: Hash,
+    pieces: Hash,
+}
+
+impl HeadTold {
+    /// Bytes that a head takes in a [`Tell`].
+    pub fn size(who_name: usize) -> usize {
+        16 + 1 + 8 + 16 + 2 + who_name + 4 + 32 + 32
+    }
+
+    /// The head as it travels.
+    pub fn of(guid: Guid, head: &Head) -> HeadTold {
+        HeadTold {
+            guid,
+            kind: head.kind() as u8,
+            date_time: head.date_time().0,
+            origin: head.origin(),
+            who_name: Name(head.who_name().into()),
+            len: head.len() as u32,
+            sha2: *head.sha2(),
+            pieces: *head.pieces(),
+        }
+    }
+
+    /// The head, if it is what its name says.
+    pub fn verify(self) -> Result<Head, Invalid> {
+        let (kind, at) = (Kind::try_from(self.kind)?, Timestamp(self.date_time));
+        let head = Head::new(kind, at, self.origin, self.who_name.as_str(), self.len, self.sha2, self.pieces)?;
+        if head.guid() == self.guid { Ok(head) } else { Err(Invalid::Mismatch) }
+    }
+}
+
+/// A part of a long MSG.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Fragment {
+    /// Which record.
+    pub guid: Guid,
+    /// Which piece, or [`crate::proto::fact::LIST`].
+    pub piece: u16,
+    /// Which fragment of the piece.
+    pub index: u8,
+    /// Its bytes.
+    pub bytes: Blob<FRAGMENT>,
+}
+
+impl Fragment {
+    /// Bytes that a fragment takes in a [`Tell`].
+    pub fn size(bytes: usize) -> usize {
+        16 + 2 + 1 + 2 + bytes
+    }
+}
+
+/// Records, heads and parts of MSGs, as many as fit; each stands alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Tell {
+    /// Whole records.
+    pub records: List<Record, 32>,
+    /// Heads of longer ones.
+    pub heads: List<HeadTold, 16>,
+    /// Parts of MSGs.
+    pub fragments: List<Fragment, 8>,
+    /// Asked for, but not held (any more, or completely).
+    pub lacking: List<Guid, GUIDS_PER_ASK>,
+}
+
+impl Tell {
+    /// Bytes of a `Tell` that says nothing.
+    pub const EMPTY: usize = 8;
+}
