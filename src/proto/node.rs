@@ -176,6 +176,7 @@ impl Node {
     pub fn stats(&self) -> Stats {
         let mut stats = self.stats.clone();
         stats.requests_repeated = self.fetches.repeated;
+        stats.digests_restarted = self.repairs.restarted;
         stats.answers_dropped = self.answers.dropped;
         stats.challenge_suppressed = self.sessions.suppressed();
         stats

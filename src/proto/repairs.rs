@@ -6,11 +6,11 @@
 //! Both are bounded in number and time; one that is dropped is begun again by the next digest.
 
 use crate::proto::gossip::{Guid, Key};
-use crate::proto::limits::{DIGEST_SYMBOLS, MORE_SYMBOLS, PAGES_PER_ASK, REPAIRS, SYMBOLS_PER_ASK};
+use crate::proto::limits::{DIGEST_SYMBOLS, MORE_SYMBOLS, PAGES_PER_ASK, REPAIRS, SYMBOLS_PER_ASK, UNDO};
 use crate::proto::rtt::Rtt;
 use crate::proto::sketch::{Decoder, Sketch, difference, estimate, more_symbols_wanted, symbols_wanted};
 use crate::proto::time::Tick;
-use crate::proto::wire::{DidYouHere, Holding, PageAsk, Symbols, SymbolsAsk, TellMeMore};
+use crate::proto::wire::{DidYouHere, Holding, List, PageAsk, Symbols, SymbolsAsk, TellMeMore};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use std::time::Duration;
 const TRIES: u32 = 6;
 /// Ledgers paged at once.
 const PAGINGS: usize = 2;
+/// Silences after which a round or a paging gives its place to another.
+const PATIENCE: u32 = 2;
 /// Times that a round may begin again, since the set had moved too far, before the ledger is paged instead.
 const RESTARTS: u8 = 2;
 /// A change number that no ledger has: asking for it is asking for a new digest.
@@ -70,13 +72,15 @@ pub struct Repairs {
     received: BTreeMap<Guid, Tick>,
     sent: BTreeMap<Guid, Tick>,
     last_id: u32,
+    /// Rounds begun again since one of the sets had moved too far.
+    pub restarted: u64,
 }
 
 impl Repairs {
     /// Nothing under way, in the network with this digest key.
     pub fn new(digest_key: [u8; 16]) -> Repairs {
         let (rounds, pagings, received, sent) = Default::default();
-        Repairs { key: digest_key, rounds, pagings, received, sent, last_id: 0 }
+        Repairs { key: digest_key, rounds, pagings, received, sent, last_id: 0, restarted: 0 }
     }
 
     /// Whether a digest to this peer makes sense now; if so, it counts as sent. The last one, either way, must be
@@ -108,10 +112,32 @@ impl Repairs {
         DidYouHere { change, count: sketch.count() as u32, root, prefix: sketch.prefix() as u32, symbols, estimator }
     }
 
+    /// Chunks of the symbols behind our digest of the set at a change: bit i of `chunks` is chunk `first + i`. None
+    /// where the set has moved too far since, and only a new digest helps.
+    pub fn more(sketch: &Sketch, change: u64, first: u32, chunks: u64) -> Option<Vec<Symbols>> {
+        let asked = (0..64).filter(|bit| chunks >> bit & 1 == 1).map(|bit| first.saturating_add(bit));
+        let asked: Vec<u16> = asked.filter_map(|chunk| u16::try_from(chunk).ok()).collect();
+        let start = |chunk: u16| (DIGEST_SYMBOLS + usize::from(chunk) * MORE_SYMBOLS).min(sketch.prefix());
+        let end = |chunk: u16| (start(chunk) + MORE_SYMBOLS).min(sketch.prefix());
+        let low = asked.first().map_or(0, |&chunk| start(chunk));
+        let high = asked.last().map_or(0, |&chunk| end(chunk));
+        // Rewound in one pass, as that costs the same for one chunk as for all.
+        let all = sketch.symbols_at(change, low..high)?;
+        let chunk_of = |chunk| {
+            let symbols = all.get(start(chunk) - low..end(chunk) - low)?;
+            Some(Symbols { change, chunk, symbols: List::new(symbols.to_vec()) })
+        };
+        Some(asked.into_iter().filter_map(chunk_of).collect())
+    }
+
     /// Compares a peer's digest with our set.
     pub fn handle_digest(&mut self, now: Tick, peer: Guid, digest: &DidYouHere, sketch: &Sketch) -> Found {
         self.received.insert(peer, now);
+        if self.rounds.get(&peer).is_some_and(|round| round.outlives(digest)) {
+            return Found::Nothing;
+        }
         let restarts = self.rounds.remove(&peer).map_or(0, |round| round.restarts + 1);
+        self.restarted += u64::from(restarts > 0);
         let ours = Repairs::digest(sketch);
         if (ours.root, ours.count) == (digest.root, digest.count) {
             return Found::Nothing;
@@ -132,6 +158,9 @@ impl Repairs {
             }
             return Found::Large(found);
         }
+        if self.rounds.len() >= REPAIRS {
+            yield_place(&mut self.rounds, |round| round.ask.tries);
+        }
         if self.rounds.len() < REPAIRS {
             let upto = chunks_of(symbols).max(1);
             let (theirs, ours, ask) = (digest.change, ours.change, Ask { at: now, tries: 0 });
@@ -144,7 +173,7 @@ impl Repairs {
     /// Takes more symbols of a digest.
     pub fn handle_symbols(&mut self, now: Tick, peer: Guid, symbols: Symbols, sketch: &Sketch) -> Found {
         let Some(round) = self.rounds.get_mut(&peer) else { return Found::Nothing };
-        if symbols.change != round.theirs || symbols.chunk < round.next || symbols.chunk >= round.upto {
+        if symbols.change != round.theirs || symbols.chunk < round.next || symbols.chunk >= round.asked {
             return Found::Nothing;
         }
         round.early.insert(symbols.chunk, symbols);
@@ -156,15 +185,18 @@ impl Repairs {
             let short = symbols.symbols.len() < MORE_SYMBOLS;
             run.extend(symbols.symbols);
             if short {
+                // Their prefix ends here, whatever their digest said.
                 round.reach = round.reach.min(first + run.len());
                 break;
             }
         }
-        if run.is_empty() {
+        let last = first + run.len() >= round.reach;
+        run.truncate(round.reach.saturating_sub(first));
+        if run.is_empty() && !last {
             return Found::Nothing;
         }
         let Some(ours) = sketch.symbols_at(round.ours, first..first + run.len()) else {
-            // Our own set has moved too far since, or our prefix ends: ask for a new digest.
+            // Our own set has moved too far since: ask for a new digest.
             round.theirs = NO_CHANGE;
             round.ask = Ask { at: now, tries: 0 };
             return Found::Nothing;
@@ -175,18 +207,18 @@ impl Repairs {
             self.rounds.remove(&peer);
             return Found::Difference(found);
         }
+        if last || round.decoder.is_failed() {
+            let found = round.decoder.peeled().to_vec();
+            self.rounds.remove(&peer);
+            self.page(now, peer);
+            return Found::Large(found);
+        }
         if round.next >= round.asked {
             round.ask.at = now;
         }
-        if round.next == round.upto || round.decoder.is_failed() {
+        if round.next == round.upto {
             let symbols = more_symbols_wanted(DIGEST_SYMBOLS + usize::from(round.upto) * MORE_SYMBOLS);
-            round.upto = chunks_of(symbols).max(round.upto + 1);
-            if round.decoder.is_failed() || DIGEST_SYMBOLS + usize::from(round.upto) * MORE_SYMBOLS > round.reach {
-                let found = round.decoder.peeled().to_vec();
-                self.rounds.remove(&peer);
-                self.page(now, peer);
-                return Found::Large(found);
-            }
+            round.upto = chunks_of(symbols).max(round.upto + 1).min(chunks_of(round.reach));
         }
         Found::Nothing
     }
@@ -215,11 +247,7 @@ impl Repairs {
         self.rounds.retain(|_, round| round.ask.at > now || round.ask.tries < TRIES);
         self.pagings.retain(|_, paging| paging.ask.at > now || paging.ask.tries < TRIES);
         if let Some((&peer, round)) = self.rounds.iter_mut().find(|(_, round)| round.ask.at <= now) {
-            let missing = (round.next..round.upto).filter(|chunk| !round.early.contains_key(chunk));
-            let chunks = missing.map(|chunk| chunk - round.next).take_while(|&at| usize::from(at) < SYMBOLS_PER_ASK);
-            let chunks = chunks.fold(0, |bits: u64, at| bits | 1 << at);
-            round.asked = round.upto.min(round.next + SYMBOLS_PER_ASK as u16);
-            let symbols = Some(SymbolsAsk { change: round.theirs, first: round.next.into(), chunks });
+            let symbols = Some(round.ask_for());
             round.ask.again(now, rtt(&peer));
             return Some((peer, TellMeMore { symbols, ..Default::default() }));
         }
@@ -253,6 +281,9 @@ impl Repairs {
     }
 
     fn page(&mut self, now: Tick, peer: Guid) {
+        if self.pagings.len() >= PAGINGS {
+            yield_place(&mut self.pagings, |paging| paging.ask.tries);
+        }
         if self.pagings.len() < PAGINGS {
             self.pagings.entry(peer).or_insert(Paging { id: 0, after: Key::default(), ask: Ask { at: now, tries: 0 } });
         }
@@ -262,6 +293,32 @@ impl Repairs {
 /// How many chunks there are behind a digest before so many symbols are here.
 fn chunks_of(symbols: usize) -> u16 {
     symbols.saturating_sub(DIGEST_SYMBOLS).div_ceil(MORE_SYMBOLS) as u16
+}
+
+/// Of those who did not answer for a while, the most silent one goes.
+fn yield_place<T>(all: &mut BTreeMap<Guid, T>, silences: impl Fn(&T) -> u32) {
+    let most = all.iter().map(|(&peer, one)| (silences(one), peer)).max();
+    if let Some((_, peer)) = most.filter(|&(silences, _)| silences >= PATIENCE) {
+        all.remove(&peer);
+    }
+}
+
+impl Round {
+    /// Whether a newer digest is of no use, as the other side can still undo what changed since the one at work.
+    fn outlives(&self, digest: &DidYouHere) -> bool {
+        digest.change.checked_sub(self.theirs).is_some_and(|changes| changes <= UNDO as u64)
+    }
+
+    /// The chunks that are missing, as many as one ask can name.
+    fn ask_for(&mut self) -> SymbolsAsk {
+        if self.theirs == NO_CHANGE {
+            return SymbolsAsk { change: NO_CHANGE, first: 0, chunks: 1 };
+        }
+        self.asked = self.upto.min(self.next + SYMBOLS_PER_ASK as u16);
+        let missing = (self.next..self.asked).filter(|chunk| !self.early.contains_key(chunk));
+        let chunks = missing.fold(0, |bits: u64, chunk| bits | 1 << (chunk - self.next));
+        SymbolsAsk { change: self.theirs, first: self.next.into(), chunks }
+    }
 }
 
 impl Ask {

@@ -4,11 +4,10 @@
 use crate::proto::fact::{Bodies, Body, LIST};
 use crate::proto::gossip::{Guid, Key};
 use crate::proto::ledger::Ledger;
-use crate::proto::limits::{ANSWERS_PER_PEER, DIGEST_SYMBOLS, FRAGMENT, FRAGMENTS, MORE_SYMBOLS, PAGE, PAGES_PER_ASK};
+use crate::proto::limits::{ANSWERS_PER_PEER, FRAGMENT, FRAGMENTS, PAGE, PAGES_PER_ASK};
 use crate::proto::repairs::Repairs;
-use crate::proto::wire::{
-    Fragment, HeadTold, Holding, List, Message, PageAsk, PieceAsk, Record, Symbols, SymbolsAsk, Tell,
-};
+use crate::proto::sketch::Sketch;
+use crate::proto::wire::{Fragment, HeadTold, Holding, List, Message, PageAsk, PieceAsk, Record, SymbolsAsk, Tell};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
@@ -144,8 +143,8 @@ impl Answers {
                 }
                 _ if tell != Tell::default() => Step::Full,
                 Answer::Symbols { change, first, chunks } => {
-                    self.train
-                        .extend(symbols(ledger, change, first, chunks).into_iter().map(|message| (peer, message)));
+                    let symbols = symbols(ledger.sketch(), change, first, chunks);
+                    self.train.extend(symbols.into_iter().map(|message| (peer, message)));
                     Step::Packed
                 }
                 Answer::Page { id, after, pages } => match page(bodies, id, after, pages) {
@@ -238,23 +237,12 @@ fn pack_lacking(guid: Guid, tell: &mut Tell, left: &mut usize) -> Step {
     Step::Packed
 }
 
-/// The chunks asked for, rewound in one pass; a new digest where the ledger has moved too far.
-fn symbols(ledger: &Ledger, change: u64, first: u32, chunks: u64) -> Vec<Message> {
-    let sketch = ledger.sketch();
-    let asked: Vec<u32> = (0..64).filter(|bit| chunks >> bit & 1 == 1).map(|bit| first.saturating_add(bit)).collect();
-    let start =
-        |chunk: u32| (chunk as usize).saturating_mul(MORE_SYMBOLS).saturating_add(DIGEST_SYMBOLS).min(sketch.prefix());
-    let (Some(&low), Some(&high)) = (asked.first(), asked.last()) else { return Vec::new() };
-    let span = start(low)..start(high.saturating_add(1));
-    let Some(all) = sketch.symbols_at(change, span.clone()) else {
-        return vec![Message::DidYouHere(Repairs::digest(sketch))];
-    };
-    let chunk_of = |chunk: u32| {
-        let index = u16::try_from(chunk).ok()?;
-        let part = all.get(start(chunk) - span.start..start(chunk + 1) - span.start)?;
-        Some(Message::Symbols(Symbols { change, chunk: index, symbols: List::new(part.to_vec()) }))
-    };
-    asked.into_iter().filter_map(chunk_of).collect()
+/// The chunks asked for; a new digest where the ledger has moved too far.
+fn symbols(sketch: &Sketch, change: u64, first: u32, chunks: u64) -> Vec<Message> {
+    match Repairs::more(sketch, change, first, chunks) {
+        Some(symbols) => symbols.into_iter().map(Message::Symbols).collect(),
+        None => vec![Message::DidYouHere(Repairs::digest(sketch))],
+    }
 }
 
 /// The pages asked for; `None` while they are being read.

@@ -13,11 +13,11 @@ use bytes::Bytes;
 pub struct Record {
     /// Its name, so that damage is found.
     pub guid: Guid,
-    kind: u8,
-    date_time: u64,
-    origin: Guid,
-    who_name: Name,
-    msg: Blob<MAX_DATAGRAM>,
+    pub(super) kind: u8,
+    pub(super) date_time: u64,
+    pub(super) origin: Guid,
+    pub(super) who_name: Name,
+    pub(super) msg: Blob<MAX_DATAGRAM>,
 }
 
 impl Record {
@@ -51,13 +51,13 @@ impl Record {
 pub struct HeadTold {
     /// Its name, so that damage is found.
     pub guid: Guid,
-    kind: u8,
-    date_time: u64,
-    origin: Guid,
-    who_name: Name,
-    len: u32,
-    sha2: Hash,
-    pieces: Hash,
+    pub(super) kind: u8,
+    pub(super) date_time: u64,
+    pub(super) origin: Guid,
+    pub(super) who_name: Name,
+    pub(super) len: u32,
+    pub(super) sha2: Hash,
+    pub(super) pieces: Hash,
 }
 
 impl HeadTold {
