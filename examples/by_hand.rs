@@ -101,19 +101,19 @@ fn main() -> Outcome<()> {
     let (start, wall) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH)?);
     let now = || Tick(start.elapsed().as_micros() as u64);
     let key = NetworkKey::new(&Secret::derive("by hand", b"correct horse battery staple"));
-    let (mut alice, mut bob) = (Host::start("alice", &key)?, Host::start("bob", &key)?);
+    let (mut first, mut second) = (Host::start("node-1", &key)?, Host::start("node-2", &key)?);
 
     // Creating is three steps: author it, keep it, and only then let the node spread it.
-    let draft = Draft { who_name: "Alice".to_owned(), msg: "Hello, whoever listens.".into() };
-    let gossip = alice.node.author(Timestamp(wall.as_micros() as u64), draft)?;
-    alice.surroundings.shelf.0.insert(gossip.key(), gossip.clone());
-    alice.node.learn(now(), &gossip);
+    let draft = Draft { who_name: "node-1".to_owned(), msg: "hello, whoever listens".into() };
+    let gossip = first.node.author(Timestamp(wall.as_micros() as u64), draft)?;
+    first.surroundings.shelf.0.insert(gossip.key(), gossip.clone());
+    first.node.learn(now(), &gossip);
 
-    bob.node.register(now(), alice.surroundings.socket.local_addr()?, true);
+    second.node.register(now(), first.surroundings.socket.local_addr()?, true);
     while start.elapsed() < Duration::from_secs(20) {
-        alice.step(now());
-        bob.step(now());
-        if let Some(heard) = bob.surroundings.shelf.0.get(&gossip.key()) {
+        first.step(now());
+        second.step(now());
+        if let Some(heard) = second.surroundings.shelf.0.get(&gossip.key()) {
             let said = std::str::from_utf8(heard.msg())?;
             println!("{} {}: {said}", heard.guid(), heard.head().who_name());
             return Ok(());

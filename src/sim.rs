@@ -1,5 +1,6 @@
 //! [`Network`]: many real nodes over faulty links with crashing disks, in virtual time. It drives the very same
-//! [`Node`] and [`settle`] as the daemon, with real bytes. One seed draws everything, so a run can be repeated.
+//! [`Node`] and [`settle`](crate::effects::settle) as the daemon, with real bytes. One seed draws everything, so a run
+//! can be repeated.
 
 mod disk;
 mod events;
