@@ -136,6 +136,8 @@ pub struct Peer {
     pub port: u16,
     /// The network in which we know it.
     pub network_name: String,
+    /// Names of the other networks that it is in, as it says.
+    pub other_networks: Vec<String>,
     /// When we last heard it, RFC 3339; null if never.
     pub last_update: Option<String>,
     /// How it is reached.

@@ -67,6 +67,7 @@ fn shown(guid: &Guid, peer: &Peer, network: &str, ours: LedgerState, wall: impl 
         ip: peer.addr.ip().to_string(),
         port: peer.addr.port(),
         network_name: network.to_owned(),
+        other_networks: peer.networks.iter().map(|name| name.to_string()).collect(),
         last_update,
         reach,
         reason: peer.reason.to_string(),
