@@ -165,6 +165,7 @@ mod tests {
             ip: "192.168.1.21".into(),
             port: 6884,
             network_name: "home".into(),
+            other_networks: Vec::new(),
             last_update: Some("2026-01-10T11:59:57Z".into()),
             reach,
             reason: "it missed 3 probes".into(),
