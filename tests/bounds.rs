@@ -59,7 +59,7 @@ impl Pair {
     /// Two sets with `common` in common, and so many differences, a part of them on each side.
     fn new(seed: u64, common: usize, differences: usize, loss: f64) -> Pair {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut side = || Side { sketch: Sketch::new(&KEY), only_here: Vec::new() };
+        let side = || Side { sketch: Sketch::new(&KEY), only_here: Vec::new() };
         let (mut asking, mut answering) = (side(), side());
         let mut all: [Vec<Guid>; 2] = Default::default();
         for _ in 0..common {
@@ -92,7 +92,7 @@ impl Pair {
         round.trips = 1;
         self.send_digest(&mut round);
         loop {
-            while let Some((_, ask)) = self.repairs.poll_ask(self.now, true, |_| self.rtt) {
+            while let Some((_, ask)) = self.repairs.poll_ask(self.now, |_| true, |_| self.rtt) {
                 let symbols = ask.symbols.expect("only symbols are asked for");
                 round.trips += 1;
                 self.send(
@@ -102,7 +102,7 @@ impl Pair {
                 );
             }
             let arrival = self.flying.first_key_value().map_or(Tick::NEVER, |(&(at, _), _)| at);
-            let at = arrival.min(self.repairs.poll_timeout(true));
+            let at = arrival.min(self.repairs.poll_timeout(|_| true));
             if at == Tick::NEVER {
                 self.now = self.now + Duration::from_secs(1);
                 self.change();
