@@ -5,8 +5,12 @@
 //! begins a *partial* (see `partials`): its MSG is pulled piece by piece. A window for each peer bounds what is
 //! under way; it grows with every answer and is halved by silence, so a slow host is never flooded.
 
+mod check;
 mod flow;
 mod partials;
+mod slabs;
+#[cfg(test)]
+mod tests;
 
 pub use partials::Arrived;
 
@@ -128,7 +132,7 @@ impl Fetches {
         for &holder in &holders {
             self.flows.entry(holder).or_default();
         }
-        self.partials.begin(guid, head, holders)
+        self.partials.begin(guid, head, holders, &mut self.flows)
     }
 
     /// A fragment came; what it completes becomes a fact.
@@ -141,8 +145,7 @@ impl Fetches {
         index: u8,
         bytes: &[u8],
     ) -> Arrived {
-        let flow = self.flows.entry(peer).or_default();
-        match self.partials.handle_fragment(now, peer, flow, guid, piece, index, bytes) {
+        match self.partials.handle_fragment(now, peer, &mut self.flows, (guid, piece), index, bytes) {
             Arrived::Record(gossip) => Arrived::Fact(self.arrive(gossip, 0)),
             other => other,
         }
@@ -252,33 +255,6 @@ impl Fetches {
     /// Records of which something is here or wanted.
     pub fn is_idle(&self) -> bool {
         self.wants.is_empty() && self.arriving.is_empty() && self.partials.is_idle()
-    }
-
-    /// Panics if a bound is broken, or if something would wait for ever.
-    pub fn check(&self) {
-        assert!(self.wants.len() <= WANTED && self.condemned.len() <= CONDEMNED);
-        assert!(self.arriving_bytes <= ARRIVING);
-        assert_eq!(self.arriving_bytes, self.arriving.values().sum::<usize>());
-        assert!(self.parked.iter().all(|guid| self.wants.get(guid).is_some_and(|want| want.long)));
-        let asked = self.wants.values().filter_map(|want| want.asked);
-        assert_eq!(self.deadlines.len(), asked.clone().count());
-        let long = self.wants.values().filter(|want| want.long).count();
-        assert_eq!(self.unparked, long - self.parked.len(), "those that wait for a place are counted");
-        let mut under_way = self.partials.under_way();
-        asked.for_each(|asked| *under_way.entry(asked.peer).or_default() += 1);
-        for (peer, flow) in &self.flows {
-            assert_eq!(flow.in_flight, under_way.remove(peer).unwrap_or(0), "a window knows what is under way");
-            assert_eq!(self.waiting.contains(peer), !flow.queue.is_empty());
-        }
-        assert!(under_way.is_empty(), "all that is under way has a window");
-        let queued: BTreeSet<(&Guid, Guid)> =
-            self.flows.iter().flat_map(|(peer, flow)| flow.queue.iter().map(move |&guid| (peer, guid))).collect();
-        for (&guid, want) in
-            self.wants.iter().filter(|(guid, want)| want.asked.is_none() && !self.parked.contains(guid))
-        {
-            assert!(want.holders.iter().any(|holder| queued.contains(&(holder, guid))), "every wish will be asked for");
-        }
-        self.partials.check();
     }
 
     fn arrive(&mut self, gossip: Gossip, size: usize) -> Fact {

@@ -57,7 +57,7 @@ pub const SYMBOLS_PER_ASK: usize = 64;
 /// GUIDs that one TELL_ME_MORE may ask for.
 pub const GUIDS_PER_ASK: usize = 64;
 /// Pieces that one TELL_ME_MORE may ask fragments of.
-pub const PIECES_PER_ASK: usize = 4;
+pub const PIECES_PER_ASK: usize = 16;
 
 /// Sessions at once; the least recently used goes.
 pub const SESSIONS: usize = 16_384;
@@ -97,9 +97,10 @@ pub const WANTED: usize = 65_536;
 pub const WANTED_PER_PEER: usize = 16_384;
 /// Long MSGs under way at once; others wait among the wanted.
 pub const PARTIALS: usize = 256;
-/// Pieces under reassembly or on their way to the disk, each in a slab of [`PIECE`] bytes.
+/// Pieces under reassembly or on their way to the disk, each in a slab of at most [`PIECE`] bytes: as many whole ones, or
+/// more shorter ones of as many bytes.
 pub const SLABS: usize = 48;
-/// Slabs that one peer may be filling.
+/// Whole slabs, or shorter ones of as many bytes, that one peer may be filling.
 pub const SLABS_PER_PEER: usize = 4;
 /// Bytes of records on their way to the disk; what comes beyond is dropped and asked for again.
 pub const ARRIVING: usize = 1 << 20;
@@ -129,6 +130,7 @@ const _: () = {
     assert!(8 + 16 + 2 + 1 + 2 + FRAGMENT <= MIN_MAX_BODY, "a fragment fits a datagram");
     assert!(4 + 1 + 24 + 1 + 2 + PAGE * 16 <= MIN_MAX_BODY, "a page fits a datagram");
     assert!(WANTED_PER_PEER * 2 <= WANTED && PAGES_PER_ASK * PAGE * 4 <= WANTED_PER_PEER, "a span of pages finds room");
+    assert!(8 + 2 + PIECES_PER_ASK * 26 <= MIN_MAX_BODY, "asking for pieces takes one datagram");
     assert!(SLABS * PIECE + ARRIVING <= 4 << 20, "all fetches together take at most 4 MiB");
     assert!(MIN_PREFIX.is_power_of_two() && MAX_PREFIX.is_power_of_two());
     assert!(REPLAY_WINDOW.is_multiple_of(64));

@@ -3,9 +3,10 @@
 //! sender. A slab is free again only when the disk has the piece, so no disk can be flooded.
 
 use super::flow::Flow;
+use super::slabs::{Place, Slab, Slabs};
 use crate::proto::fact::{Fact, LIST};
 use crate::proto::gossip::{Gossip, Guid, Hash, Head};
-use crate::proto::limits::{FRAGMENT, FRAGMENTS, PARTIALS, SLABS, SLABS_PER_PEER};
+use crate::proto::limits::{FRAGMENT, PARTIALS};
 use crate::proto::time::Tick;
 use crate::proto::wire::PieceAsk;
 use bytes::Bytes;
@@ -44,36 +45,11 @@ struct Partial {
     given_up: u32,
 }
 
-struct Slab {
-    peer: Guid,
-    bytes: Vec<u8>,
-    got: u64,
-    asked: u64,
-    asked_at: Tick,
-    deadline: Tick,
-    until: Tick,
-    tries: u32,
-}
-
-impl Slab {
-    fn all(&self) -> u64 {
-        let fragments = self.bytes.len().div_ceil(FRAGMENT);
-        if fragments == FRAGMENTS { u64::MAX } else { (1 << fragments) - 1 }
-    }
-
-    fn under_way(&self) -> usize {
-        (self.asked & !self.got).count_ones() as usize
-    }
-}
-
 /// Long records of which something is missing.
 #[derive(Default)]
 pub struct Partials {
     partials: BTreeMap<Guid, Partial>,
-    /// Pieces being filled.
-    slabs: BTreeMap<(Guid, u16), Slab>,
-    /// Pieces given to the disk and not acknowledged: their slabs are still taken.
-    keeping: BTreeSet<(Guid, u16)>,
+    slabs: Slabs,
     /// Whether a slab might be given to a piece.
     assignable: bool,
 }
@@ -91,7 +67,7 @@ impl Partials {
 
     /// Begins a long record. Where too many are under way, it takes the place of the one without a holder of which the
     /// least is here. Returns what there is to keep.
-    pub fn begin(&mut self, guid: Guid, head: Head, holders: Vec<Guid>) -> Vec<Fact> {
+    pub fn begin(&mut self, guid: Guid, head: Head, holders: Vec<Guid>, flows: &mut BTreeMap<Guid, Flow>) -> Vec<Fact> {
         if self.contains(&guid) {
             for holder in holders {
                 self.add_holder(&guid, holder);
@@ -102,8 +78,7 @@ impl Partials {
         if self.free() == 0 {
             let left = self.partials.iter().filter(|(_, partial)| partial.holders.is_empty());
             let Some((&least, _)) = left.min_by_key(|(_, partial)| partial.kept.len()) else { return facts };
-            self.partials.remove(&least);
-            self.keeping.retain(|(kept, _)| *kept != least);
+            self.remove(&least, flows);
             facts.push(Fact::Abandoned(least));
         }
         if head.piece_count() > 1 {
@@ -138,7 +113,7 @@ impl Partials {
 
     /// Whether nothing is asked for or on its way to the disk.
     pub fn is_idle(&self) -> bool {
-        self.slabs.is_empty() && self.keeping.is_empty()
+        self.slabs.is_empty()
     }
 
     /// Notes a holder of a record under way; false if it is not under way.
@@ -155,7 +130,8 @@ impl Partials {
     pub fn drop_holder(&mut self, guid: &Guid, peer: Guid, flows: &mut BTreeMap<Guid, Flow>) {
         if let Some(partial) = self.partials.get_mut(guid) {
             partial.holders.retain(|&holder| holder != peer);
-            self.release(flows, |(slab_guid, _), slab| slab_guid == guid && slab.peer == peer);
+            self.slabs.remove_peer(&peer, Some(guid), flows);
+            self.assignable = true;
         }
     }
 
@@ -164,22 +140,20 @@ impl Partials {
         for partial in self.partials.values_mut() {
             partial.holders.retain(|&holder| holder != peer);
         }
-        self.release(flows, |_, slab| slab.peer == peer);
+        self.slabs.remove_peer(&peer, None, flows);
+        self.assignable = true;
     }
 
-    /// The record is complete, or given up.
+    /// The record is complete, or given up. One of a single piece has no partial any more by then, but still its slab.
     pub fn remove(&mut self, guid: &Guid, flows: &mut BTreeMap<Guid, Flow>) {
-        if self.partials.remove(guid).is_some() {
-            self.release(flows, |(slab_guid, _), _| slab_guid == guid);
-        }
-        // A record of one piece has no partial any more, but still its slab.
-        let kept = self.keeping.extract_if((*guid, 0)..=(*guid, LIST), |_| true).count();
-        self.assignable |= kept > 0;
+        self.partials.remove(guid);
+        self.slabs.remove_record(guid, flows);
+        self.assignable = true;
     }
 
     /// The disk has a piece.
     pub fn handle_kept(&mut self, guid: &Guid, piece: u16) {
-        self.keeping.remove(&(*guid, piece));
+        self.slabs.kept(&(*guid, piece));
         self.assignable = true;
         if let Some(partial) = self.partials.get_mut(guid) {
             partial.kept.insert(piece);
@@ -187,51 +161,52 @@ impl Partials {
     }
 
     /// Takes a fragment into the slab that waits for it.
-    #[expect(clippy::too_many_arguments, reason = "a fragment's own fields")]
     pub fn handle_fragment(
         &mut self,
         now: Tick,
         peer: Guid,
-        flow: &mut Flow,
-        guid: Guid,
-        piece: u16,
+        flows: &mut BTreeMap<Guid, Flow>,
+        place: Place,
         index: u8,
         bytes: &[u8],
     ) -> Arrived {
-        let Some(slab) = self.slabs.get_mut(&(guid, piece)).filter(|slab| slab.peer == peer) else {
+        let Some((slab, flow)) = self.slabs.filled_by(peer, &place).zip(flows.get_mut(&peer)) else {
             return Arrived::Unwanted;
         };
         let at = usize::from(index) * FRAGMENT;
         let (bit, end) = (1u64.checked_shl(index.into()).unwrap_or(0), slab.bytes.len().min(at + FRAGMENT));
-        let Some(place) = slab.bytes.get_mut(at..end).filter(|place| place.len() == bytes.len() && !bytes.is_empty())
+        let Some(hole) = slab.bytes.get_mut(at..end).filter(|hole| hole.len() == bytes.len() && !bytes.is_empty())
         else {
             return Arrived::Unwanted;
         };
         if slab.got & bit != 0 {
             return Arrived::Unwanted;
         }
-        place.copy_from_slice(bytes);
-        slab.got |= bit;
+        hole.copy_from_slice(bytes);
         if slab.asked & bit != 0 {
             let rtt = (slab.tries == 0).then(|| now.since(slab.asked_at));
             flow.answered(now, rtt);
         }
+        slab.got |= bit;
         slab.tries = 0;
-        if slab.under_way() > 0 {
-            slab.deadline = (now + flow.rtt.timeout(0)).min(slab.until);
-        }
+        slab.deadline = match slab.under_way() {
+            0 => Tick::NEVER,
+            _ => (now + flow.rtt.timeout(0)).min(slab.until),
+        };
         if slab.got != slab.all() {
             return Arrived::Nothing;
         }
-        self.complete(guid, piece)
+        self.complete(place, flows)
     }
 
-    fn complete(&mut self, guid: Guid, piece: u16) -> Arrived {
+    fn complete(&mut self, place: Place, flows: &mut BTreeMap<Guid, Flow>) -> Arrived {
         self.assignable = true;
-        let Some(slab) = self.slabs.remove(&(guid, piece)) else { return Arrived::Unwanted };
+        let (guid, piece) = place;
+        let Some(slab) = self.slabs.remove(&place, flows) else { return Arrived::Unwanted };
         let Some(partial) = self.partials.get_mut(&guid) else { return Arrived::Unwanted };
         let hash: Hash = Sha256::digest(&slab.bytes).into();
         let bytes = Bytes::from(slab.bytes);
+        let len = bytes.len();
         let arrived = if partial.head.piece_count() == 1 {
             Gossip::new(partial.head.clone(), bytes).ok().map(Arrived::Record)
         } else if piece == LIST {
@@ -242,33 +217,24 @@ impl Partials {
         } else {
             let at = usize::from(piece) * hash.len();
             let listed = partial.list.as_ref().and_then(|list| list.get(at..at + hash.len()));
-            (listed == Some(&hash[..])).then(|| {
-                self.keeping.insert((guid, piece));
-                Arrived::Fact(Fact::Piece(guid, piece, bytes))
-            })
+            (listed == Some(&hash[..])).then_some(Arrived::Fact(Fact::Piece(guid, piece, bytes)))
         };
-        match arrived {
-            Some(Arrived::Record(gossip)) => {
+        match &arrived {
+            Some(Arrived::Record(_)) => {
                 self.partials.remove(&guid);
-                self.keeping.insert((guid, piece));
-                Arrived::Record(gossip)
+                self.slabs.keep(place, len);
             }
-            Some(arrived) => arrived,
-            None => {
-                partial.holders.retain(|&holder| holder != slab.peer);
-                Arrived::Wrong
-            }
+            Some(_) if piece == LIST => {}
+            Some(_) => self.slabs.keep(place, len),
+            None => self.drop_holder(&guid, slab.peer, flows),
         }
+        arrived.unwrap_or(Arrived::Wrong)
     }
 
-    /// Gives free slabs to missing pieces, each with the holder that fills the fewest.
+    /// Gives free slabs to missing pieces, each with the holder that fills the least.
     pub fn assign(&mut self, now: Tick) {
         if !std::mem::take(&mut self.assignable) {
             return;
-        }
-        let mut filling: BTreeMap<Guid, usize> = BTreeMap::new();
-        for slab in self.slabs.values() {
-            *filling.entry(slab.peer).or_default() += 1;
         }
         for (&guid, partial) in &self.partials {
             let pieces = if partial.list.is_some() || partial.head.piece_count() == 1 {
@@ -278,27 +244,23 @@ impl Partials {
             };
             let list = pieces.is_empty().then_some(LIST);
             for piece in pieces.chain(list) {
-                if self.slabs.len() + self.keeping.len() >= SLABS {
-                    return;
-                }
                 let place = (guid, piece);
-                if partial.kept.contains(&piece) || self.slabs.contains_key(&place) || self.keeping.contains(&place) {
+                if partial.kept.contains(&piece) || self.slabs.contains(&place) {
                     continue;
                 }
-                let load = |holder: &&Guid| filling.get(holder).copied().unwrap_or(0);
-                let Some(&peer) =
-                    partial.holders.iter().min_by_key(load).filter(|holder| load(holder) < SLABS_PER_PEER)
-                else {
-                    break;
+                let len = match piece {
+                    LIST => partial.head.piece_count() * size_of::<Hash>(),
+                    _ => partial.head.piece_len(piece.into()),
                 };
-                *filling.entry(peer).or_default() += 1;
-                let len =
-                    if piece == LIST { partial.head.piece_count() * 32 } else { partial.head.piece_len(piece.into()) };
+                if !self.slabs.has_room(len) {
+                    return;
+                }
+                let loads = partial.holders.iter().filter_map(|&peer| Some((self.slabs.load(&peer, len)?, peer)));
+                let Some((_, peer)) = loads.min_by_key(|&(load, _)| load) else { break };
                 let (got, asked, tries) = Default::default();
                 let (bytes, deadline) = (vec![0; len], Tick::NEVER);
                 let until = now + PATIENCE * (1 << partial.given_up.min(5));
-                let slab = Slab { peer, bytes, got, asked, asked_at: now, deadline, until, tries };
-                self.slabs.insert(place, slab);
+                self.slabs.insert(place, Slab { peer, bytes, got, asked, asked_at: now, deadline, until, tries });
             }
         }
     }
@@ -306,27 +268,28 @@ impl Partials {
     /// What to ask of this peer, as far as its window allows.
     pub fn ask(&mut self, now: Tick, peer: Guid, flow: &mut Flow, most: usize) -> Vec<PieceAsk> {
         let mut asks = Vec::new();
-        for (&(guid, piece), slab) in self.slabs.iter_mut().filter(|(_, slab)| slab.peer == peer) {
-            let mut missing = slab.all() & !slab.got & !slab.asked;
-            if flow.room() < flow.batch(missing.count_ones() as usize) {
-                break;
-            }
+        let missing = self.slabs.of(peer).map(|(place, slab)| (place, slab.missing())).filter(|&(_, bits)| bits != 0);
+        let missing: Vec<(Place, u64)> = missing.take(most).collect();
+        let wanted = missing.iter().map(|(_, bits)| bits.count_ones() as usize).sum();
+        if flow.room() < flow.batch(wanted) {
+            return asks;
+        }
+        for (place, mut missing) in missing {
+            let Some(slab) = self.slabs.filled_by(peer, &place) else { continue };
             let mut fragments = 0;
             for _ in 0..flow.room().min(missing.count_ones() as usize) {
                 let lowest = missing & missing.wrapping_neg();
                 fragments |= lowest;
                 missing ^= lowest;
             }
-            if fragments != 0 {
-                slab.asked |= fragments;
-                slab.asked_at = now;
-                slab.deadline = (now + flow.rtt.timeout(slab.tries)).min(slab.until);
-                flow.in_flight += fragments.count_ones() as usize;
-                asks.push(PieceAsk { guid, piece, fragments });
-            }
-            if asks.len() == most || flow.room() == 0 {
+            if fragments == 0 {
                 break;
             }
+            slab.asked |= fragments;
+            slab.asked_at = now;
+            slab.deadline = (now + flow.rtt.timeout(slab.tries)).min(slab.until);
+            flow.in_flight += fragments.count_ones() as usize;
+            asks.push(PieceAsk { guid: place.0, piece: place.1, fragments });
         }
         asks
     }
@@ -335,10 +298,10 @@ impl Partials {
     pub fn handle_timeout(&mut self, now: Tick, flows: &mut BTreeMap<Guid, Flow>) -> u64 {
         let mut silent = 0;
         let mut given_up = Vec::new();
-        for (&(guid, piece), slab) in self.slabs.iter_mut().filter(|(_, slab)| slab.deadline <= now) {
-            let others = self.partials.get(&guid).is_some_and(|partial| partial.holders.len() > 1);
+        for (place, slab) in self.slabs.iter_mut().filter(|(_, slab)| slab.deadline <= now) {
+            let others = self.partials.get(&place.0).is_some_and(|partial| partial.holders.len() > 1);
             if slab.until <= now && others {
-                given_up.push((guid, piece));
+                given_up.push(place);
                 continue;
             }
             silent += 1;
@@ -347,16 +310,16 @@ impl Partials {
             }
             slab.asked = slab.got;
             slab.tries += 1;
-            (slab.deadline, slab.until) = (Tick::NEVER, slab.until.max(now + PATIENCE));
+            slab.deadline = Tick::NEVER;
+            if slab.until <= now {
+                slab.until = now + PATIENCE;
+            }
             if slab.tries > TRIES {
-                given_up.push((guid, piece));
+                given_up.push(place);
             }
         }
         for place in given_up {
-            let Some(slab) = self.slabs.remove(&place) else { continue };
-            if let Some(flow) = flows.get_mut(&slab.peer) {
-                flow.in_flight = flow.in_flight.saturating_sub(slab.under_way());
-            }
+            let Some(slab) = self.slabs.remove(&place, flows) else { continue };
             if let Some(partial) = self.partials.get_mut(&place.0) {
                 partial.holders.retain(|&holder| holder != slab.peer);
                 partial.given_up += 1;
@@ -368,39 +331,25 @@ impl Partials {
 
     /// Peers that fill slabs.
     pub fn filling(&self) -> impl Iterator<Item = Guid> + '_ {
-        self.slabs.values().map(|slab| slab.peer)
+        self.slabs.peers()
     }
 
     /// Fragments under way, by peer.
     pub fn under_way(&self) -> BTreeMap<Guid, usize> {
-        let mut under_way = BTreeMap::new();
-        for slab in self.slabs.values().filter(|slab| slab.under_way() > 0) {
-            *under_way.entry(slab.peer).or_default() += slab.under_way();
-        }
-        under_way
+        let of = |peer| self.slabs.of(peer).map(|(_, slab)| slab.under_way()).sum();
+        let under_way = self.slabs.peers().map(|peer| (peer, of(peer)));
+        under_way.filter(|&(_, fragments)| fragments > 0).collect()
     }
 
     /// When that is next.
     pub fn poll_timeout(&self) -> Tick {
-        self.slabs.values().map(|slab| slab.deadline).min().unwrap_or(Tick::NEVER)
+        self.slabs.deadline()
     }
 
     /// Panics if a bound is broken.
     pub fn check(&self) {
-        assert!(self.slabs.len() + self.keeping.len() <= SLABS, "slabs are bounded");
         assert!(self.partials.len() <= PARTIALS);
-        assert!(self.slabs.values().all(|slab| slab.under_way() == 0 || slab.deadline != Tick::NEVER));
-        assert!(self.slabs.keys().all(|(guid, _)| self.partials.contains_key(guid)), "every slab has a record");
-    }
-
-    fn release(&mut self, flows: &mut BTreeMap<Guid, Flow>, goes: impl Fn(&(Guid, u16), &Slab) -> bool) {
-        self.slabs.retain(|place, slab| {
-            let goes = goes(place, slab);
-            if goes && let Some(flow) = flows.get_mut(&slab.peer) {
-                flow.in_flight = flow.in_flight.saturating_sub(slab.under_way());
-            }
-            !goes
-        });
-        self.assignable = true;
+        assert!(self.slabs.records().all(|guid| self.partials.contains_key(&guid)), "every slab has a record");
+        self.slabs.check();
     }
 }
