@@ -239,6 +239,9 @@ fn pack_lacking(guid: Guid, tell: &mut Tell, left: &mut usize) -> Step {
 
 /// The chunks asked for; a new digest where the ledger has moved too far.
 fn symbols(sketch: &Sketch, change: u64, first: u32, chunks: u64) -> Vec<Message> {
+    if chunks == 0 {
+        return Vec::new();
+    }
     match Repairs::more(sketch, change, first, chunks) {
         Some(symbols) => symbols.into_iter().map(Message::Symbols).collect(),
         None => vec![Message::DidYouHere(Repairs::digest(sketch))],
