@@ -189,7 +189,7 @@ impl Prepared {
         let (stop, stopping) = watch::channel(false);
         let (store, file) = (Arc::new(store), Arc::new(file));
         let networks = members.iter().map(|member| (member.name.clone(), member.id)).collect();
-        let handle = Handle::new(file.clone(), networks, commands, changes, stop, store.clone());
+        let handle = Handle::new(file.clone(), addr, networks, commands, changes, stop, store.clone());
         let engine =
             Engine { home, file: file.clone(), addr, socket, store, members, clock, changed, wake: Tick::NEVER };
         let task = tokio::spawn(engine.run(taken, incoming, stopping));

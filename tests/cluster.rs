@@ -108,6 +108,8 @@ fn registering_says_what_came_of_it() {
         let talk = String::from_utf8(failed.get_output().stderr.clone()).unwrap();
         assert!(talk.contains("password") && talk.contains(&address), "{talk}");
     }
+    let itself = first.command(["register", &first.address()]).assert().code(2);
+    assert!(String::from_utf8_lossy(&itself.get_output().stderr).contains("this very node"));
     let peers = first.network().peers;
     assert_eq!(peers.iter().map(|peer| peer.name.as_str()).collect::<Vec<_>>(), ["n2"]);
 }

@@ -82,6 +82,7 @@ pub enum Command {
 #[derive(Clone)]
 pub struct Handle {
     file: Arc<ServerFile>,
+    addr: SocketAddr,
     networks: Arc<Vec<(String, NetworkId)>>,
     commands: mpsc::Sender<Command>,
     changes: watch::Receiver<u64>,
@@ -93,6 +94,7 @@ pub struct Handle {
 impl Handle {
     pub(super) fn new(
         file: Arc<ServerFile>,
+        addr: SocketAddr,
         networks: Vec<(String, NetworkId)>,
         commands: mpsc::Sender<Command>,
         changes: watch::Receiver<u64>,
@@ -100,7 +102,7 @@ impl Handle {
         store: Arc<Store>,
     ) -> Handle {
         let adding = Arc::new(Semaphore::new(ADDING));
-        Handle { file, networks: Arc::new(networks), commands, changes, stop: Arc::new(stop), store, adding }
+        Handle { file, addr, networks: Arc::new(networks), commands, changes, stop: Arc::new(stop), store, adding }
     }
 
     /// This daemon.
@@ -209,6 +211,9 @@ impl Handle {
     ) -> Result<api::Registered, Refusal> {
         let network = self.network(network)?;
         let addr = self.look_up(&request.address).await.map_err(Refusal::Invalid)?;
+        if self.is_own(addr) {
+            return Err(Refusal::Invalid(format!("{addr} is this very node: name another one")));
+        }
         let (reply, answer) = oneshot::channel();
         let command = Command::Register { network: Some(network), addr, seed: false, reply: Some(reply) };
         self.send(command).await?;
@@ -261,6 +266,10 @@ impl Handle {
     /// Has every network register with a seed, for ever.
     pub(super) async fn plant(&self, seed: &str) -> Result<(), String> {
         let addr = self.look_up(seed).await?;
+        // One list of seeds may serve all hosts, the seeds themselves among them.
+        if self.is_own(addr) {
+            return Ok(());
+        }
         let command = Command::Register { network: None, addr, seed: true, reply: None };
         self.send(command).await.map_err(|refusal| refusal.to_string())
     }
@@ -271,6 +280,11 @@ impl Handle {
         let mut found = found.map_err(|error| format!("{address:?} is no HOST:PORT that can be looked up: {error}"))?;
         let fits = found.find(|addr| addr.is_ipv4() == self.file.ip.is_ipv4() && addr.port() != 0);
         fits.ok_or_else(|| format!("{address:?} has no address that a node bound to {} can reach", self.file.ip))
+    }
+
+    fn is_own(&self, addr: SocketAddr) -> bool {
+        let any = self.addr.ip().is_unspecified() && addr.ip().is_loopback();
+        addr == self.addr || any && addr.port() == self.addr.port()
     }
 
     fn network(&self, name: Option<&str>) -> Result<usize, Refusal> {
