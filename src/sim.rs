@@ -6,7 +6,7 @@ mod events;
 mod host;
 mod link;
 
-pub use disk::Disk;
+pub use disk::{Disk, Reads};
 pub use link::{Link, Seen};
 
 use crate::proto::fact::Fact;

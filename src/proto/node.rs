@@ -2,24 +2,23 @@
 //! timer means is in the parts.
 
 mod answers;
+mod making;
+mod taking;
 
 use crate::proto::fact::{Bodies, Fact, Receipt, Restored};
-use crate::proto::fetches::{Arrived, Fetches};
+use crate::proto::fetches::Fetches;
 use crate::proto::gossip::{Draft, Gossip, Guid, Invalid, Kind};
 use crate::proto::ledger::Ledger;
-use crate::proto::limits::{HEADER, NETWORKS, OUTBOX, PAGE, REGISTER_SIZE, TAG, TOLD_UNASKED};
+use crate::proto::limits::{HEADER, OUTBOX, TAG};
 use crate::proto::peers::{Errand, Peers};
-use crate::proto::repairs::{Found, Repairs};
-use crate::proto::seal::{Header, Verified};
-use crate::proto::session::{Challenge, Registering, Registration, Sessions, Verdict};
+use crate::proto::repairs::Repairs;
+use crate::proto::seal::Header;
+use crate::proto::session::Sessions;
 use crate::proto::settings::Settings;
 use crate::proto::stats::{Rejected, Stats};
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{
-    self, Address, Blob, Hello, Holding, Leave, LedgerState, List, Message, Name, Tell, TellMeMore,
-};
-use answers::{Answer, Answers};
-use bytes::Bytes;
+use crate::proto::wire::{Leave, Message, Name};
+use answers::Answers;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::VecDeque;
@@ -186,6 +185,8 @@ impl Node {
         self.fetches.check();
         self.answers.check();
         assert!(self.outbox.len() <= OUTBOX);
+        let busy = self.repairs.peers().chain(self.fetches.peers()).chain(self.answers.peers());
+        busy.for_each(|peer| assert!(self.peers.peer(peer).is_some(), "nothing is kept for who is not known"));
     }
 
     // ---- the world comes in ----
@@ -323,325 +324,6 @@ impl Node {
         wakes.into_iter().min_by_key(|wake| wake.at).unwrap_or(Wake { at: Tick::NEVER, why: "nothing" })
     }
 
-    // ---- how datagrams are taken ----
-
-    fn take(&mut self, now: Tick, from: SocketAddr, datagram: &[u8]) -> Result<(), Rejected> {
-        let verified = self.settings.key.open(datagram)?;
-        let header = *verified.header();
-        if matches!(header.kind, wire::REGISTER | wire::CHALLENGE | wire::REGISTERED) {
-            return self.take_handshake(now, from, &verified, datagram.len());
-        }
-        let peer = match self.sessions.accept(now, from, &header, datagram.len()) {
-            Verdict::Accepted(peer) => peer,
-            Verdict::Moved(peer, challenge) => {
-                self.challenge(from, challenge);
-                peer
-            }
-            Verdict::Challenge(challenge) => {
-                self.challenge(from, challenge);
-                return Err(Rejected::Session);
-            }
-            Verdict::Rejected(cause) => return Err(cause),
-        };
-        let message = Message::decode(&verified)?;
-        if !self.peers.heard(now, &peer) {
-            return Err(Rejected::Budget);
-        }
-        match message {
-            Message::Hello(hello) => self.take_hello(now, peer, hello),
-            Message::HelloBack(hello) => self.take_hello_back(now, peer, hello),
-            Message::DidYouHere(digest) => {
-                self.stats.did_you_here_received += 1;
-                let found = self.repairs.handle_digest(now, peer, &digest, self.ledger.sketch());
-                self.take_found(now, peer, found);
-            }
-            Message::Symbols(symbols) => {
-                let found = self.repairs.handle_symbols(now, peer, symbols, self.ledger.sketch());
-                self.take_found(now, peer, found);
-            }
-            Message::Holding(holding) => {
-                self.repairs.handle_page(now, peer, &holding);
-                self.want(peer, &holding.guids);
-            }
-            Message::TellMeMore(ask) => self.take_ask(peer, ask),
-            Message::Tell(tell) => self.take_tell(now, peer, tell),
-            Message::Leave(leave) => {
-                self.peers.left(now, &peer, leave.restarting);
-                self.forget_traffic(&peer);
-                self.sessions.remove(now, peer);
-            }
-            Message::Register(_) | Message::Challenge(_) | Message::Registered(_) => return Err(Rejected::Kind),
-        }
-        Ok(())
-    }
-
-    fn take_handshake(
-        &mut self,
-        now: Tick,
-        from: SocketAddr,
-        verified: &Verified<'_>,
-        len: usize,
-    ) -> Result<(), Rejected> {
-        let header = verified.header();
-        if header.src_session == self.sessions.own() {
-            return Err(Rejected::OwnEcho);
-        }
-        match Message::decode(verified)? {
-            Message::Register(register) => {
-                let (guid, epoch, cookie) = (register.guid, register.epoch, register.cookie);
-                match self.sessions.handle_register(now, from, header, len, guid, epoch, cookie) {
-                    Registering::Challenge(challenge) => self.challenge(from, challenge),
-                    Registering::Installed(installed) => {
-                        self.meet(now, guid, &register.name, from, installed.new);
-                        let registered = wire::Registered {
-                            echo: header.counter,
-                            guid: self.settings.guid,
-                            name: self.name.clone(),
-                            epoch: self.sessions.epoch(),
-                            seen: Address(from),
-                            state: self.ledger.state(),
-                        };
-                        self.send(guid, Message::Registered(registered));
-                    }
-                    Registering::Clone => self.take_new_identity(now),
-                    Registering::Rejected(cause) => {
-                        // A copy of us with the lesser right finds that out when we register with it.
-                        if cause == Rejected::Order && guid == self.settings.guid {
-                            self.peers.hint(now, from, None, false);
-                        } else if cause == Rejected::Order && self.sessions.addr(guid).is_some_and(|addr| addr != from)
-                        {
-                            // Another one, which has the better right to its GUID, can find out nowhere but here.
-                            let card = wire::Card { guid, addr: Address(from), name: register.name };
-                            let hello = self.make_hello(now.0, None, vec![card]);
-                            self.send(guid, Message::Hello(hello));
-                        }
-                        return Err(cause);
-                    }
-                }
-            }
-            Message::Challenge(challenge) => {
-                let (echo, cookie) = (challenge.echo, challenge.cookie);
-                let registration = self.sessions.handle_challenge(now, from, header, echo, cookie)?;
-                self.send_register(from, registration);
-            }
-            Message::Registered(registered) => {
-                let (echo, guid, epoch) = (registered.echo, registered.guid, registered.epoch);
-                let installed = self.sessions.handle_registered(now, from, header, echo, guid, epoch)?;
-                self.seen_at = Some(registered.seen.0);
-                self.meet(now, guid, &registered.name, from, installed.new);
-                self.peers.holds(&guid, registered.state);
-                self.compare(now, guid, registered.state);
-                // A newcomer asks for the peer list at once.
-                self.hello(now, guid, Some(Guid::default()));
-            }
-            _ => return Err(Rejected::Kind),
-        }
-        Ok(())
-    }
-
-    fn meet(&mut self, now: Tick, guid: Guid, name: &Name, addr: SocketAddr, new: bool) {
-        if new {
-            self.stats.sessions_opened += 1;
-            self.forget_traffic(&guid);
-        }
-        let at = self.wall(now);
-        if let Some(fact) = self.peers.met(now, guid, name.as_str(), addr, at) {
-            self.facts.push_back(Fact::Peer(fact));
-        }
-    }
-
-    /// Somebody lives under our GUID, with the better right to it.
-    fn take_new_identity(&mut self, now: Tick) {
-        let mut bytes = [0; 16];
-        self.rng.fill_bytes(&mut bytes);
-        let guid = Guid::random(bytes);
-        self.settings.guid = guid;
-        self.sessions.renew(guid, self.sessions.epoch());
-        self.peers.rename(guid);
-        self.facts.push_back(Fact::Identity(guid));
-        let addrs: Vec<SocketAddr> = self.peers.iter().map(|(_, peer)| peer.addr).collect();
-        addrs.into_iter().for_each(|addr| self.peers.hint(now, addr, None, false));
-    }
-
-    fn take_hello(&mut self, now: Tick, peer: Guid, hello: Hello) {
-        self.peers.holds(&peer, hello.state);
-        self.peers.told(now, peer, &hello.cards);
-        let cards = hello.page_after.map(|after| self.peers.cards(peer, after)).unwrap_or_default();
-        let back = self.make_hello(hello.stamp, None, cards);
-        self.send(peer, Message::HelloBack(back));
-    }
-
-    fn take_hello_back(&mut self, now: Tick, peer: Guid, hello: Hello) {
-        self.peers.answered(now, &peer, Tick(hello.stamp));
-        self.peers.holds(&peer, hello.state);
-        self.peers.told(now, peer, &hello.cards);
-        self.compare(now, peer, hello.state);
-        if hello.peers_hash != self.peers.hash() {
-            if let Some(last) = hello.cards.last() {
-                self.hello(now, peer, Some(last.guid));
-            } else if now.since(self.paged_peers) >= PAGE_PEERS {
-                self.paged_peers = now;
-                self.hello(now, peer, Some(Guid::default()));
-            }
-        }
-    }
-
-    /// Sends our digest to a peer that holds something else than we, if none passed lately.
-    fn compare(&mut self, now: Tick, peer: Guid, theirs: LedgerState) {
-        let ours = self.ledger.state();
-        if theirs != ours && self.repairs.begin(now, peer, self.pause()) {
-            let digest = Repairs::digest(self.ledger.sketch());
-            self.send(peer, Message::DidYouHere(digest));
-        }
-    }
-
-    /// How long what a digest sets off is given before the next.
-    fn pause(&self) -> Duration {
-        self.settings.gossip_timer.clamp(Duration::from_millis(300), Duration::from_secs(1)) * 9 / 10
-    }
-
-    fn take_found(&mut self, now: Tick, peer: Guid, found: Found) {
-        let (guids, large) = match found {
-            Found::Nothing => return,
-            Found::Difference(guids) => (guids, false),
-            Found::Large(guids) => (guids, true),
-        };
-        self.stats.differences_found += guids.len() as u64;
-        let (ours, theirs): (Vec<Guid>, Vec<Guid>) = guids.into_iter().partition(|guid| self.ledger.contains(guid));
-        self.want(peer, &theirs);
-        if ours.len() <= TOLD_UNASKED {
-            ours.into_iter().for_each(|guid| self.answers.push(peer, Answer::Record(guid)));
-        } else {
-            for guids in ours.chunks(PAGE) {
-                let (answer, page, next, last) = Default::default();
-                let holding = Holding { answer, page, next, last, guids: List::new(guids.to_vec()) };
-                self.send(peer, Message::Holding(holding));
-            }
-        }
-        if large {
-            self.stats.digests_paged += 1;
-            if self.repairs.answer(now, peer, self.pause()) {
-                let digest = Repairs::digest(self.ledger.sketch());
-                self.send(peer, Message::DidYouHere(digest));
-            }
-        } else {
-            self.stats.digests_decoded += 1;
-        }
-    }
-
-    fn want(&mut self, peer: Guid, guids: &[Guid]) {
-        for guid in guids.iter().filter(|guid| !self.ledger.contains(guid)) {
-            self.fetches.want(*guid, peer);
-        }
-    }
-
-    fn take_ask(&mut self, peer: Guid, ask: TellMeMore) {
-        ask.guids.iter().for_each(|&guid| self.answers.push(peer, Answer::Record(guid)));
-        ask.pieces.iter().for_each(|piece| self.answers.push_piece(peer, piece));
-        if let Some(symbols) = &ask.symbols {
-            self.answers.push_symbols(peer, symbols);
-        }
-        if let Some(page) = &ask.page {
-            self.answers.push_page(peer, page);
-        }
-    }
-
-    fn take_tell(&mut self, now: Tick, peer: Guid, tell: Tell) {
-        for record in tell.records {
-            let guid = record.guid;
-            if self.is_here(&guid) {
-                self.stats.records_received_duplicate += 1;
-                continue;
-            }
-            match record.verify() {
-                Ok(gossip) => self.facts.extend(self.fetches.handle_record(now, peer, gossip)),
-                Err(_) => self.refuse(now, peer, guid),
-            }
-        }
-        for head in tell.heads {
-            let guid = head.guid;
-            match head.verify() {
-                Ok(_) if self.is_here(&guid) => self.stats.records_received_duplicate += 1,
-                Ok(head) => self.facts.extend(self.fetches.handle_head(now, peer, guid, head)),
-                Err(_) => self.refuse(now, peer, guid),
-            }
-        }
-        for fragment in tell.fragments {
-            let wire::Fragment { guid, piece, index, bytes: Blob(bytes) } = fragment;
-            self.stats.fragments_received += 1;
-            match self.fetches.handle_fragment(now, peer, guid, piece, index, &bytes) {
-                Arrived::Nothing => {}
-                Arrived::Unwanted => self.stats.fragments_unwanted += 1,
-                Arrived::Wrong => self.stats.pieces_wrong += 1,
-                Arrived::Fact(fact) => self.facts.push_back(fact),
-                Arrived::Record(_) => unreachable!("fetches makes a fact of it"),
-            }
-        }
-        for guid in tell.lacking {
-            self.fetches.handle_lacking(now, peer, guid);
-        }
-    }
-
-    fn is_here(&self, guid: &Guid) -> bool {
-        self.ledger.contains(guid)
-    }
-
-    /// What a peer sent under this name is not what the name says.
-    fn refuse(&mut self, now: Tick, peer: Guid, guid: Guid) {
-        self.stats.records_wrong += 1;
-        self.fetches.handle_lacking(now, peer, guid);
-    }
-
-    // ---- how datagrams are made ----
-
-    fn poll_ask(&mut self, now: Tick) -> Option<(Guid, TellMeMore)> {
-        let room = self.fetches.has_room();
-        let symbols = self.repairs.poll_ask(now, room, |peer| self.peers.rtt(peer));
-        symbols.or_else(|| self.fetches.poll_ask(now))
-    }
-
-    fn hello(&mut self, now: Tick, to: Guid, page_after: Option<Guid>) {
-        let hello = self.make_hello(now.0, page_after, Vec::new());
-        self.send(to, Message::Hello(hello));
-    }
-
-    fn make_hello(&self, stamp: u64, page_after: Option<Guid>, cards: Vec<wire::Card>) -> Hello {
-        let networks = self.settings.other_networks.iter().take(NETWORKS).filter_map(|name| Name::new(name)).collect();
-        let (state, peers_hash) = (self.ledger.state(), self.peers.hash());
-        Hello { stamp, state, peers_hash, page_after, networks: List::new(networks), cards: List::new(cards) }
-    }
-
-    fn challenge(&mut self, to: SocketAddr, challenge: Challenge) {
-        let Challenge { dst_session, cookie, echo } = challenge;
-        let header = Header { kind: wire::CHALLENGE, src_session: self.sessions.own(), dst_session, counter: 0 };
-        self.push(To::Stranger(to, header), Message::Challenge(wire::Challenge { cookie, echo }));
-    }
-
-    fn send_register(&mut self, to: SocketAddr, registration: Registration) {
-        let Registration { dst_session, counter, cookie } = registration;
-        let header = Header { kind: wire::REGISTER, src_session: self.sessions.own(), dst_session, counter };
-        let fields = HEADER + TAG + 16 + 2 + self.name.as_str().len() + 8 + 16 + 2;
-        let register = wire::Register {
-            guid: self.settings.guid,
-            name: self.name.clone(),
-            epoch: self.sessions.epoch(),
-            cookie,
-            padding: Blob(Bytes::from(vec![0; REGISTER_SIZE - fields])),
-        };
-        self.push(To::Stranger(to, header), Message::Register(register));
-    }
-
-    fn send(&mut self, to: Guid, message: Message) {
-        self.push(To::Peer(to), message);
-    }
-
-    /// Queues a small message. Where too many are queued the newest is dropped: all of them are repeated or repaired.
-    fn push(&mut self, to: To, message: Message) {
-        if self.outbox.len() < OUTBOX {
-            self.outbox.push_back((to, message));
-        }
-    }
-
     fn forget_traffic(&mut self, peer: &Guid) {
         self.repairs.forget(peer);
         self.fetches.forget(peer);
@@ -650,21 +332,5 @@ impl Node {
 
     fn wall(&self, now: Tick) -> Timestamp {
         Timestamp(self.settings.started.0.saturating_add(now.0))
-    }
-
-    fn count_sent(&mut self, message: &Message, len: usize) {
-        self.stats.datagrams_sent += 1;
-        self.stats.bytes_sent += len as u64;
-        match message {
-            Message::Register(_) => self.stats.register_sent += 1,
-            Message::Challenge(_) => self.stats.challenge_sent += 1,
-            Message::Hello(_) | Message::HelloBack(_) => self.stats.hello_sent += 1,
-            Message::DidYouHere(_) => self.stats.did_you_here_sent += 1,
-            Message::TellMeMore(_) => self.stats.tell_me_more_sent += 1,
-            Message::Tell(_) => self.stats.tell_sent += 1,
-            Message::Symbols(_) => self.stats.symbols_sent += 1,
-            Message::Holding(_) => self.stats.holding_sent += 1,
-            Message::Registered(_) | Message::Leave(_) => {}
-        }
     }
 }

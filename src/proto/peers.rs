@@ -6,6 +6,10 @@
 //! with again, at growing intervals, for ever. Addresses that others name are *hints*: registered with a few times
 //! before they count.
 
+mod peer;
+
+pub use peer::{PROBES, Peer, Reach, Reason};
+
 use crate::proto::fact::PeerFact;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{CARDS, DATAGRAMS_PER_PEER, HINTS, HINTS_PER_TELLER, MIN_MAX_BODY, PEERS};
@@ -13,110 +17,19 @@ use crate::proto::rtt::Rtt;
 use crate::proto::settings::{PeerSelect, Settings};
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::wire::{Address, Card, LedgerState, Name};
+use peer::{MOST_RETRY, Probe, Retry};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use siphasher::sip::SipHasher24;
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 use std::hash::Hasher;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Silences of one probe after which a peer is unreachable.
-pub const PROBES: u32 = 5;
-const LEAST_PROBE: Duration = Duration::from_millis(100);
-const MOST_PROBE: Duration = Duration::from_millis(300);
 /// REGISTERs to an address that was only named to us.
 const HINT_TRIES: u32 = 6;
-const FIRST_RETRY: Duration = Duration::from_millis(250);
-const MOST_RETRY: Duration = Duration::from_secs(30);
 /// Bytes of a HELLO around its cards, with all the names of networks that it may have.
 const HELLO_FRAME: usize = 8 + 24 + 8 + 17 + 2 + 4 * 66 + 2;
-
-/// How a peer is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// It answers.
-    Reachable,
-    /// It missed a probe.
-    Suspect,
-    /// It does not answer.
-    Unreachable,
-    /// It said goodbye.
-    Left,
-}
-
-/// Why it is so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// Known from before the last start, not met since.
-    Remembered,
-    /// An authentic datagram came from it.
-    Heard,
-    /// So many probes were not answered.
-    Silent(u32),
-    /// It said goodbye; true: it will be back at once.
-    Goodbye(bool),
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reason::Remembered => f.write_str("known from before, not heard since this node started"),
-            Reason::Heard => f.write_str("it answers"),
-            Reason::Silent(1) => f.write_str("it did not answer the last probe"),
-            Reason::Silent(probes) => write!(f, "it did not answer {probes} probes in a row"),
-            Reason::Goodbye(false) => f.write_str("it said goodbye"),
-            Reason::Goodbye(true) => f.write_str("it said that it is restarting"),
-        }
-    }
-}
-
-/// One node that we know.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// Its name.
-    pub name: Box<str>,
-    /// Where its datagrams come from.
-    pub addr: SocketAddr,
-    /// How it is reached.
-    pub reach: Reach,
-    /// Why we think so.
-    pub reason: Reason,
-    /// When it last registered with us, or we with it.
-    pub met: Option<Tick>,
-    /// When it was last heard.
-    pub heard: Option<Tick>,
-    /// When it was last heard before this start.
-    pub remembered: Timestamp,
-    /// Round-trip times of HELLO.
-    pub rtt: Rtt,
-    /// What it held, as it said last.
-    pub state: Option<LedgerState>,
-    probed: Tick,
-    probe: Option<Probe>,
-    retry: Retry,
-    second: (u64, u32),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Probe {
-    deadline: Tick,
-    silences: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Retry {
-    at: Tick,
-    tries: u32,
-}
-
-impl Retry {
-    fn again(&mut self, now: Tick) {
-        self.at = now + (FIRST_RETRY * (1 << self.tries.min(8))).min(MOST_RETRY);
-        self.tries += 1;
-    }
-}
 
 struct Hint {
     teller: Option<Guid>,
@@ -195,24 +108,34 @@ impl Peers {
         self.hints.insert(addr, Hint { teller, seed, retry });
     }
 
-    /// A session with this peer was opened. Returns what to remember of it.
-    pub fn met(&mut self, now: Tick, guid: Guid, name: &str, addr: SocketAddr, at: Timestamp) -> Option<PeerFact> {
+    /// A session with this peer was opened. Returns what to remember of it, and who is gone for it.
+    pub fn met(
+        &mut self,
+        now: Tick,
+        guid: Guid,
+        name: &str,
+        addr: SocketAddr,
+        at: Timestamp,
+    ) -> (Option<PeerFact>, Vec<Guid>) {
+        let mut gone = Vec::new();
         if !self.peers.contains_key(&guid) && self.peers.len() >= PEERS {
             let stranger = self.peers.iter().find(|(_, peer)| matches!(peer.reach, Reach::Unreachable | Reach::Left));
-            let gone = *stranger?.0;
-            self.peers.remove(&gone);
+            let Some((&stranger, _)) = stranger else { return (None, gone) };
+            self.peers.remove(&stranger);
+            gone.push(stranger);
         }
         if self.hints.get(&addr).is_some_and(|hint| !hint.seed) {
             self.hints.remove(&addr);
         }
         // Two GUIDs at one address: the older one is no longer there.
-        for (_, other) in self.peers.iter_mut().filter(|(other, peer)| **other != guid && peer.addr == addr) {
+        for (&stale, other) in self.peers.iter_mut().filter(|(other, peer)| **other != guid && peer.addr == addr) {
+            gone.push(stale);
             (other.reach, other.reason) = (Reach::Left, Reason::Goodbye(false));
         }
         let peer = self.peers.entry(guid).or_insert_with(|| Peer::new(name.into(), addr, now));
         (peer.name, peer.addr, peer.met) = (name.into(), addr, Some(now));
         peer.heard(now);
-        Some(PeerFact { guid, name: name.into(), addr, last_update: at })
+        (Some(PeerFact { guid, name: name.into(), addr, last_update: at }), gone)
     }
 
     /// An authentic datagram came from this peer. False if it sends too many and this one is to be dropped.
@@ -382,46 +305,6 @@ impl Peers {
                 self.errands.push_back(Errand::Hello(guid));
             }
         }
-    }
-}
-
-impl Peer {
-    fn new(name: Box<str>, addr: SocketAddr, now: Tick) -> Peer {
-        let (met, heard, remembered, rtt, state, probed, probe, second) = Default::default();
-        let (reach, reason, retry) = (Reach::Reachable, Reason::Heard, Retry { at: now, tries: 0 });
-        Peer { name, addr, reach, reason, met, heard, remembered, rtt, state, probed, probe, retry, second }
-    }
-
-    fn heard(&mut self, now: Tick) {
-        (self.reach, self.reason, self.heard) = (Reach::Reachable, Reason::Heard, Some(now));
-        self.retry = Retry { at: now, tries: 0 };
-    }
-
-    /// A probe was not answered; false if that was the last.
-    fn missed(&mut self, now: Tick) -> bool {
-        let Some(probe) = &mut self.probe else { return true };
-        probe.silences += 1;
-        let silences = probe.silences;
-        self.reason = Reason::Silent(silences);
-        if silences >= PROBES {
-            (self.reach, self.probe, self.retry) = (Reach::Unreachable, None, Retry { at: now, tries: 0 });
-            return false;
-        }
-        self.reach = Reach::Suspect;
-        let deadline = now + self.patience(silences);
-        self.probe = Some(Probe { deadline, silences });
-        true
-    }
-
-    fn patience(&self, silences: u32) -> Duration {
-        self.rtt.timeout(0).clamp(LEAST_PROBE, MOST_PROBE) * (silences + 1)
-    }
-}
-
-impl Reach {
-    /// Whether it can be talked to.
-    pub fn answers(self) -> bool {
-        matches!(self, Reach::Reachable | Reach::Suspect)
     }
 }
 

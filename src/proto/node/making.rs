@@ -1,0 +1,77 @@
+//! How datagrams are made: asks, greetings and handshakes, and the queue of small messages.
+
+use super::{Node, To};
+use crate::proto::gossip::Guid;
+use crate::proto::limits::{HEADER, NETWORKS, OUTBOX, REGISTER_SIZE, TAG};
+use crate::proto::seal::Header;
+use crate::proto::session::{Challenge, Registration};
+use crate::proto::time::Tick;
+use crate::proto::wire::{self, Blob, Hello, List, Message, Name, TellMeMore};
+use bytes::Bytes;
+use std::net::SocketAddr;
+
+impl Node {
+    pub(super) fn poll_ask(&mut self, now: Tick) -> Option<(Guid, TellMeMore)> {
+        let room = self.fetches.has_room();
+        let symbols = self.repairs.poll_ask(now, room, |peer| self.peers.rtt(peer));
+        symbols.or_else(|| self.fetches.poll_ask(now))
+    }
+
+    pub(super) fn hello(&mut self, now: Tick, to: Guid, page_after: Option<Guid>) {
+        let hello = self.make_hello(now.0, page_after, Vec::new());
+        self.send(to, Message::Hello(hello));
+    }
+
+    pub(super) fn make_hello(&self, stamp: u64, page_after: Option<Guid>, cards: Vec<wire::Card>) -> Hello {
+        let networks = self.settings.other_networks.iter().take(NETWORKS).filter_map(|name| Name::new(name)).collect();
+        let (state, peers_hash) = (self.ledger.state(), self.peers.hash());
+        Hello { stamp, state, peers_hash, page_after, networks: List::new(networks), cards: List::new(cards) }
+    }
+
+    pub(super) fn challenge(&mut self, to: SocketAddr, challenge: Challenge) {
+        let Challenge { dst_session, cookie, echo } = challenge;
+        let header = Header { kind: wire::CHALLENGE, src_session: self.sessions.own(), dst_session, counter: 0 };
+        self.push(To::Stranger(to, header), Message::Challenge(wire::Challenge { cookie, echo }));
+    }
+
+    pub(super) fn send_register(&mut self, to: SocketAddr, registration: Registration) {
+        let Registration { dst_session, counter, cookie } = registration;
+        let header = Header { kind: wire::REGISTER, src_session: self.sessions.own(), dst_session, counter };
+        let fields = HEADER + TAG + 16 + 2 + self.name.as_str().len() + 8 + 16 + 2;
+        let register = wire::Register {
+            guid: self.settings.guid,
+            name: self.name.clone(),
+            epoch: self.sessions.epoch(),
+            cookie,
+            padding: Blob(Bytes::from(vec![0; REGISTER_SIZE - fields])),
+        };
+        self.push(To::Stranger(to, header), Message::Register(register));
+    }
+
+    pub(super) fn send(&mut self, to: Guid, message: Message) {
+        self.push(To::Peer(to), message);
+    }
+
+    /// Queues a small message. Where too many are queued the newest is dropped: all of them are repeated or repaired.
+    pub(super) fn push(&mut self, to: To, message: Message) {
+        if self.outbox.len() < OUTBOX {
+            self.outbox.push_back((to, message));
+        }
+    }
+
+    pub(super) fn count_sent(&mut self, message: &Message, len: usize) {
+        self.stats.datagrams_sent += 1;
+        self.stats.bytes_sent += len as u64;
+        match message {
+            Message::Register(_) => self.stats.register_sent += 1,
+            Message::Challenge(_) => self.stats.challenge_sent += 1,
+            Message::Hello(_) | Message::HelloBack(_) => self.stats.hello_sent += 1,
+            Message::DidYouHere(_) => self.stats.did_you_here_sent += 1,
+            Message::TellMeMore(_) => self.stats.tell_me_more_sent += 1,
+            Message::Tell(_) => self.stats.tell_sent += 1,
+            Message::Symbols(_) => self.stats.symbols_sent += 1,
+            Message::Holding(_) => self.stats.holding_sent += 1,
+            Message::Registered(_) | Message::Leave(_) => {}
+        }
+    }
+}

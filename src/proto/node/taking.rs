@@ -1,0 +1,286 @@
+//! What a datagram means, once it is known to be authentic: which part of the node it is for.
+
+use super::answers::Answer;
+use super::{Node, PAGE_PEERS};
+use crate::proto::fact::Fact;
+use crate::proto::fetches::Arrived;
+use crate::proto::gossip::Guid;
+use crate::proto::limits::{PAGE, TOLD_UNASKED};
+use crate::proto::repairs::{Found, Repairs};
+use crate::proto::seal::Verified;
+use crate::proto::session::{Registering, Verdict};
+use crate::proto::stats::Rejected;
+use crate::proto::time::Tick;
+use crate::proto::wire::{self, Address, Blob, Hello, Holding, LedgerState, List, Message, Name, Tell, TellMeMore};
+use rand::Rng;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+impl Node {
+    pub(super) fn take(&mut self, now: Tick, from: SocketAddr, datagram: &[u8]) -> Result<(), Rejected> {
+        let verified = self.settings.key.open(datagram)?;
+        let header = *verified.header();
+        if matches!(header.kind, wire::REGISTER | wire::CHALLENGE | wire::REGISTERED) {
+            return self.take_handshake(now, from, &verified, datagram.len());
+        }
+        let peer = match self.sessions.accept(now, from, &header, datagram.len()) {
+            Verdict::Accepted(peer) => peer,
+            Verdict::Moved(peer, challenge) => {
+                self.challenge(from, challenge);
+                peer
+            }
+            Verdict::Challenge(challenge) => {
+                self.challenge(from, challenge);
+                return Err(Rejected::Session);
+            }
+            Verdict::Rejected(cause) => return Err(cause),
+        };
+        let message = Message::decode(&verified)?;
+        if !self.peers.heard(now, &peer) {
+            return Err(Rejected::Budget);
+        }
+        match message {
+            Message::Hello(hello) => self.take_hello(now, peer, hello),
+            Message::HelloBack(hello) => self.take_hello_back(now, peer, hello),
+            Message::DidYouHere(digest) => {
+                self.stats.did_you_here_received += 1;
+                let found = self.repairs.handle_digest(now, peer, &digest, self.ledger.sketch());
+                self.take_found(now, peer, found);
+            }
+            Message::Symbols(symbols) => {
+                let found = self.repairs.handle_symbols(now, peer, symbols, self.ledger.sketch());
+                self.take_found(now, peer, found);
+            }
+            Message::Holding(holding) => {
+                self.repairs.handle_page(now, peer, &holding);
+                self.want(peer, &holding.guids);
+            }
+            Message::TellMeMore(ask) => self.take_ask(peer, ask),
+            Message::Tell(tell) => self.take_tell(now, peer, tell),
+            Message::Leave(leave) => {
+                self.peers.left(now, &peer, leave.restarting);
+                self.forget_traffic(&peer);
+                self.sessions.remove(now, peer);
+            }
+            Message::Register(_) | Message::Challenge(_) | Message::Registered(_) => return Err(Rejected::Kind),
+        }
+        Ok(())
+    }
+
+    pub(super) fn take_handshake(
+        &mut self,
+        now: Tick,
+        from: SocketAddr,
+        verified: &Verified<'_>,
+        len: usize,
+    ) -> Result<(), Rejected> {
+        let header = verified.header();
+        if header.src_session == self.sessions.own() {
+            return Err(Rejected::OwnEcho);
+        }
+        match Message::decode(verified)? {
+            Message::Register(register) => {
+                let (guid, epoch, cookie) = (register.guid, register.epoch, register.cookie);
+                match self.sessions.handle_register(now, from, header, len, guid, epoch, cookie) {
+                    Registering::Challenge(challenge) => self.challenge(from, challenge),
+                    Registering::Installed(installed) => {
+                        self.meet(now, guid, &register.name, from, installed.new);
+                        let registered = wire::Registered {
+                            echo: header.counter,
+                            guid: self.settings.guid,
+                            name: self.name.clone(),
+                            epoch: self.sessions.epoch(),
+                            seen: Address(from),
+                            state: self.ledger.state(),
+                        };
+                        self.send(guid, Message::Registered(registered));
+                    }
+                    Registering::Clone => self.take_new_identity(now),
+                    Registering::Rejected(cause) => {
+                        // A copy of us with the lesser right finds that out when we register with it.
+                        if cause == Rejected::Order && guid == self.settings.guid {
+                            self.peers.hint(now, from, None, false);
+                        } else if cause == Rejected::Order && self.sessions.addr(guid).is_some_and(|addr| addr != from)
+                        {
+                            // Another one, which has the better right to its GUID, can find out nowhere but here.
+                            let card = wire::Card { guid, addr: Address(from), name: register.name };
+                            let hello = self.make_hello(now.0, None, vec![card]);
+                            self.send(guid, Message::Hello(hello));
+                        }
+                        return Err(cause);
+                    }
+                }
+            }
+            Message::Challenge(challenge) => {
+                let (echo, cookie) = (challenge.echo, challenge.cookie);
+                let registration = self.sessions.handle_challenge(now, from, header, echo, cookie)?;
+                self.send_register(from, registration);
+            }
+            Message::Registered(registered) => {
+                let (echo, guid, epoch) = (registered.echo, registered.guid, registered.epoch);
+                let installed = self.sessions.handle_registered(now, from, header, echo, guid, epoch)?;
+                self.seen_at = Some(registered.seen.0);
+                self.meet(now, guid, &registered.name, from, installed.new);
+                self.peers.holds(&guid, registered.state);
+                self.compare(now, guid, registered.state);
+                // A newcomer asks for the peer list at once.
+                self.hello(now, guid, Some(Guid::default()));
+            }
+            _ => return Err(Rejected::Kind),
+        }
+        Ok(())
+    }
+
+    pub(super) fn meet(&mut self, now: Tick, guid: Guid, name: &Name, addr: SocketAddr, new: bool) {
+        if new {
+            self.stats.sessions_opened += 1;
+            self.forget_traffic(&guid);
+        }
+        let at = self.wall(now);
+        let (fact, gone) = self.peers.met(now, guid, name.as_str(), addr, at);
+        self.facts.extend(fact.map(Fact::Peer));
+        gone.iter().for_each(|gone| self.forget_traffic(gone));
+    }
+
+    /// Somebody lives under our GUID, with the better right to it.
+    pub(super) fn take_new_identity(&mut self, now: Tick) {
+        let mut bytes = [0; 16];
+        self.rng.fill_bytes(&mut bytes);
+        let guid = Guid::random(bytes);
+        self.settings.guid = guid;
+        self.sessions.renew(guid, self.sessions.epoch());
+        self.peers.rename(guid);
+        self.facts.push_back(Fact::Identity(guid));
+        let addrs: Vec<SocketAddr> = self.peers.iter().map(|(_, peer)| peer.addr).collect();
+        addrs.into_iter().for_each(|addr| self.peers.hint(now, addr, None, false));
+    }
+
+    pub(super) fn take_hello(&mut self, now: Tick, peer: Guid, hello: Hello) {
+        self.peers.holds(&peer, hello.state);
+        self.peers.told(now, peer, &hello.cards);
+        let cards = hello.page_after.map(|after| self.peers.cards(peer, after)).unwrap_or_default();
+        let back = self.make_hello(hello.stamp, None, cards);
+        self.send(peer, Message::HelloBack(back));
+    }
+
+    pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, hello: Hello) {
+        self.peers.answered(now, &peer, Tick(hello.stamp));
+        self.peers.holds(&peer, hello.state);
+        self.peers.told(now, peer, &hello.cards);
+        self.compare(now, peer, hello.state);
+        if hello.peers_hash != self.peers.hash() {
+            if let Some(last) = hello.cards.last() {
+                self.hello(now, peer, Some(last.guid));
+            } else if now.since(self.paged_peers) >= PAGE_PEERS {
+                self.paged_peers = now;
+                self.hello(now, peer, Some(Guid::default()));
+            }
+        }
+    }
+
+    /// Sends our digest to a peer that holds something else than we, if none passed lately.
+    pub(super) fn compare(&mut self, now: Tick, peer: Guid, theirs: LedgerState) {
+        let ours = self.ledger.state();
+        if theirs != ours && self.repairs.begin(now, peer, self.pause()) {
+            let digest = Repairs::digest(self.ledger.sketch());
+            self.send(peer, Message::DidYouHere(digest));
+        }
+    }
+
+    /// How long what a digest sets off is given before the next.
+    pub(super) fn pause(&self) -> Duration {
+        self.settings.gossip_timer.clamp(Duration::from_millis(300), Duration::from_secs(1)) * 9 / 10
+    }
+
+    pub(super) fn take_found(&mut self, now: Tick, peer: Guid, found: Found) {
+        let (guids, large) = match found {
+            Found::Nothing => return,
+            Found::Difference(guids) => (guids, false),
+            Found::Large(guids) => (guids, true),
+        };
+        self.stats.differences_found += guids.len() as u64;
+        let (ours, theirs): (Vec<Guid>, Vec<Guid>) = guids.into_iter().partition(|guid| self.ledger.contains(guid));
+        self.want(peer, &theirs);
+        if ours.len() <= TOLD_UNASKED {
+            ours.into_iter().for_each(|guid| self.answers.push(peer, Answer::Record(guid)));
+        } else {
+            for guids in ours.chunks(PAGE) {
+                let (answer, page, next, last) = Default::default();
+                let holding = Holding { answer, page, next, last, guids: List::new(guids.to_vec()) };
+                self.send(peer, Message::Holding(holding));
+            }
+        }
+        if large {
+            self.stats.digests_paged += 1;
+            if self.repairs.answer(now, peer, self.pause()) {
+                let digest = Repairs::digest(self.ledger.sketch());
+                self.send(peer, Message::DidYouHere(digest));
+            }
+        } else {
+            self.stats.digests_decoded += 1;
+        }
+    }
+
+    pub(super) fn want(&mut self, peer: Guid, guids: &[Guid]) {
+        for guid in guids.iter().filter(|guid| !self.ledger.contains(guid)) {
+            self.fetches.want(*guid, peer);
+        }
+    }
+
+    pub(super) fn take_ask(&mut self, peer: Guid, ask: TellMeMore) {
+        ask.guids.iter().for_each(|&guid| self.answers.push(peer, Answer::Record(guid)));
+        ask.pieces.iter().for_each(|piece| self.answers.push_piece(peer, piece));
+        if let Some(symbols) = &ask.symbols {
+            self.answers.push_symbols(peer, symbols);
+        }
+        if let Some(page) = &ask.page {
+            self.answers.push_page(peer, page);
+        }
+    }
+
+    pub(super) fn take_tell(&mut self, now: Tick, peer: Guid, tell: Tell) {
+        for record in tell.records {
+            let guid = record.guid;
+            if self.is_here(&guid) {
+                self.stats.records_received_duplicate += 1;
+                continue;
+            }
+            match record.verify() {
+                Ok(gossip) => self.facts.extend(self.fetches.handle_record(now, peer, gossip)),
+                Err(_) => self.refuse(now, peer, guid),
+            }
+        }
+        for head in tell.heads {
+            let guid = head.guid;
+            match head.verify() {
+                Ok(_) if self.is_here(&guid) => self.stats.records_received_duplicate += 1,
+                Ok(head) => self.facts.extend(self.fetches.handle_head(now, peer, guid, head)),
+                Err(_) => self.refuse(now, peer, guid),
+            }
+        }
+        for fragment in tell.fragments {
+            let wire::Fragment { guid, piece, index, bytes: Blob(bytes) } = fragment;
+            self.stats.fragments_received += 1;
+            match self.fetches.handle_fragment(now, peer, guid, piece, index, &bytes) {
+                Arrived::Nothing => {}
+                Arrived::Unwanted => self.stats.fragments_unwanted += 1,
+                Arrived::Wrong => self.stats.pieces_wrong += 1,
+                Arrived::Fact(fact) => self.facts.push_back(fact),
+                Arrived::Record(_) => unreachable!("fetches makes a fact of it"),
+            }
+        }
+        for guid in tell.lacking {
+            self.fetches.handle_lacking(now, peer, guid);
+        }
+    }
+
+    pub(super) fn is_here(&self, guid: &Guid) -> bool {
+        self.ledger.contains(guid)
+    }
+
+    /// What a peer sent under this name is not what the name says.
+    pub(super) fn refuse(&mut self, now: Tick, peer: Guid, guid: Guid) {
+        self.stats.records_wrong += 1;
+        self.fetches.handle_lacking(now, peer, guid);
+    }
+}
