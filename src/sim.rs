@@ -7,7 +7,7 @@ mod events;
 mod host;
 mod link;
 
-pub use disk::Disk;
+pub use disk::{Disk, Reads};
 pub use link::{Link, Seen};
 
 use crate::proto::fact::Fact;
@@ -87,15 +87,15 @@ impl Network {
         let guid = Guid::random(self.bytes());
         let name = format!("node-{}", self.hosts.len());
         let settings = Settings::new(guid, &name, NetworkKey::new(&secret));
-        self.settle_down(settings, Disk::new(Duration::from_millis(10)))
+        self.settle_down(settings, Disk::new(Duration::from_millis(10)), 0)
     }
 
-    /// Adds a host with a copy of another's home, its GUID included, and starts it.
+    /// Adds a host with a copy of another's home, its GUID and its clock included, and starts it.
     pub fn clone_home(&mut self, of: usize) -> usize {
         let mut disk = self.hosts[of].disk.clone();
         disk.crash();
         let (settings, seeds) = (self.hosts[of].settings.clone(), self.hosts[of].seeds.clone());
-        let host = self.settle_down(settings, disk);
+        let host = self.settle_down(settings, disk, self.hosts[of].clock);
         seeds.into_iter().filter(|&seed| seed != host).for_each(|seed| self.register(host, seed));
         host
     }

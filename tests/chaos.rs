@@ -7,7 +7,7 @@
 
 use gossip_node::proto::gossip::Guid;
 use gossip_node::proto::stats::Rejected;
-use gossip_node::sim::{Link, Network, Seen};
+use gossip_node::sim::{Link, Network, Reads, Seen};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Seeds that run where nobody says how many.
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 150;
 /// Within this time of calm all agree.
 const CALM: Duration = Duration::from_secs(120);
 /// Datagrams that the adversary keeps.
@@ -38,6 +38,10 @@ struct Faults {
     leaves: bool,
     moves: bool,
     full_disks: bool,
+    /// Disks that read nothing, or something else: what a peer does that means harm.
+    bad_reads: bool,
+    /// The longest that a disk takes to commit.
+    commit: Duration,
     clocks: bool,
     clones: bool,
     replays: bool,
@@ -54,6 +58,7 @@ struct Tally {
     crashed: u64,
     facts_lost: u64,
     facts_refused: u64,
+    bad_reads: u64,
     left: u64,
     moved: u64,
     clocks: u64,
@@ -78,6 +83,7 @@ impl Tally {
             (&mut self.crashed, other.crashed),
             (&mut self.facts_lost, other.facts_lost),
             (&mut self.facts_refused, other.facts_refused),
+            (&mut self.bad_reads, other.bad_reads),
             (&mut self.left, other.left),
             (&mut self.moved, other.moved),
             (&mut self.clocks, other.clocks),
@@ -96,8 +102,19 @@ impl Tally {
     /// A fault that was never seen proves nothing.
     fn assert_complete(&self) {
         let Tally { lost, duplicated, flipped, cut, cut_one_way, crashed, facts_lost, facts_refused, .. } = *self;
-        let Tally { left, moved, clocks, cloned, renamed, replayed, replays_rejected, records, long_records, .. } =
-            *self;
+        let Tally {
+            left,
+            bad_reads,
+            moved,
+            clocks,
+            cloned,
+            renamed,
+            replayed,
+            replays_rejected,
+            records,
+            long_records,
+            ..
+        } = *self;
         let faults = [
             ("lost", lost),
             ("duplicated", duplicated),
@@ -107,6 +124,7 @@ impl Tally {
             ("crashed", crashed),
             ("lost by a crash", facts_lost),
             ("refused by a full disk", facts_refused),
+            ("read wrong", bad_reads),
             ("left", left),
             ("moved", moved),
             ("started with a wrong clock", clocks),
@@ -138,7 +156,9 @@ impl Swarm {
         let mut net = Network::new(seed);
         net.link = faults.link.clone();
         net.capture = faults.replays;
-        net.add_cluster(faults.nodes);
+        for node in net.add_cluster(faults.nodes) {
+            net.disk(node).commit = rng.random_range(Duration::ZERO..=faults.commit);
+        }
         let (moved, moves, tally) = Default::default();
         Swarm { rng, faults, net, moved, moves, tally }
     }
@@ -158,7 +178,7 @@ impl Swarm {
 
     fn something_happens(&mut self) {
         let node = self.rng.random_range(0..self.net.hosts());
-        match self.rng.random_range(0..22) {
+        match self.rng.random_range(0..23) {
             0..10 => self.say(node),
             10 | 11 if self.faults.crashes && self.net.is_running(node) => {
                 self.net.crash(node);
@@ -185,6 +205,11 @@ impl Swarm {
             21 if self.faults.clones && self.net.hosts() < self.faults.nodes + 2 => {
                 self.net.clone_home(node);
                 self.tally.cloned += 1;
+            }
+            22 if self.faults.bad_reads => {
+                let some = [Reads::Sound, Reads::Never, Reads::Gone, Reads::Wrong][self.rng.random_range(0..4)];
+                self.net.disk(node).reads = some;
+                self.tally.bad_reads += u64::from(some != Reads::Sound);
             }
             _ => {}
         }
@@ -253,6 +278,7 @@ impl Swarm {
         self.net.heal();
         for node in 0..self.net.hosts() {
             self.net.disk(node).full = false;
+            self.net.disk(node).reads = Reads::Sound;
             if !self.net.is_running(node) {
                 self.start(node);
             }
@@ -333,7 +359,8 @@ impl Faults {
         let longest = if rng.random_bool(0.6) { 300 << 10 } else { 2 << 10 };
         let mut coin = || rng.random_bool(0.5);
         let (partitions, cuts, crashes, leaves, moves) = (coin(), coin(), coin(), coin(), coin());
-        let (full_disks, clocks, clones, replays) = (coin(), coin(), coin(), coin());
+        let (full_disks, bad_reads, clocks, clones, replays) = (coin(), coin(), coin(), coin(), coin());
+        let commit = Duration::from_millis(rng.random_range(0..=200));
         let (nodes, events) = (rng.random_range(2..=8), rng.random_range(30..=150));
         let pace = Duration::from_millis(rng.random_range(1..=600));
         let link = Link { loss, duplicate, flip, delay, jitter };
@@ -350,6 +377,8 @@ impl Faults {
             leaves,
             moves,
             full_disks,
+            bad_reads,
+            commit,
             clocks,
             clones,
             replays,

@@ -3,7 +3,7 @@
 use gossip_node::proto::gossip::{Gossip, Guid, Kind};
 use gossip_node::proto::stats::Rejected;
 use gossip_node::proto::time::Timestamp;
-use gossip_node::sim::{Link, Network};
+use gossip_node::sim::{Link, Network, Reads};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
@@ -167,6 +167,44 @@ fn sets_may_change_while_symbols_travel() {
     net.assert_converged();
 }
 
+/// Two stores of 10,000 records and a thousand differences, on a link as slow as one around the world.
+fn far_apart(seed: u64) -> Network {
+    let mut net = Network::new(seed);
+    net.check = false;
+    net.link = Link { delay: Duration::from_millis(400), jitter: Duration::from_millis(50), ..Link::default() };
+    let all = net.add_cluster(2);
+    for number in 0..10_000 {
+        let node = if number % 10 == 3 { &all[number as usize / 10 % 2..][..1] } else { &all[..] };
+        node.iter().for_each(|&node| net.preload(node, &old(number)));
+    }
+    net
+}
+
+#[test]
+fn a_round_that_takes_longer_than_the_timer_is_not_begun_again() {
+    let mut net = far_apart(30);
+    assert!(net.run_until(60 * SECOND, Network::converged));
+    for node in 0..2 {
+        let stats = net.node(node).stats();
+        assert_eq!((stats.digests_restarted, stats.digests_paged), (0, 0));
+    }
+    assert!(net.node(0).stats().symbols_sent + net.node(1).stats().symbols_sent < 200);
+    net.assert_converged();
+}
+
+#[test]
+fn sets_that_move_too_far_while_symbols_travel_begin_again() {
+    for side in [0, 1] {
+        let mut net = far_apart(31);
+        let asked = |net: &Network| net.node(0).stats().symbols_sent + net.node(1).stats().symbols_sent > 0;
+        assert!(net.run_until(60 * SECOND, asked));
+        // More changes than either side can undo.
+        (100_000..105_000).for_each(|number| net.preload(side, &old(number)));
+        assert!(net.run_until(60 * SECOND, Network::converged));
+        net.assert_converged();
+    }
+}
+
 #[test]
 fn ten_differences_in_many_are_one_datagram_and_equal_stores_are_none() {
     let mut net = Network::new(10);
@@ -223,6 +261,130 @@ fn a_full_disk_makes_a_node_read_only_until_there_is_room() {
     net.disk(all[1]).full = false;
     assert!(net.run_until(30 * SECOND, Network::converged));
     net.assert_converged();
+}
+
+#[test]
+fn the_longest_msg_and_those_around_one_piece_arrive() {
+    let mut net = Network::new(16);
+    let all = net.add_cluster(3);
+    net.run(2 * SECOND);
+    for (seed, len) in [1, 1023, 1024, 1025, 65_535, 65_536, 65_537, 16 << 20].into_iter().enumerate() {
+        net.create(all[0], long_text(len, seed as u64));
+    }
+    assert!(net.run_until(60 * SECOND, |net| net.converged() && net.node(0).ledger().state().count == 8));
+    net.assert_converged();
+}
+
+#[test]
+fn many_records_that_just_miss_a_datagram_cost_little_more_than_their_bytes() {
+    let mut net = Network::new(17);
+    net.check = false;
+    let all = net.add_cluster(2);
+    let of = |number: u64| {
+        let at = Timestamp(1_600_000_000_000_000 + number);
+        Gossip::make(Kind::Message, at, Guid([9; 16]), "elder", long_text(2000, number).into()).unwrap()
+    };
+    (0..3000).for_each(|number| net.preload(all[0], &of(number)));
+    assert!(net.run_until(10 * SECOND, Network::converged));
+    let stats = net.node(all[1]).stats();
+    assert!(stats.fragments_received + stats.fragments_unwanted < 6200, "each of them comes about once: {stats:?}");
+    assert!(stats.tell_me_more_sent < 2500, "and asking for them is cheaper: {stats:?}");
+    net.assert_converged();
+}
+
+#[test]
+fn a_new_node_gets_a_hundred_thousand_records_at_once() {
+    let mut net = Network::new(18);
+    net.check = false;
+    let all = net.add_cluster(2);
+    (0..100_000).for_each(|number| net.preload(all[0], &old(number)));
+    let late = net.add();
+    net.register(late, all[0]);
+    assert!(net.run_until(30 * SECOND, |net| net.node(late).ledger().state().count == 100_000));
+    let stats = net.node(late).stats();
+    assert!(stats.datagrams_received < 60_000 && stats.tell_me_more_sent < 15_000, "{stats:?}");
+    assert!(stats.records_received_duplicate < 1000 && stats.digests_paged < 20, "{stats:?}");
+}
+
+#[test]
+fn copies_of_a_home_become_nodes_of_their_own() {
+    let mut net = Network::new(19);
+    let all = net.add_cluster(3);
+    net.create(all[1], "before");
+    net.run(5 * SECOND);
+    // Neither copy knows the other's address: who meets both must tell.
+    let copies = [net.clone_home(all[1]), net.clone_home(all[1])];
+    for (node, msg) in [(all[1], "the first"), (copies[0], "the second"), (copies[1], "the third")] {
+        net.create(node, msg);
+    }
+    let guids = |net: &Network| -> std::collections::BTreeSet<Guid> {
+        net.running().map(|node| net.node(node).settings().guid).collect()
+    };
+    assert!(net.run_until(60 * SECOND, |net| guids(net).len() == 5 && net.converged()));
+    assert_eq!((net.seen.renamed, net.node(0).ledger().state().count), (2, 4));
+    net.assert_converged();
+}
+
+#[test]
+fn copies_in_one_epoch_agree_on_who_is_who() {
+    for seed in 0..8 {
+        let mut net = Network::new(20 + seed);
+        let all = net.add_cluster(3);
+        net.run(5 * SECOND);
+        net.crash(all[2]);
+        // By a clock that is far behind, both count on from the epoch in the home that they share.
+        net.set_clock(all[2], -400 * 24 * 3_600_000_000);
+        let copy = net.clone_home(all[2]);
+        net.start(all[2]);
+        net.create(all[2], "one");
+        net.create(copy, "the other");
+        let met = |net: &Network| {
+            let knows =
+                |node: usize| net.node(node).peers().iter().filter(|(_, peer)| peer.reach.answers()).count() == 3;
+            net.converged() && net.running().all(knows)
+        };
+        assert!(net.run_until(60 * SECOND, met), "nobody keeps to the session of the one that took another GUID");
+        assert_ne!(net.node(all[2]).settings().guid, net.node(copy).settings().guid);
+        net.assert_converged();
+    }
+}
+
+/// One of four nodes answers as its disk reads; the newest must get everything all the same, and in good time.
+fn beside_one_that_reads(reads: Reads) -> Network {
+    let mut net = Network::new(21);
+    let all = net.add_cluster(4);
+    let long = Gossip::make(Kind::Message, Timestamp(7), Guid([9; 16]), "elder", long_text(500_000, 1).into()).unwrap();
+    for &node in &all[..3] {
+        (0..3000).for_each(|number| net.preload(node, &old(number)));
+        net.preload(node, &long);
+    }
+    net.disk(all[1]).reads = reads;
+    net.check = false;
+    net.partition(&[&[all[1], all[3]], &[all[0], all[2]]]);
+    net.run(20 * SECOND);
+    assert_eq!(net.node(all[3]).ledger().state().count, 0, "it has met nobody else yet");
+    net.heal();
+    let first = net.now();
+    assert!(net.run_until(30 * SECOND, |net| net.node(all[3]).ledger().state().count == 3001), "{reads:?}");
+    assert!(net.now().since(first) < 20 * SECOND);
+    net.assert_converged();
+    net
+}
+
+#[test]
+fn a_peer_that_never_has_what_it_names_stops_nobody() {
+    beside_one_that_reads(Reads::Gone);
+}
+
+#[test]
+fn a_peer_that_never_answers_stops_nobody() {
+    beside_one_that_reads(Reads::Never);
+}
+
+#[test]
+fn a_peer_that_answers_with_something_else_stops_nobody() {
+    let net = beside_one_that_reads(Reads::Wrong);
+    assert!(net.node(3).stats().records_wrong > 100, "and is found out");
 }
 
 #[test]

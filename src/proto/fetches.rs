@@ -252,7 +252,12 @@ impl Fetches {
         asked.min(self.partials.poll_timeout()).min(resume)
     }
 
-    /// Records of which something is here or wanted.
+    /// Peers of whom something is kept.
+    pub fn peers(&self) -> impl Iterator<Item = &Guid> {
+        self.flows.keys()
+    }
+
+    /// Whether nothing is wanted, under way, or on its way to the disk.
     pub fn is_idle(&self) -> bool {
         self.wants.is_empty() && self.arriving.is_empty() && self.partials.is_idle()
     }
@@ -381,8 +386,16 @@ impl Fetches {
         }
     }
 
+    /// Asks again for long records that have a place now: as many as fill one ask, or all.
     fn unpark(&mut self) {
-        while self.partials.free() > self.unparked {
+        if self.parked.is_empty() {
+            return;
+        }
+        let places = self.partials.places().saturating_sub(self.unparked);
+        if places < self.parked.len().min(GUIDS_PER_ASK / 4) {
+            return;
+        }
+        for _ in 0..places {
             let Some(guid) = self.parked.pop_first() else { break };
             self.unparked += 1;
             self.ask_on(guid);

@@ -2,8 +2,8 @@
 //! timer means is in the parts.
 
 mod answers;
-mod intake;
-mod outbox;
+mod making;
+mod taking;
 
 use crate::proto::fact::{Bodies, Fact, Receipt, Restored};
 use crate::proto::fetches::Fetches;
@@ -12,13 +12,13 @@ use crate::proto::ledger::Ledger;
 use crate::proto::limits::{HEADER, OUTBOX, TAG};
 use crate::proto::peers::{Errand, Peers};
 use crate::proto::repairs::Repairs;
+use crate::proto::seal::Header;
 use crate::proto::session::Sessions;
 use crate::proto::settings::Settings;
 use crate::proto::stats::{Rejected, Stats};
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::wire::{Leave, Message, Name};
 use answers::Answers;
-use outbox::To;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::VecDeque;
@@ -52,6 +52,11 @@ pub struct Wake {
     pub at: Tick,
     /// Which part asked for it.
     pub why: &'static str,
+}
+
+enum To {
+    Peer(Guid),
+    Stranger(SocketAddr, Header),
 }
 
 /// One daemon in one network, without clock, socket, disk or randomness of its own.
@@ -185,6 +190,8 @@ impl Node {
         self.fetches.check();
         self.answers.check();
         assert!(self.outbox.len() <= OUTBOX);
+        let busy = self.repairs.peers().chain(self.fetches.peers()).chain(self.answers.peers());
+        busy.for_each(|peer| assert!(self.peers.peer(peer).is_some(), "nothing is kept for who is not known"));
     }
 
     // ---- the world comes in ----
@@ -320,5 +327,15 @@ impl Node {
             Wake { at: self.fetches.poll_timeout(now), why: "fetches" },
         ];
         wakes.into_iter().min_by_key(|wake| wake.at).unwrap_or(Wake { at: Tick::NEVER, why: "nothing" })
+    }
+
+    fn forget_traffic(&mut self, peer: &Guid) {
+        self.repairs.forget(peer);
+        self.fetches.forget(peer);
+        self.answers.forget(peer);
+    }
+
+    fn wall(&self, now: Tick) -> Timestamp {
+        Timestamp(self.settings.started.0.saturating_add(now.0))
     }
 }

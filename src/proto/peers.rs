@@ -8,8 +8,7 @@
 
 mod peer;
 
-use peer::{MOST_RETRY, Probe, Retry};
-pub use peer::{Peer, Reach, Reason};
+pub use peer::{PROBES, Peer, Reach, Reason};
 
 use crate::proto::fact::PeerFact;
 use crate::proto::gossip::Guid;
@@ -18,6 +17,7 @@ use crate::proto::rtt::Rtt;
 use crate::proto::settings::{PeerSelect, Settings};
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::wire::{Address, Card, LedgerState, Name};
+use peer::{MOST_RETRY, Probe, Retry};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use siphasher::sip::SipHasher24;
@@ -26,8 +26,6 @@ use std::hash::Hasher;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Silences of one probe after which a peer is unreachable.
-pub const PROBES: u32 = 5;
 /// REGISTERs to an address that was only named to us.
 const HINT_TRIES: u32 = 6;
 /// Bytes of a HELLO around its cards, with all the names of networks that it may have.
@@ -110,24 +108,34 @@ impl Peers {
         self.hints.insert(addr, Hint { teller, seed, retry });
     }
 
-    /// A session with this peer was opened. Returns what to remember of it.
-    pub fn met(&mut self, now: Tick, guid: Guid, name: &str, addr: SocketAddr, at: Timestamp) -> Option<PeerFact> {
+    /// A session with this peer was opened. Returns what to remember of it, and who is gone for it.
+    pub fn met(
+        &mut self,
+        now: Tick,
+        guid: Guid,
+        name: &str,
+        addr: SocketAddr,
+        at: Timestamp,
+    ) -> (Option<PeerFact>, Vec<Guid>) {
+        let mut gone = Vec::new();
         if !self.peers.contains_key(&guid) && self.peers.len() >= PEERS {
             let stranger = self.peers.iter().find(|(_, peer)| matches!(peer.reach, Reach::Unreachable | Reach::Left));
-            let gone = *stranger?.0;
-            self.peers.remove(&gone);
+            let Some((&stranger, _)) = stranger else { return (None, gone) };
+            self.peers.remove(&stranger);
+            gone.push(stranger);
         }
         if self.hints.get(&addr).is_some_and(|hint| !hint.seed) {
             self.hints.remove(&addr);
         }
         // Two GUIDs at one address: the older one is no longer there.
-        for (_, other) in self.peers.iter_mut().filter(|(other, peer)| **other != guid && peer.addr == addr) {
+        for (&stale, other) in self.peers.iter_mut().filter(|(other, peer)| **other != guid && peer.addr == addr) {
+            gone.push(stale);
             (other.reach, other.reason) = (Reach::Left, Reason::Goodbye(false));
         }
         let peer = self.peers.entry(guid).or_insert_with(|| Peer::new(name.into(), addr, now));
         (peer.name, peer.addr, peer.met) = (name.into(), addr, Some(now));
         peer.heard(now);
-        Some(PeerFact { guid, name: name.into(), addr, last_update: at })
+        (Some(PeerFact { guid, name: name.into(), addr, last_update: at }), gone)
     }
 
     /// An authentic datagram came from this peer. False if it sends too many and this one is to be dropped.

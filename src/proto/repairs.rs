@@ -275,6 +275,11 @@ impl Repairs {
         self.sent.remove(peer);
     }
 
+    /// Peers of whom something is kept.
+    pub fn peers(&self) -> impl Iterator<Item = &Guid> {
+        self.rounds.keys().chain(self.pagings.keys()).chain(self.received.keys()).chain(self.sent.keys())
+    }
+
     /// Panics if a bound is broken.
     pub fn check(&self) {
         assert!(self.rounds.len() <= REPAIRS && self.pagings.len() <= PAGINGS);

@@ -27,6 +27,20 @@ struct Partial {
     pieces: BTreeMap<u16, Bytes>,
 }
 
+/// What reading from a disk gives. A node on a disk that is not sound does what a peer would that means harm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reads {
+    /// What was written.
+    #[default]
+    Sound,
+    /// Nothing, ever.
+    Never,
+    /// That there is nothing.
+    Gone,
+    /// Something else.
+    Wrong,
+}
+
 /// The disk of one simulated node.
 #[derive(Clone, Default)]
 pub struct Disk {
@@ -41,6 +55,8 @@ pub struct Disk {
     missed: RefCell<BTreeSet<Read>>,
     /// From taking a fact to its commit.
     pub commit: Duration,
+    /// What reading gives.
+    pub reads: Reads,
     /// Whether it refuses everything.
     pub full: bool,
     /// Facts lost at crashes: proof that the fault was seen.
@@ -168,7 +184,7 @@ impl Disk {
 
     /// Whether something must be read for the node.
     pub fn has_missed(&self) -> bool {
-        !self.missed.borrow().is_empty()
+        !self.missed.borrow().is_empty() && self.reads != Reads::Never
     }
 
     /// Reads what was missed.
@@ -180,8 +196,15 @@ impl Disk {
         cached.append(&mut self.missed.borrow_mut());
     }
 
+    fn read_from(&self, bytes: &Bytes) -> Bytes {
+        match self.reads {
+            Reads::Wrong => bytes.iter().map(|byte| byte ^ 1).collect(),
+            _ => bytes.clone(),
+        }
+    }
+
     fn cached(&self, read: Read) -> bool {
-        let here = self.cached.borrow().contains(&read);
+        let here = self.reads != Reads::Never && self.cached.borrow().contains(&read);
         if !here {
             self.missed.borrow_mut().insert(read);
         }
@@ -195,7 +218,9 @@ impl Bodies for Disk {
             return Body::NotYet;
         }
         match self.records.get(&key) {
+            Some(_) if self.reads == Reads::Gone => Body::Gone,
             Some((head, msg)) => {
+                let msg = self.read_from(msg);
                 let msg = (msg.len() <= PIECE).then(|| msg.clone());
                 Body::Here(Arc::new(Record { head: head.clone(), msg }))
             }
@@ -208,9 +233,13 @@ impl Bodies for Disk {
             return Body::NotYet;
         }
         let Some((_, msg)) = self.records.get(&key) else { return Body::Gone };
-        if index == LIST {
-            return Body::Here(piece_list(msg).into());
+        if self.reads == Reads::Gone {
+            return Body::Gone;
         }
+        if index == LIST {
+            return Body::Here(self.read_from(&piece_list(msg).into()));
+        }
+        let msg = self.read_from(msg);
         let at = usize::from(index) * PIECE;
         if at < msg.len() { Body::Here(msg.slice(at..msg.len().min(at + PIECE))) } else { Body::Gone }
     }

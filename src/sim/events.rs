@@ -86,11 +86,11 @@ impl Network {
         }
     }
 
-    pub(super) fn settle_down(&mut self, settings: Settings, disk: Disk) -> usize {
+    pub(super) fn settle_down(&mut self, settings: Settings, disk: Disk, clock: i64) -> usize {
         let host = self.hosts.len();
         let addr = SocketAddr::from(([10, 0, (host >> 8) as u8, host as u8], 6884));
         let (wake, committing) = (Tick::NEVER, Tick::NEVER);
-        let (node, clock, seeds, side) = Default::default();
+        let (node, seeds, side) = Default::default();
         self.hosts.push(Host { addr, settings, node, disk, clock, seeds, wake, committing, side });
         self.places.insert(addr, host);
         self.start(host);

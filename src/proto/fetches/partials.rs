@@ -55,14 +55,14 @@ pub struct Partials {
 }
 
 impl Partials {
-    /// How many more long records there is a place for.
-    pub fn free(&self) -> usize {
-        PARTIALS.saturating_sub(self.partials.len())
+    /// How many more long records there is a place for: free ones, and those of records that nobody holds.
+    pub fn places(&self) -> usize {
+        PARTIALS - self.partials.values().filter(|partial| !partial.holders.is_empty()).count()
     }
 
     /// Whether [`begin`](Partials::begin) has a place for this one.
     pub fn has_place_for(&self, guid: &Guid) -> bool {
-        self.free() > 0 || self.contains(guid) || self.partials.values().any(|partial| partial.holders.is_empty())
+        self.partials.len() < PARTIALS || self.contains(guid) || self.places() > 0
     }
 
     /// Begins a long record. Where too many are under way, it takes the place of the one without a holder of which the
@@ -75,7 +75,7 @@ impl Partials {
             return Vec::new();
         }
         let mut facts = Vec::new();
-        if self.free() == 0 {
+        if self.partials.len() >= PARTIALS {
             let left = self.partials.iter().filter(|(_, partial)| partial.holders.is_empty());
             let Some((&least, _)) = left.min_by_key(|(_, partial)| partial.kept.len()) else { return facts };
             self.remove(&least, flows);
@@ -94,7 +94,7 @@ impl Partials {
     /// no place for it.
     pub fn restore(&mut self, head: Head, list: Option<Bytes>, pieces: &[u16]) -> Option<Fact> {
         let guid = head.guid();
-        if self.free() == 0 {
+        if self.partials.len() >= PARTIALS {
             return Some(Fact::Abandoned(guid));
         }
         let mut kept: BTreeSet<u16> = pieces.iter().copied().collect();

@@ -124,6 +124,11 @@ impl Answers {
         }
     }
 
+    /// Peers who wait for something.
+    pub fn peers(&self) -> impl Iterator<Item = &Guid> {
+        self.queues.keys()
+    }
+
     /// Panics if a bound is broken.
     pub fn check(&self) {
         for queue in self.queues.values() {

@@ -1,6 +1,5 @@
-//! [`Peer`]: one node that we know: how it is reached, why we think so, and when to try again.
+//! [`Peer`]: one node that we know, how it is reached, and why we think so.
 
-use super::PROBES;
 use crate::proto::rtt::Rtt;
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::wire::LedgerState;
@@ -8,6 +7,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// Silences of one probe after which a peer is unreachable.
+pub const PROBES: u32 = 5;
 const LEAST_PROBE: Duration = Duration::from_millis(100);
 const MOST_PROBE: Duration = Duration::from_millis(300);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
@@ -81,14 +82,12 @@ pub struct Peer {
     pub(super) second: (u64, u32),
 }
 
-/// A HELLO that waits for its answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Probe {
     pub(super) deadline: Tick,
     pub(super) silences: u32,
 }
 
-/// When to register again, and how often that was in vain.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Retry {
     pub(super) at: Tick,

@@ -1,4 +1,4 @@
-//! How a node takes a datagram: what every kind of it means for the parts. All is decoded before anything changes.
+//! What a datagram means, once it is known to be authentic: which part of the node it is for.
 
 use super::answers::Answer;
 use super::{Node, PAGE_PEERS};
@@ -138,9 +138,9 @@ impl Node {
             self.forget_traffic(&guid);
         }
         let at = self.wall(now);
-        if let Some(fact) = self.peers.met(now, guid, name.as_str(), addr, at) {
-            self.facts.push_back(Fact::Peer(fact));
-        }
+        let (fact, gone) = self.peers.met(now, guid, name.as_str(), addr, at);
+        self.facts.extend(fact.map(Fact::Peer));
+        gone.iter().for_each(|gone| self.forget_traffic(gone));
     }
 
     /// Somebody lives under our GUID, with the better right to it.

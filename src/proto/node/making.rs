@@ -1,22 +1,14 @@
-//! How a node makes the small messages that it queues: handshakes, HELLO, goodbyes, and what it asks for.
+//! How datagrams are made: asks, greetings and handshakes, and the queue of small messages.
 
-use super::Node;
+use super::{Node, To};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{HEADER, NETWORKS, OUTBOX, REGISTER_SIZE, TAG};
 use crate::proto::seal::Header;
 use crate::proto::session::{Challenge, Registration};
-use crate::proto::time::{Tick, Timestamp};
+use crate::proto::time::Tick;
 use crate::proto::wire::{self, Blob, Hello, List, Message, Name, TellMeMore};
 use bytes::Bytes;
 use std::net::SocketAddr;
-
-/// To whom a message goes.
-pub(super) enum To {
-    /// Over its session, with the next counter.
-    Peer(Guid),
-    /// Without a session.
-    Stranger(SocketAddr, Header),
-}
 
 impl Node {
     pub(super) fn poll_ask(&mut self, now: Tick) -> Option<(Guid, TellMeMore)> {
@@ -65,16 +57,6 @@ impl Node {
         if self.outbox.len() < OUTBOX {
             self.outbox.push_back((to, message));
         }
-    }
-
-    pub(super) fn forget_traffic(&mut self, peer: &Guid) {
-        self.repairs.forget(peer);
-        self.fetches.forget(peer);
-        self.answers.forget(peer);
-    }
-
-    pub(super) fn wall(&self, now: Tick) -> Timestamp {
-        Timestamp(self.settings.started.0.saturating_add(now.0))
     }
 
     pub(super) fn count_sent(&mut self, message: &Message, len: usize) {
