@@ -17,6 +17,7 @@ pub use partials::Arrived;
 use crate::proto::fact::Fact;
 use crate::proto::gossip::{Gossip, Guid, Head};
 use crate::proto::limits::{ARRIVING, CONDEMNED, GUIDS_PER_ASK, PIECES_PER_ASK, WANTED, WANTED_PER_PEER};
+use crate::proto::rtt::Rtt;
 use crate::proto::time::Tick;
 use crate::proto::wire::{List, TellMeMore};
 use flow::Flow;
@@ -212,15 +213,18 @@ impl Fetches {
         left.into_iter().for_each(|guid| self.ask_on(guid));
     }
 
-    /// What to ask next, and of whom.
-    pub fn poll_ask(&mut self, now: Tick) -> Option<(Guid, TellMeMore)> {
+    /// What to ask next, and of whom; `rtt` is how long greetings take.
+    pub fn poll_ask(&mut self, now: Tick, rtt: impl Fn(&Guid) -> Rtt) -> Option<(Guid, TellMeMore)> {
         if self.paused > now {
             return None;
         }
         self.unpark();
         self.partials.assign(now);
         let peers: BTreeSet<Guid> = self.partials.filling().chain(self.waiting.iter().copied()).collect();
-        peers.into_iter().find_map(|peer| Some((peer, self.ask(now, peer)?)))
+        peers.into_iter().find_map(|peer| {
+            self.flows.get_mut(&peer)?.suggest(rtt(&peer));
+            Some((peer, self.ask(now, peer)?))
+        })
     }
 
     /// Counts silences: what was asked long enough ago is asked again, of the next holder.
@@ -250,6 +254,11 @@ impl Fetches {
         let asked = self.deadlines.first().map_or(Tick::NEVER, |&(deadline, _)| deadline);
         let resume = if self.paused > now { self.paused } else { Tick::NEVER };
         asked.min(self.partials.poll_timeout()).min(resume)
+    }
+
+    /// Whether something is to come from this peer.
+    pub fn is_busy_with(&self, peer: &Guid) -> bool {
+        self.flows.get(peer).is_some_and(|flow| flow.in_flight > 0 || !flow.queue.is_empty())
     }
 
     /// Peers of whom something is kept.
@@ -307,7 +316,7 @@ impl Fetches {
                 self.ask_on(guid);
                 continue;
             }
-            let deadline = now + flow.rtt.timeout(want.tries);
+            let deadline = now + flow.timeout(want.tries);
             want.asked = Some(Asked { peer, at: now, deadline });
             self.deadlines.insert((deadline, guid));
             flow.in_flight += 1;

@@ -27,8 +27,6 @@ use std::time::Duration;
 
 /// How long the disk is left alone after it refused something.
 const DISK_PAUSE: Duration = Duration::from_secs(5);
-/// Peer lists are compared with one peer at most this often.
-const PAGE_PEERS: Duration = Duration::from_secs(2);
 
 /// A datagram to be sent.
 #[derive(Debug)]

@@ -28,6 +28,8 @@ use std::time::Duration;
 
 /// REGISTERs to an address that was only named to us.
 const HINT_TRIES: u32 = 6;
+/// A HELLO is answered within this time or counts as lost.
+const STAMP: Duration = Duration::from_secs(10);
 /// Bytes of a HELLO around its cards, with all the names of networks that it may have.
 const HELLO_FRAME: usize = 8 + 24 + 8 + 17 + 2 + 4 * 66 + 2;
 
@@ -150,7 +152,9 @@ impl Peers {
     /// It answered a HELLO that left at `sent`, by our clock.
     pub fn answered(&mut self, now: Tick, guid: &Guid, sent: Tick) {
         let Some(peer) = self.peers.get_mut(guid) else { return };
-        if peer.probe.take().is_some() && sent <= now {
+        peer.probe = None;
+        // Any HELLO will do, as each carries its own stamp; a stamp of long ago is none of ours.
+        if sent <= now && now.since(sent) < STAMP {
             peer.rtt.sample(now.since(sent));
         }
     }

@@ -32,7 +32,9 @@ impl Rtt {
 
     /// How long to wait for an answer before asking again, doubled for each of `tries` silences so far.
     pub fn timeout(&self, tries: u32) -> Duration {
-        let once = self.smoothed.map_or(FIRST, |smoothed| (smoothed + self.variance * 4).max(LEAST));
+        // Samples come in bursts, and the variance within one is no measure of that between two: hence the half.
+        let margin = |smoothed: Duration| (self.variance * 4).max(smoothed / 2);
+        let once = self.smoothed.map_or(FIRST, |smoothed| (smoothed + margin(smoothed)).max(LEAST));
         once.saturating_mul(1 << tries.min(6)).min(MOST)
     }
 }
@@ -49,7 +51,7 @@ mod tests {
             rtt.sample(Duration::from_millis(100));
         }
         assert_eq!(rtt.smoothed(), Some(Duration::from_millis(100)));
-        assert!(rtt.timeout(0) < Duration::from_millis(110) && rtt.timeout(0) >= Duration::from_millis(100));
+        assert_eq!(rtt.timeout(0), Duration::from_millis(150));
         assert_eq!(rtt.timeout(1), rtt.timeout(0) * 2);
         assert_eq!(rtt.timeout(60), MOST);
     }

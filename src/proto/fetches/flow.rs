@@ -21,7 +21,7 @@ pub struct Flow {
     /// Answers that we wait for.
     pub in_flight: usize,
     /// From asking to answer, disks included.
-    pub rtt: Rtt,
+    rtt: Rtt,
     /// Whose turn it is: parts of long MSGs, or records.
     pub pieces_next: bool,
     window: usize,
@@ -30,19 +30,37 @@ pub struct Flow {
     credit: usize,
     /// Losses before this belong to one event.
     recovering: Tick,
+    /// Such events since the last sample of a round-trip time. Without this, where a round trip takes longer than the
+    /// timeout, everything would be asked twice, and no answer ever be a sample (RFC 6298, section 5).
+    silences: u32,
+    /// When the last sample was taken: answers that come in one datagram are one.
+    sampled: Tick,
 }
 
 impl Default for Flow {
     fn default() -> Flow {
-        let (queue, in_flight, rtt, pieces_next, credit, recovering) = Default::default();
-        Flow { queue, in_flight, rtt, pieces_next, window: FIRST_WINDOW, threshold: MOST_WINDOW, credit, recovering }
+        let (queue, in_flight, rtt, pieces_next, credit, recovering, silences, sampled) = Default::default();
+        let (window, threshold) = (FIRST_WINDOW, MOST_WINDOW);
+        Flow { queue, in_flight, rtt, pieces_next, window, threshold, credit, recovering, silences, sampled }
     }
 }
 
 impl Flow {
+    /// How long greetings take: better than nothing, while nothing was answered yet.
+    pub fn suggest(&mut self, rtt: Rtt) {
+        if self.rtt.smoothed().is_none() {
+            self.rtt = rtt;
+        }
+    }
+
     /// How many more answers may be asked for.
     pub fn room(&self) -> usize {
         self.window.saturating_sub(self.in_flight)
+    }
+
+    /// How long to wait for an answer to what was asked so often in vain.
+    pub fn timeout(&self, tries: u32) -> Duration {
+        self.rtt.timeout(tries.max(self.silences))
     }
 
     /// How much room there must be to ask for any of so many. Never more than half of the window, which is open again
@@ -56,7 +74,10 @@ impl Flow {
         self.in_flight = self.in_flight.saturating_sub(1);
         if let Some(rtt) = rtt {
             let queueing = self.rtt.smoothed().is_some_and(|usual| rtt > usual * 4 + Duration::from_millis(20));
-            self.rtt.sample(rtt);
+            if self.sampled < now {
+                self.rtt.sample(rtt);
+            }
+            (self.silences, self.sampled) = (0, now);
             if queueing {
                 return;
             }
@@ -78,7 +99,8 @@ impl Flow {
             self.window = (self.window / 2).max(LEAST_WINDOW);
             self.threshold = self.window;
             self.credit = 0;
-            self.recovering = now + self.rtt.timeout(0);
+            self.recovering = now + self.timeout(0);
+            self.silences += 1;
         }
     }
 }

@@ -191,7 +191,7 @@ impl Partials {
         slab.tries = 0;
         slab.deadline = match slab.under_way() {
             0 => Tick::NEVER,
-            _ => (now + flow.rtt.timeout(0)).min(slab.until),
+            _ => (now + flow.timeout(0)).min(slab.until),
         };
         if slab.got != slab.all() {
             return Arrived::Nothing;
@@ -287,7 +287,7 @@ impl Partials {
             }
             slab.asked |= fragments;
             slab.asked_at = now;
-            slab.deadline = (now + flow.rtt.timeout(slab.tries)).min(slab.until);
+            slab.deadline = (now + flow.timeout(slab.tries)).min(slab.until);
             flow.in_flight += fragments.count_ones() as usize;
             asks.push(PieceAsk { guid: place.0, piece: place.1, fragments });
         }

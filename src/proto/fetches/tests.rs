@@ -21,7 +21,7 @@ fn ms(ms: u64) -> Tick {
 
 /// Asks as long as there is something to ask; returns what was asked of whom.
 fn ask_all(fetches: &mut Fetches, now: Tick) -> Vec<(Guid, TellMeMore)> {
-    let asks = std::iter::from_fn(|| fetches.poll_ask(now)).collect();
+    let asks = std::iter::from_fn(|| fetches.poll_ask(now, |_| Rtt::default())).collect();
     fetches.check();
     asks
 }

@@ -14,7 +14,7 @@ impl Node {
     pub(super) fn poll_ask(&mut self, now: Tick) -> Option<(Guid, TellMeMore)> {
         let room = |peer: &Guid| self.fetches.has_room(peer);
         let symbols = self.repairs.poll_ask(now, room, |peer| self.peers.rtt(peer));
-        symbols.or_else(|| self.fetches.poll_ask(now))
+        symbols.or_else(|| self.fetches.poll_ask(now, |peer| self.peers.rtt(peer)))
     }
 
     pub(super) fn hello(&mut self, now: Tick, to: Guid, page_after: Option<Guid>) {

@@ -1,7 +1,7 @@
 //! What a datagram means, once it is known to be authentic: which part of the node it is for.
 
+use super::Node;
 use super::answers::Answer;
-use super::{Node, PAGE_PEERS};
 use crate::proto::fact::Fact;
 use crate::proto::fetches::Arrived;
 use crate::proto::gossip::Guid;
@@ -15,6 +15,11 @@ use crate::proto::wire::{self, Address, Blob, Hello, Holding, LedgerState, List,
 use rand::Rng;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+/// Peer lists are compared with one peer at most this often.
+const PAGE_PEERS: Duration = Duration::from_secs(2);
+/// While so much is still to come from a peer, another digest shows little news.
+const BUSY: Duration = Duration::from_secs(3);
 
 impl Node {
     pub(super) fn take(&mut self, now: Tick, from: SocketAddr, datagram: &[u8]) -> Result<(), Rejected> {
@@ -184,15 +189,18 @@ impl Node {
     /// Sends our digest to a peer that holds something else than we, if none passed lately.
     pub(super) fn compare(&mut self, now: Tick, peer: Guid, theirs: LedgerState) {
         let ours = self.ledger.state();
-        if theirs != ours && self.repairs.begin(now, peer, self.pause()) {
+        if theirs != ours && self.repairs.begin(now, peer, self.pause(&peer)) {
             let digest = Repairs::digest(self.ledger.sketch());
             self.send(peer, Message::DidYouHere(digest));
         }
     }
 
-    /// How long what a digest sets off is given before the next.
-    pub(super) fn pause(&self) -> Duration {
-        self.settings.gossip_timer.clamp(Duration::from_millis(300), Duration::from_secs(1)) * 9 / 10
+    /// How long what a digest sets off is given before the next: some round trips, and some more while there is still
+    /// something to come.
+    pub(super) fn pause(&self, peer: &Guid) -> Duration {
+        let timer = self.settings.gossip_timer.clamp(Duration::from_millis(300), Duration::from_secs(1)) * 9 / 10;
+        let trips = self.peers.rtt(peer).smoothed().map_or(timer, |rtt| (rtt * 3).min(Duration::from_secs(5)));
+        if self.fetches.is_busy_with(peer) { timer.max(trips).max(BUSY) } else { timer.max(trips) }
     }
 
     pub(super) fn take_found(&mut self, now: Tick, peer: Guid, found: Found) {
@@ -215,7 +223,7 @@ impl Node {
         }
         if large {
             self.stats.digests_paged += 1;
-            if self.repairs.answer(now, peer, self.pause()) {
+            if self.repairs.answer(now, peer, self.pause(&peer)) {
                 let digest = Repairs::digest(self.ledger.sketch());
                 self.send(peer, Message::DidYouHere(digest));
             }
