@@ -110,8 +110,7 @@ struct Clock {
 impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the daemon owns the clocks")]
     fn start() -> Clock {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Clock { began: Instant::now(), wall: Timestamp(wall.as_micros() as u64) }
+        Clock { began: Instant::now(), wall: wall_clock() }
     }
 
     fn now(&self) -> Tick {

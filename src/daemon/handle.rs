@@ -184,7 +184,8 @@ impl Handle {
 
     /// Both, and the counters.
     pub async fn status(&self, network: Option<&str>, limit: u64) -> Result<api::Status, Refusal> {
-        let (index, id) = (self.network(network)?, self.id(network)?);
+        let index = self.network(network)?;
+        let id = self.networks[index].1;
         let view = self.view(index).await?;
         let filter = ListFilter { limit: limit as usize, include_incomplete: true, ..ListFilter::default() };
         let read = move |store: &Store| Ok((store.totals(id)?, store.list(id, &filter)?));

@@ -93,11 +93,6 @@ impl Fetches {
         self.wants.len() + (1 << 12) < WANTED && self.queued(peer) + (1 << 12) < WANTED_PER_PEER
     }
 
-    /// Whether a record is on its way: wanted, partly here, or given to the disk.
-    pub fn knows(&self, guid: &Guid) -> bool {
-        self.wants.contains_key(guid) || self.arriving.contains_key(guid) || self.partials.contains(guid)
-    }
-
     /// A record came, verified against its name. It becomes a fact unless it is on its way to the disk already, or too
     /// much is.
     pub fn handle_record(&mut self, now: Tick, peer: Guid, gossip: Gossip) -> Option<Fact> {

@@ -7,8 +7,8 @@ use crate::proto::time::Timestamp;
 use crate::proto::wire::LedgerState;
 use std::collections::BTreeMap;
 
-/// The index of the records held. A B-tree instead of a hash map: 37 bytes a record, no random order, and GUIDs can be
-/// found by prefix.
+/// The index of the records held. A B-tree instead of a hash map: 37 bytes a record and no random
+/// order.
 pub struct Ledger {
     dates: BTreeMap<Guid, Timestamp>,
     sketch: Sketch,
@@ -50,11 +50,6 @@ impl Ledger {
     /// Where a held record stands.
     pub fn key(&self, guid: Guid) -> Option<Key> {
         self.dates.get(&guid).map(|&date_time| Key { date_time, guid })
-    }
-
-    /// The records whose GUIDs lie in a range.
-    pub fn range(&self, first: Guid, last: Guid) -> impl Iterator<Item = Key> {
-        self.dates.range(first..=last).map(|(&guid, &date_time)| Key { date_time, guid })
     }
 
     /// Count and root: equal states are equal sets.

@@ -114,8 +114,6 @@ pub const OUTBOX: usize = 4096;
 pub const TOLD_UNASKED: usize = 64;
 /// Digests being decoded at once.
 pub const REPAIRS: usize = 16;
-/// Keys that a network may have at once while they rotate.
-pub const KEYS: usize = 4;
 
 /// Who may ask for how much: datagrams that one peer may send in a second before the rest is dropped unread.
 pub const DATAGRAMS_PER_PEER: u32 = 100_000;

@@ -12,12 +12,15 @@ pub use peer::{PROBES, Peer, Reach, Reason};
 
 use crate::proto::fact::PeerFact;
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{CARDS, DATAGRAMS_PER_PEER, HINTS, HINTS_PER_TELLER, MIN_MAX_BODY, PEERS};
+use crate::proto::limits::{
+    CARDS, DATAGRAMS_PER_PEER, HINTS, HINTS_PER_TELLER, MAX_NAME, MIN_MAX_BODY, NETWORKS, PEERS,
+};
 use crate::proto::rtt::Rtt;
 use crate::proto::settings::{PeerSelect, Settings};
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::wire::{Address, Card, LedgerState, Name};
 use peer::{MOST_RETRY, Probe, Retry};
+use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use siphasher::sip::SipHasher24;
@@ -31,7 +34,7 @@ const HINT_TRIES: u32 = 6;
 /// A HELLO is answered within this time or counts as lost.
 const STAMP: Duration = Duration::from_secs(10);
 /// Bytes of a HELLO around its cards, with all the names of networks that it may have.
-const HELLO_FRAME: usize = 8 + 24 + 8 + 17 + 2 + 4 * 66 + 2;
+const HELLO_FRAME: usize = 8 + 24 + 8 + 17 + 2 + NETWORKS * (2 + MAX_NAME) + 2;
 
 struct Hint {
     teller: Option<Guid>,
@@ -297,12 +300,12 @@ impl Peers {
             free.push((peer.probed, guid, peer.state == Some(ours)));
         }
         match self.select {
-            PeerSelect::Random => shuffle(&mut self.rng, &mut free),
+            PeerSelect::Random => free.shuffle(&mut self.rng),
             PeerSelect::OldestFirst => free.sort(),
             PeerSelect::Both => {
                 free.sort();
                 if let Some((_, rest)) = free.split_first_mut() {
-                    shuffle(&mut self.rng, rest);
+                    rest.shuffle(&mut self.rng);
                 }
             }
         }
@@ -323,10 +326,4 @@ impl Peers {
 fn is_fit(addr: SocketAddr) -> bool {
     let broadcast = matches!(addr.ip(), IpAddr::V4(ip) if ip.is_broadcast());
     addr.port() >= 1024 && !addr.ip().is_unspecified() && !addr.ip().is_multicast() && !broadcast
-}
-
-fn shuffle<T>(rng: &mut ChaCha8Rng, items: &mut [T]) {
-    for last in (1..items.len()).rev() {
-        items.swap(last, rng.random_range(0..=last));
-    }
 }

@@ -223,9 +223,9 @@ impl Repairs {
         Found::Nothing
     }
 
-    /// Takes a page of a peer's ledger that we asked for; false if we did not.
-    pub fn handle_page(&mut self, now: Tick, peer: Guid, page: &Holding) -> bool {
-        let Some(paging) = self.pagings.get_mut(&peer).filter(|paging| paging.id == page.answer) else { return false };
+    /// Takes a page of a peer's ledger, if we asked for it: where to ask on.
+    pub fn handle_page(&mut self, now: Tick, peer: Guid, page: &Holding) {
+        let Some(paging) = self.pagings.get_mut(&peer).filter(|paging| paging.id == page.answer) else { return };
         paging.after = paging.after.max(page.next);
         paging.ask.tries = 0;
         if page.last {
@@ -234,7 +234,6 @@ impl Repairs {
         } else if usize::from(page.page) + 1 == PAGES_PER_ASK {
             paging.ask.at = now;
         }
-        true
     }
 
     /// What to ask next. `room` says whether there is any for more GUIDs wanted of a peer.

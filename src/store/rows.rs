@@ -4,7 +4,7 @@ use crate::proto::fact::LIST;
 use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, Kind};
 use crate::proto::time::Timestamp;
 use bytes::Bytes;
-use rusqlite::types::ValueRef;
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
@@ -34,6 +34,24 @@ pub(super) fn spans(at: Timestamp) -> Vec<(i64, i64)> {
 
 fn array<const N: usize>(value: ValueRef<'_>) -> Option<[u8; N]> {
     value.as_blob().ok()?.try_into().ok()
+}
+
+/// What the columns `network` and [`HEAD`] take: [`head_of`]'s inverse.
+pub(super) fn head_values<'a>(network: NetworkId, guid: &'a Guid, head: &'a Head) -> [ToSqlOutput<'a>; 9] {
+    let int = |int: i64| ToSqlOutput::from(int);
+    let blob = |bytes: &'a [u8]| ToSqlOutput::Borrowed(ValueRef::Blob(bytes));
+    let pieces = if head.piece_count() > 1 { ValueRef::Blob(head.pieces()) } else { ValueRef::Null };
+    [
+        int(network.0),
+        int(date(head.date_time())),
+        blob(&guid.0),
+        int(head.kind() as i64),
+        ToSqlOutput::Owned(Value::Blob(head.origin().0.to_vec())),
+        ToSqlOutput::Borrowed(ValueRef::Text(head.who_name().as_bytes())),
+        int(head.len() as i64),
+        blob(head.sha2()),
+        ToSqlOutput::Borrowed(pieces),
+    ]
 }
 
 /// The head in columns [`HEAD`], if the GUID beside it is its own.

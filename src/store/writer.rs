@@ -10,7 +10,7 @@ use crate::proto::fact::{Fact, LIST, PeerFact, Receipt};
 use crate::proto::gossip::{Gossip, Guid, Head, Key, piece_list};
 use crate::proto::limits::PIECE;
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, TransactionBehavior, params, params_from_iter};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -252,19 +252,8 @@ impl<'a> Batch<'a> {
             "INSERT INTO gossip (network, {HEAD}, msg, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
              ON CONFLICT (network, date_time, guid) DO NOTHING"
         );
-        let new = self.db.prepare_cached(&sql)?.execute(params![
-            network.0,
-            date(key.date_time),
-            key.guid.0,
-            head.kind() as u8,
-            head.origin().0,
-            head.who_name(),
-            head.len() as i64,
-            head.sha2(),
-            (head.piece_count() > 1).then_some(head.pieces()),
-            msg,
-            body,
-        ])? == 1;
+        let values = rows::head_values(network, &key.guid, head).into_iter().chain([msg.to_sql()?, body.to_sql()?]);
+        let new = self.db.prepare_cached(&sql)?.execute(params_from_iter(values))? == 1;
         if new {
             self.count(network, 1, head.len() as i64);
         }
@@ -288,18 +277,9 @@ impl<'a> Batch<'a> {
             "INSERT INTO partial (body, network, {HEAD}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (network, guid) DO NOTHING"
         );
-        self.next_body += self.db.prepare_cached(&sql)?.execute(params![
-            self.next_body,
-            network.0,
-            date(head.date_time()),
-            guid.0,
-            head.kind() as u8,
-            head.origin().0,
-            head.who_name(),
-            head.len() as i64,
-            head.sha2(),
-            (head.piece_count() > 1).then_some(head.pieces()),
-        ])? as i64;
+        let body = self.next_body;
+        let values = [body.to_sql()?].into_iter().chain(rows::head_values(network, &guid, head));
+        self.next_body += self.db.prepare_cached(&sql)?.execute(params_from_iter(values))? as i64;
         Ok(())
     }
 

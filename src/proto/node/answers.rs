@@ -193,7 +193,7 @@ fn pack_record(
     let name = record.head.who_name().len();
     let whole = record.msg.as_ref().filter(|msg| Record::size(name, msg.len()) + Tell::EMPTY <= room);
     let size = whole.map_or(HeadTold::size(name), |msg| Record::size(name, msg.len()));
-    if size > *left || tell.records.len() == 32 || tell.heads.len() == 16 {
+    if size > *left || tell.records.is_full() || tell.heads.is_full() {
         return Step::Full;
     }
     *left -= size;
@@ -222,7 +222,7 @@ fn pack_fragment(
     }
     let bytes: Bytes = bytes.slice(at..bytes.len().min(at + FRAGMENT));
     let size = Fragment::size(bytes.len());
-    if size > *left || tell.fragments.len() == 8 {
+    if size > *left || tell.fragments.is_full() {
         return Step::Full;
     }
     *left -= size;
@@ -234,7 +234,7 @@ fn pack_lacking(guid: Guid, tell: &mut Tell, left: &mut usize) -> Step {
     if tell.lacking.contains(&guid) {
         return Step::Packed;
     }
-    if *left < 16 || tell.lacking.len() == crate::proto::limits::GUIDS_PER_ASK {
+    if *left < 16 || tell.lacking.is_full() {
         return Step::Full;
     }
     *left -= 16;

@@ -3,6 +3,7 @@
 use super::{Node, To};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{HEADER, NETWORKS, OUTBOX, REGISTER_SIZE, TAG};
+use crate::proto::repairs::Repairs;
 use crate::proto::seal::Header;
 use crate::proto::session::{Challenge, Registration};
 use crate::proto::time::Tick;
@@ -26,6 +27,11 @@ impl Node {
         let networks = self.settings.other_networks.iter().take(NETWORKS).filter_map(|name| Name::new(name)).collect();
         let (state, peers_hash) = (self.ledger.state(), self.peers.hash());
         Hello { stamp, state, peers_hash, page_after, networks: List::new(networks), cards: List::new(cards) }
+    }
+
+    pub(super) fn send_digest(&mut self, to: Guid) {
+        let digest = Repairs::digest(self.ledger.sketch());
+        self.send(to, Message::DidYouHere(digest));
     }
 
     pub(super) fn challenge(&mut self, to: SocketAddr, challenge: Challenge) {

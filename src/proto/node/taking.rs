@@ -6,7 +6,7 @@ use crate::proto::fact::Fact;
 use crate::proto::fetches::Arrived;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{PAGE, TOLD_UNASKED};
-use crate::proto::repairs::{Found, Repairs};
+use crate::proto::repairs::Found;
 use crate::proto::seal::Verified;
 use crate::proto::session::{Registering, Verdict};
 use crate::proto::stats::Rejected;
@@ -161,10 +161,15 @@ impl Node {
         addrs.into_iter().for_each(|addr| self.peers.hint(now, addr, None, false));
     }
 
-    pub(super) fn take_hello(&mut self, now: Tick, peer: Guid, hello: Hello) {
+    /// What HELLO and HELLO_BACK say alike.
+    pub(super) fn note_hello(&mut self, now: Tick, peer: Guid, hello: &Hello) {
         self.peers.holds(&peer, hello.state);
         self.peers.belongs(&peer, &hello.networks);
         self.peers.told(now, peer, &hello.cards);
+    }
+
+    pub(super) fn take_hello(&mut self, now: Tick, peer: Guid, hello: Hello) {
+        self.note_hello(now, peer, &hello);
         let cards = hello.page_after.map(|after| self.peers.cards(peer, after)).unwrap_or_default();
         let back = self.make_hello(hello.stamp, None, cards);
         self.send(peer, Message::HelloBack(back));
@@ -172,9 +177,7 @@ impl Node {
 
     pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, hello: Hello) {
         self.peers.answered(now, &peer, Tick(hello.stamp));
-        self.peers.holds(&peer, hello.state);
-        self.peers.belongs(&peer, &hello.networks);
-        self.peers.told(now, peer, &hello.cards);
+        self.note_hello(now, peer, &hello);
         self.compare(now, peer, hello.state);
         if hello.peers_hash != self.peers.hash() {
             if let Some(last) = hello.cards.last() {
@@ -190,8 +193,7 @@ impl Node {
     pub(super) fn compare(&mut self, now: Tick, peer: Guid, theirs: LedgerState) {
         let ours = self.ledger.state();
         if theirs != ours && self.repairs.begin(now, peer, self.pause(&peer)) {
-            let digest = Repairs::digest(self.ledger.sketch());
-            self.send(peer, Message::DidYouHere(digest));
+            self.send_digest(peer);
         }
     }
 
@@ -224,8 +226,7 @@ impl Node {
         if large {
             self.stats.digests_paged += 1;
             if self.repairs.answer(now, peer, self.pause(&peer)) {
-                let digest = Repairs::digest(self.ledger.sketch());
-                self.send(peer, Message::DidYouHere(digest));
+                self.send_digest(peer);
             }
         } else {
             self.stats.digests_decoded += 1;
@@ -252,7 +253,7 @@ impl Node {
     pub(super) fn take_tell(&mut self, now: Tick, peer: Guid, tell: Tell) {
         for record in tell.records {
             let guid = record.guid;
-            if self.is_here(&guid) {
+            if self.ledger.contains(&guid) {
                 self.stats.records_received_duplicate += 1;
                 continue;
             }
@@ -264,7 +265,7 @@ impl Node {
         for head in tell.heads {
             let guid = head.guid;
             match head.verify() {
-                Ok(_) if self.is_here(&guid) => self.stats.records_received_duplicate += 1,
+                Ok(_) if self.ledger.contains(&guid) => self.stats.records_received_duplicate += 1,
                 Ok(head) => self.facts.extend(self.fetches.handle_head(now, peer, guid, head)),
                 Err(_) => self.refuse(now, peer, guid),
             }
@@ -283,10 +284,6 @@ impl Node {
         for guid in tell.lacking {
             self.fetches.handle_lacking(now, peer, guid);
         }
-    }
-
-    pub(super) fn is_here(&self, guid: &Guid) -> bool {
-        self.ledger.contains(guid)
     }
 
     /// What a peer sent under this name is not what the name says.

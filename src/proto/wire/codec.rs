@@ -27,9 +27,14 @@ impl<T, const MAX: usize> List<T, MAX> {
         List(items)
     }
 
+    /// Whether there is no room for another.
+    pub fn is_full(&self) -> bool {
+        self.0.len() >= MAX
+    }
+
     /// Adds one, unless the list is full.
     pub fn push(&mut self, item: T) {
-        if self.0.len() < MAX {
+        if !self.is_full() {
             self.0.push(item);
         }
     }

@@ -327,6 +327,8 @@ proptest! {
 
     #[test]
     fn what_is_encoded_decodes(message in any_message()) {
+        // Full lists of every kind at once are no datagram: nothing packs them.
+        prop_assume!(body(&message).len() <= MAX_DATAGRAM - HEADER - TAG);
         prop_assert_eq!(decode(message.kind(), &body(&message)), Ok(message));
     }
 
