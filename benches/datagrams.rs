@@ -3,10 +3,11 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gossip_node::proto::gossip::{Gossip, Guid, Kind};
 use gossip_node::proto::limits::{FRAGMENT, HEADER, MIN_MAX_DATAGRAM, TAG};
+use gossip_node::proto::ring::Range;
 use gossip_node::proto::seal::{Header, NetworkKey, Secret};
 use gossip_node::proto::time::Timestamp;
 use gossip_node::proto::wire::{
-    Address, Blob, Card, Fragment, Hello, LedgerState, List, Message, Name, Record, Tell, TellMeMore,
+    Address, Blob, Card, CardPage, Fragment, Hello, LedgerState, List, Message, Name, Record, Tell, TellMeMore,
 };
 use std::hint::black_box;
 use std::net::SocketAddr;
@@ -15,15 +16,14 @@ fn hello(cards: u8) -> Message {
     let name = Name::new("a-node-of-some-lab").expect("it is a name");
     let card = |n| {
         let addr = Address(SocketAddr::from(([10, 0, 0, n], 6884)));
-        Card { guid: Guid([n; 16]), addr, name: name.clone() }
+        Card { guid: Guid([n; 16]), addr, incarnation: 1, name: name.clone() }
     };
     Message::Hello(Hello {
         stamp: 1,
         state: LedgerState { count: 100_000, root: [2; 16] },
-        peers_hash: 3,
-        page_after: None,
+        page: Some(CardPage { range: Range::all_but(0), cards: List::new((0..cards).map(card).collect()) }),
         networks: List::new(vec![Name::new("work").expect("it is a name")]),
-        cards: List::new((0..cards).map(card).collect()),
+        ..Hello::default()
     })
 }
 

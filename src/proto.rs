@@ -70,6 +70,7 @@ pub mod limits;
 pub mod node;
 pub mod peers;
 pub mod repairs;
+pub mod ring;
 pub mod rtt;
 pub mod seal;
 pub mod session;

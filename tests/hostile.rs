@@ -10,13 +10,14 @@ use gossip_node::proto::limits::{
     MIN_CHALLENGED, MORE_SYMBOLS, PAGE, PAGES_PER_ASK, PIECE, PIECES_PER_ASK, SESSIONS_PER_ADDRESS, SYMBOLS_PER_ASK,
     TAG,
 };
+use gossip_node::proto::ring::Range;
 use gossip_node::proto::seal::{Header, NetworkKey, Secret};
 use gossip_node::proto::sketch::Symbol;
 use gossip_node::proto::stats::Rejected;
 use gossip_node::proto::time::Timestamp;
 use gossip_node::proto::wire::{
-    Address, Blob, CHALLENGE, Card, DidYouHere, Fragment, HeadTold, Hello, Holding, List, Message, Name, PageAsk,
-    PieceAsk, REGISTER, REGISTERED, Record, Symbols, SymbolsAsk, Tell, TellMeMore,
+    Address, Blob, CHALLENGE, Card, CardPage, DidYouHere, Fragment, HeadTold, Hello, Holding, List, Message, Name,
+    PageAsk, PieceAsk, REGISTER, REGISTERED, Record, Symbols, SymbolsAsk, Tell, TellMeMore,
 };
 use gossip_node::sim::Network;
 use insider::Insider;
@@ -645,12 +646,12 @@ fn peers_that_somebody_makes_up_are_tried_a_few_times() {
         let mut card = || Card {
             guid: random_guid(&mut rng),
             addr: Address(SocketAddr::from((rng.random::<[u8; 4]>(), rng.random()))),
+            incarnation: rng.random(),
             name: name.clone(),
         };
         let cards = List::new((0..20).map(|_| card()).collect());
-        let (stamp, state, page_after, networks) =
-            (u64::MAX, Default::default(), Some(Guid([255; 16])), List::default());
-        let hello = Hello { stamp, state, peers_hash: 1, page_after, networks, cards };
+        let page = Some(CardPage { range: Range::all_but(0), cards });
+        let hello = Hello { stamp: u64::MAX, page_ask: Some(Range::all_but(0)), page, ..Hello::default() };
         insider.tell(&mut net, &Message::Hello(hello.clone())).unwrap();
         insider.tell(&mut net, &Message::HelloBack(hello)).unwrap();
     }

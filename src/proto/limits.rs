@@ -86,8 +86,10 @@ pub const PEERS: usize = 16_384;
 pub const HINTS: usize = 4096;
 /// Addresses that one teller may have among them.
 pub const HINTS_PER_TELLER: usize = 64;
-/// Peers named in one HELLO.
+/// Peers listed in one HELLO.
 pub const CARDS: usize = 24;
+/// Pieces of news of peers in one HELLO.
+pub const UPDATES: usize = 24;
 /// Names of other networks in one HELLO.
 pub const NETWORKS: usize = 4;
 
@@ -115,6 +117,21 @@ pub const TOLD_UNASKED: usize = 64;
 /// Digests being decoded at once.
 pub const REPAIRS: usize = 16;
 
+/// GUIDs in one HEARD.
+pub const HEARD: usize = 70;
+/// Records that a node learnt lately and may still have to pass on.
+pub const RUMORS: usize = 32_768;
+/// How long they are remembered: an older rumour must not set a tree off again.
+pub const RUMOR_AGE: Duration = Duration::from_secs(30);
+/// Peers at once to whom rumours are on their way.
+pub const LANES: usize = 1024;
+/// Rumours on their way to one peer; what comes beyond is left to announcements and digests.
+pub const RUMORS_PER_LANE: usize = 4096;
+/// GUIDs that peers announced, and that are given a moment to come by themselves.
+pub const ANNOUNCED: usize = 4096;
+/// Records that somebody waits to be told of when they are held, and those of which it is known who holds them.
+pub const RECEIPTS: usize = 1024;
+
 /// Who may ask for how much: datagrams that one peer may send in a second before the rest is dropped unread.
 pub const DATAGRAMS_PER_PEER: u32 = 100_000;
 
@@ -128,6 +145,8 @@ const _: () = {
     assert!(8 + 16 + 2 + 1 + 2 + FRAGMENT <= MIN_MAX_BODY, "a fragment fits a datagram");
     assert!(4 + 1 + 24 + 1 + 2 + PAGE * 16 <= MIN_MAX_BODY, "a page fits a datagram");
     assert!(WANTED_PER_PEER * 2 <= WANTED && PAGES_PER_ASK * PAGE * 4 <= WANTED_PER_PEER, "a span of pages finds room");
+    assert!(6 + HEARD * 16 <= MIN_MAX_BODY, "HEARD fits a datagram");
+    assert!(76 + UPDATES * 43 <= MIN_MAX_BODY, "a HELLO full of news fits a datagram");
     assert!(8 + 2 + PIECES_PER_ASK * 26 <= MIN_MAX_BODY, "asking for pieces takes one datagram");
     assert!(SLABS * PIECE + ARRIVING <= 4 << 20, "all fetches together take at most 4 MiB");
     assert!(MIN_PREFIX.is_power_of_two() && MAX_PREFIX.is_power_of_two());

@@ -15,10 +15,11 @@ use crate::proto::gossip::Guid;
 use crate::proto::limits::{
     CARDS, DATAGRAMS_PER_PEER, HINTS, HINTS_PER_TELLER, MAX_NAME, MIN_MAX_BODY, NETWORKS, PEERS,
 };
+use crate::proto::ring::{Range, place};
 use crate::proto::rtt::Rtt;
 use crate::proto::settings::{PeerSelect, Settings};
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{Address, Card, LedgerState, Name};
+use crate::proto::wire::{Address, Card, CardPage, Hello, LedgerState, List, ListState, Name};
 use peer::{MOST_RETRY, Probe, Retry};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -34,7 +35,7 @@ const HINT_TRIES: u32 = 6;
 /// A HELLO is answered within this time or counts as lost.
 const STAMP: Duration = Duration::from_secs(10);
 /// Bytes of a HELLO around its cards, with all the names of networks that it may have.
-const HELLO_FRAME: usize = 8 + 24 + 8 + 17 + 2 + NETWORKS * (2 + MAX_NAME) + 2;
+const HELLO_FRAME: usize = Hello::EMPTY + 16 + CardPage::EMPTY + NETWORKS * (2 + MAX_NAME);
 
 struct Hint {
     teller: Option<Guid>,
@@ -197,29 +198,40 @@ impl Peers {
         }
     }
 
-    /// The nodes that we reach, behind a GUID, as many as fit a HELLO; but not the one whom it is for.
-    pub fn cards(&self, to: Guid, after: Guid) -> Vec<Card> {
+    /// The nodes that we reach in a part of the ring, as many as fit a HELLO; but not the one whom it is for.
+    pub fn cards(&self, to: Guid, range: Range) -> CardPage {
+        let answering = self.peers.iter().filter(|(guid, peer)| **guid != to && peer.reach.answers());
+        let mut cards: Vec<(u64, Card)> = answering
+            .filter_map(|(&guid, peer)| {
+                Some((
+                    place(&guid),
+                    Card { guid, addr: Address(peer.addr), incarnation: 0, name: Name::new(&peer.name)? },
+                ))
+            })
+            .filter(|(place, _)| range.contains(*place))
+            .collect();
+        cards.sort_by_key(|(place, _)| place.wrapping_sub(range.from));
         let mut room = MIN_MAX_BODY - HELLO_FRAME;
-        let answering =
-            (self.peers.range(after..)).filter(|(guid, peer)| **guid != after && **guid != to && peer.reach.answers());
-        let cards = answering
-            .filter_map(|(&guid, peer)| Some(Card { guid, addr: Address(peer.addr), name: Name::new(&peer.name)? }));
-        let fitting = cards.take_while(|card| {
-            let size = 16 + 18 + 2 + card.name.as_str().len();
-            let fits = size <= room;
-            room = room.saturating_sub(size);
-            fits
-        });
-        fitting.take(CARDS).collect()
+        let (mut page, mut end) = (Vec::new(), range.to);
+        for (place, card) in cards {
+            let size = Card::size(card.name.as_str().len());
+            if size > room || page.len() == CARDS {
+                end = place;
+                break;
+            }
+            room -= size;
+            page.push(card);
+        }
+        CardPage { range: Range { from: range.from, to: end }, cards: List::new(page) }
     }
 
     /// Equal where two nodes reach the same nodes, themselves included.
-    pub fn hash(&self) -> u64 {
+    pub fn list(&self) -> ListState {
         let answering = self.peers.iter().filter(|(_, peer)| peer.reach.answers()).map(|(guid, _)| guid);
-        answering.chain([&self.me]).fold(0, |sum: u64, guid| {
+        answering.chain([&self.me]).fold(ListState::default(), |list, guid| {
             let mut hasher = SipHasher24::new();
             hasher.write(&guid.0);
-            sum.wrapping_add(hasher.finish())
+            ListState { count: list.count + 1, hash: list.hash.wrapping_add(hasher.finish()) }
         })
     }
 

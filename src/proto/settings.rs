@@ -18,6 +18,50 @@ pub enum PeerSelect {
     Both,
 }
 
+/// How fast a node goes about what it does; the profiles are [`Timing::LAN`] and [`Timing::FAST`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// Least and greatest time that a peer has for its answer to a probe; in between it is three round trips.
+    pub probe_timeout: (Duration, Duration),
+    /// Least time that a suspected peer has to object, times log10 of the number of peers (at least 32).
+    pub suspicion: Duration,
+    /// How many times that is the longest.
+    pub suspicion_most: u32,
+    /// Between two datagrams of news of peers beside the probe.
+    pub update_gap: Duration,
+    /// Least time between two datagrams of records for one peer; an idle peer is sent to at once.
+    pub record_gap: Duration,
+    /// The same for acknowledgements.
+    pub heard_gap: Duration,
+    /// Between two announcements of what is newly held; zero: none are made.
+    pub announce: Duration,
+    /// What was announced, or seen in a digest, has this long to come by itself before it is pulled; three round trips
+    /// if that is more.
+    pub grace: Duration,
+    /// Least time before a rumour that was not acknowledged is sent again.
+    pub rumor_timeout: Duration,
+    /// Least and greatest time for which a node passes rumours on to the same peers.
+    pub table_age: (Duration, Duration),
+}
+
+impl Timing {
+    /// The default: hosts on a LAN that may be busy.
+    pub const LAN: Timing = Timing {
+        probe_timeout: (Duration::from_millis(100), Duration::from_millis(300)),
+        suspicion: Duration::from_secs(2),
+        suspicion_most: 4,
+        update_gap: Duration::from_millis(200),
+        record_gap: Duration::from_millis(1),
+        heard_gap: Duration::from_millis(5),
+        announce: Duration::from_millis(20),
+        grace: Duration::from_millis(5),
+        rumor_timeout: Duration::from_millis(10),
+        table_age: (Duration::from_secs(10), Duration::from_secs(60)),
+    };
+    /// Knows of a crash sooner, and suspects more.
+    pub const FAST: Timing = Timing { suspicion: Duration::from_secs(1), ..Timing::LAN };
+}
+
 /// What a [`crate::proto::node::Node`] is made of.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -41,6 +85,8 @@ pub struct Settings {
     pub peer_select: PeerSelect,
     /// The longest datagram that is sent.
     pub max_datagram: usize,
+    /// How fast it goes.
+    pub timing: Timing,
 }
 
 impl Settings {
@@ -57,6 +103,7 @@ impl Settings {
             gossip_max_peer_count: 5,
             peer_select: PeerSelect::Both,
             max_datagram: MIN_MAX_DATAGRAM,
+            timing: Timing::LAN,
         }
     }
 }

@@ -91,6 +91,12 @@ counters! {
     challenge_suppressed,
     /// HELLO and HELLO_BACK sent.
     hello_sent,
+    /// HELLO_FOR sent: probes by way of others, and their answers.
+    hello_for_sent,
+    /// Datagrams of fresh records sent.
+    rumor_sent,
+    /// Datagrams sent that acknowledge rumours or say what is held.
+    heard_sent,
     /// DID_YOU_HERE sent: digests.
     did_you_here_sent,
     /// DID_YOU_HERE received.

@@ -8,29 +8,35 @@
 //!
 //! | kind | message | fields |
 //! |---|---|---|
-//! | 1 | [`Register`] | guid 16, name, epoch 8, cookie 16, padding list of 0-bytes |
+//! | 1 | [`Register`] | guid 16, name, epoch 8, incarnation 4, cookie 16, padding list of 0-bytes |
 //! | 2 | [`Challenge`] | cookie 16, echo 8 |
-//! | 3 | [`Registered`] | echo 8, guid 16, name, epoch 8, seen 18, state 24 |
-//! | 4, 5 | [`Hello`] | stamp 8, state 24, peers_hash 8, page_after option of 16, networks list, cards list |
+//! | 3 | [`Registered`] | echo 8, guid 16, name, epoch 8, incarnation 4, seen 18, state 24 |
+//! | 4, 5 | [`Hello`] | stamp 8, state 24, horizon 8, list 12, incarnation 4, health 1, clock 8, updates list of 43, page_ask option of 16, page option, networks list |
+//! | 6 | [`HelloFor`] | stamp 8, guid 16, addr 18, errand 1 |
 //! | 7 | [`DidYouHere`] | change 8, count 4, root 8, prefix 4, 44 symbols of 24, 36 counters of 2 |
 //! | 8 | [`TellMeMore`] | guids list, pieces list of 26, symbols option of 20, page option of 29 |
 //! | 9 | [`Tell`] | records list, heads list, fragments list, lacking list |
+//! | 10 | [`Rumor`] | got list, records list, heads list |
+//! | 11 | [`Heard`] | got list, holds list, asks list |
 //! | 12 | [`Leave`] | restarting 1 |
 //! | 13 | [`Symbols`] | change 8, chunk 2, symbols list |
 //! | 14 | [`Holding`] | answer 4, page 1, next 24, last 1, guids list |
 //!
-//! 6, 10 and 11 are kept for HELLO_FOR, RUMOR and HEARD. 13 and 14 answer the two ways of asking on after a digest.
+//! 13 and 14 answer the two ways of asking on after a digest.
 
 mod codec;
+mod hello;
+mod rumor;
 mod tell;
 
 pub use codec::{Address, Blob, List, Name};
+pub use hello::{Card, CardPage, Errand, Hello, HelloFor, ListState, Update, Word};
+pub use rumor::{Heard, Pushed, Rumor};
 pub use tell::{Fragment, HeadTold, Record, Tell};
 
 use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{
-    CARDS, DECODE, DIGEST_SYMBOLS, ESTIMATORS, GUIDS_PER_ASK, MORE_SYMBOLS, NETWORKS, PAGE, PIECES_PER_ASK,
-    REGISTER_SIZE,
+    DECODE, DIGEST_SYMBOLS, ESTIMATORS, GUIDS_PER_ASK, MORE_SYMBOLS, PAGE, PIECES_PER_ASK, REGISTER_SIZE,
 };
 use crate::proto::seal::Verified;
 use crate::proto::sketch::Symbol;
@@ -60,7 +66,8 @@ macro_rules! items {
 }
 
 items! {
-    u8 = 1, Guid = 16, Symbol = 24, Name = 3, Card = 37, PieceAsk = 26, Record = 46, HeadTold = 112, Fragment = 21,
+    u8 = 1, Guid = 16, Symbol = 24, Name = 3, Card = 41, Update = 43, PieceAsk = 26, Record = 46, HeadTold = 112,
+    Fragment = 21, Pushed<Record> = 63, Pushed<HeadTold> = 129,
 }
 
 impl Encode for Guid {
@@ -113,6 +120,8 @@ pub struct Register {
     pub name: Name,
     /// Orders the sessions of one GUID.
     pub epoch: u64,
+    /// Orders what is said of its node.
+    pub incarnation: u32,
     /// From the [`Challenge`]; zero at first.
     pub cookie: [u8; 16],
     /// Makes the datagram [`REGISTER_SIZE`] bytes long.
@@ -148,38 +157,12 @@ pub struct Registered {
     pub name: Name,
     /// Orders the sessions of one GUID.
     pub epoch: u64,
+    /// Orders what is said of its node.
+    pub incarnation: u32,
     /// Where the answering node saw the asking one.
     pub seen: Address,
     /// What it holds.
     pub state: LedgerState,
-}
-
-/// A peer as one node describes it to another.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Card {
-    /// Its GUID.
-    pub guid: Guid,
-    /// Where its datagrams come from.
-    pub addr: Address,
-    /// Its name.
-    pub name: Name,
-}
-
-/// Probe and peer exchange; HELLO and HELLO_BACK have the same body.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Hello {
-    /// HELLO: the sender's clock. HELLO_BACK: the stamp of the HELLO that it answers.
-    pub stamp: u64,
-    /// What the sender holds.
-    pub state: LedgerState,
-    /// Hash of the sender's list of reachable nodes, itself included.
-    pub peers_hash: u64,
-    /// "Send me your cards after this GUID."
-    pub page_after: Option<Guid>,
-    /// Other networks that the sender is in.
-    pub networks: List<Name, NETWORKS>,
-    /// Nodes that the sender reaches.
-    pub cards: List<Card, CARDS>,
 }
 
 /// The digest of all GUIDs that a node holds: one datagram for a ledger of any size.
@@ -288,9 +271,12 @@ pub enum Message {
     Registered(Registered),
     Hello(Hello),
     HelloBack(Hello),
+    HelloFor(HelloFor),
     DidYouHere(DidYouHere),
     TellMeMore(TellMeMore),
     Tell(Tell),
+    Rumor(Rumor),
+    Heard(Heard),
     Leave(Leave),
     Symbols(Symbols),
     Holding(Holding),
@@ -326,9 +312,12 @@ kinds! {
     3 = Registered(Registered),
     4 = Hello(Hello),
     5 = HelloBack(Hello),
+    6 = HelloFor(HelloFor),
     7 = DidYouHere(DidYouHere),
     8 = TellMeMore(TellMeMore),
     9 = Tell(Tell),
+    10 = Rumor(Rumor),
+    11 = Heard(Heard),
     12 = Leave(Leave),
     13 = Symbols(Symbols),
     14 = Holding(Holding),

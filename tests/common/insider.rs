@@ -41,11 +41,12 @@ impl Insider {
 
     /// REGISTER, CHALLENGE, REGISTER with its cookie, REGISTERED.
     pub fn register(&mut self, net: &mut Network) -> Result<Registered, Rejected> {
-        let padding = REGISTER_SIZE - HEADER - TAG - 16 - 2 - 7 - 8 - 16 - 2;
+        let padding = REGISTER_SIZE - HEADER - TAG - 16 - 2 - 7 - 8 - 4 - 16 - 2;
         let mut register = Register {
             guid: self.guid,
             name: Name::new("mallory").unwrap(),
             epoch: self.epoch,
+            incarnation: 1,
             cookie: [0; 16],
             padding: Blob(vec![0; padding].into()),
         };

@@ -4,9 +4,10 @@ use super::{Node, To};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{HEADER, NETWORKS, OUTBOX, REGISTER_SIZE, TAG};
 use crate::proto::repairs::Repairs;
+use crate::proto::ring::Range;
 use crate::proto::seal::Header;
 use crate::proto::session::{Challenge, Registration};
-use crate::proto::time::Tick;
+use crate::proto::time::{Tick, Timestamp};
 use crate::proto::wire::{self, Blob, Hello, List, Message, Name, TellMeMore};
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -18,15 +19,26 @@ impl Node {
         symbols.or_else(|| self.fetches.poll_ask(now, |peer| self.peers.rtt(peer)))
     }
 
-    pub(super) fn hello(&mut self, now: Tick, to: Guid, page_after: Option<Guid>) {
-        let hello = self.make_hello(now.0, page_after, Vec::new());
+    pub(super) fn hello(&mut self, now: Tick, to: Guid, page_ask: Option<Range>) {
+        let hello = Hello { page_ask, ..self.make_hello(now, now.0) };
         self.send(to, Message::Hello(hello));
     }
 
-    pub(super) fn make_hello(&self, stamp: u64, page_after: Option<Guid>, cards: Vec<wire::Card>) -> Hello {
+    pub(super) fn make_hello(&self, now: Tick, stamp: u64) -> Hello {
         let networks = self.settings.other_networks.iter().take(NETWORKS).filter_map(|name| Name::new(name)).collect();
-        let (state, peers_hash) = (self.ledger.state(), self.peers.hash());
-        Hello { stamp, state, peers_hash, page_after, networks: List::new(networks), cards: List::new(cards) }
+        Hello {
+            stamp,
+            state: self.ledger.state(),
+            horizon: Timestamp(0),
+            list: self.peers.list(),
+            incarnation: 0,
+            health: 0,
+            clock: self.wall(now),
+            updates: List::default(),
+            page_ask: None,
+            page: None,
+            networks: List::new(networks),
+        }
     }
 
     pub(super) fn send_digest(&mut self, to: Guid) {
@@ -43,11 +55,12 @@ impl Node {
     pub(super) fn send_register(&mut self, to: SocketAddr, registration: Registration) {
         let Registration { dst_session, counter, cookie } = registration;
         let header = Header { kind: wire::REGISTER, src_session: self.sessions.own(), dst_session, counter };
-        let fields = HEADER + TAG + 16 + 2 + self.name.as_str().len() + 8 + 16 + 2;
+        let fields = HEADER + TAG + 16 + 2 + self.name.as_str().len() + 8 + 4 + 16 + 2;
         let register = wire::Register {
             guid: self.settings.guid,
             name: self.name.clone(),
             epoch: self.sessions.epoch(),
+            incarnation: 0,
             cookie,
             padding: Blob(Bytes::from(vec![0; REGISTER_SIZE - fields])),
         };
@@ -77,6 +90,9 @@ impl Node {
             Message::Tell(_) => self.stats.tell_sent += 1,
             Message::Symbols(_) => self.stats.symbols_sent += 1,
             Message::Holding(_) => self.stats.holding_sent += 1,
+            Message::Rumor(_) => self.stats.rumor_sent += 1,
+            Message::Heard(_) => self.stats.heard_sent += 1,
+            Message::HelloFor(_) => self.stats.hello_for_sent += 1,
             Message::Registered(_) | Message::Leave(_) => {}
         }
     }

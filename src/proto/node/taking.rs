@@ -7,11 +7,14 @@ use crate::proto::fetches::Arrived;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{PAGE, TOLD_UNASKED};
 use crate::proto::repairs::Found;
+use crate::proto::ring::{Range, place};
 use crate::proto::seal::Verified;
 use crate::proto::session::{Registering, Verdict};
 use crate::proto::stats::Rejected;
 use crate::proto::time::Tick;
-use crate::proto::wire::{self, Address, Blob, Hello, Holding, LedgerState, List, Message, Name, Tell, TellMeMore};
+use crate::proto::wire::{
+    self, Address, Blob, CardPage, Hello, Holding, LedgerState, List, Message, Name, Tell, TellMeMore,
+};
 use rand::Rng;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -62,6 +65,7 @@ impl Node {
             }
             Message::TellMeMore(ask) => self.take_ask(peer, ask),
             Message::Tell(tell) => self.take_tell(now, peer, tell),
+            Message::HelloFor(_) | Message::Rumor(_) | Message::Heard(_) => {}
             Message::Leave(leave) => {
                 self.peers.left(now, &peer, leave.restarting);
                 self.forget_traffic(&peer);
@@ -95,6 +99,7 @@ impl Node {
                             guid: self.settings.guid,
                             name: self.name.clone(),
                             epoch: self.sessions.epoch(),
+                            incarnation: 0,
                             seen: Address(from),
                             state: self.ledger.state(),
                         };
@@ -109,8 +114,9 @@ impl Node {
                         } else if cause == Rejected::Order && self.sessions.addr(guid).is_some_and(|addr| addr != from)
                         {
                             // Another one, which has the better right to its GUID, can find out nowhere but here.
-                            let card = wire::Card { guid, addr: Address(from), name: register.name };
-                            let hello = self.make_hello(now.0, None, vec![card]);
+                            let card = wire::Card { guid, addr: Address(from), incarnation: 0, name: register.name };
+                            let page = Some(CardPage { range: Range::EMPTY, cards: List::new(vec![card]) });
+                            let hello = Hello { page, ..self.make_hello(now, now.0) };
                             self.send(guid, Message::Hello(hello));
                         }
                         return Err(cause);
@@ -130,7 +136,7 @@ impl Node {
                 self.peers.holds(&guid, registered.state);
                 self.compare(now, guid, registered.state);
                 // A newcomer asks for the peer list at once.
-                self.hello(now, guid, Some(Guid::default()));
+                self.hello(now, guid, Some(Range::all_but(place(&self.settings.guid))));
             }
             _ => return Err(Rejected::Kind),
         }
@@ -165,13 +171,15 @@ impl Node {
     pub(super) fn note_hello(&mut self, now: Tick, peer: Guid, hello: &Hello) {
         self.peers.holds(&peer, hello.state);
         self.peers.belongs(&peer, &hello.networks);
-        self.peers.told(now, peer, &hello.cards);
+        if let Some(page) = &hello.page {
+            self.peers.told(now, peer, &page.cards);
+        }
     }
 
     pub(super) fn take_hello(&mut self, now: Tick, peer: Guid, hello: Hello) {
         self.note_hello(now, peer, &hello);
-        let cards = hello.page_after.map(|after| self.peers.cards(peer, after)).unwrap_or_default();
-        let back = self.make_hello(hello.stamp, None, cards);
+        let page = hello.page_ask.map(|range| self.peers.cards(peer, range));
+        let back = Hello { page, ..self.make_hello(now, hello.stamp) };
         self.send(peer, Message::HelloBack(back));
     }
 
@@ -179,12 +187,15 @@ impl Node {
         self.peers.answered(now, &peer, Tick(hello.stamp));
         self.note_hello(now, peer, &hello);
         self.compare(now, peer, hello.state);
-        if hello.peers_hash != self.peers.hash() {
-            if let Some(last) = hello.cards.last() {
-                self.hello(now, peer, Some(last.guid));
+        if hello.list != self.peers.list() {
+            let all = Range::all_but(place(&self.settings.guid));
+            if let Some(page) = hello.page {
+                if page.range.to != all.to {
+                    self.hello(now, peer, Some(Range { from: page.range.to, to: all.to }));
+                }
             } else if now.since(self.paged_peers) >= PAGE_PEERS {
                 self.paged_peers = now;
-                self.hello(now, peer, Some(Guid::default()));
+                self.hello(now, peer, Some(all));
             }
         }
     }

@@ -3,9 +3,12 @@
 use super::*;
 use crate::proto::fact::LIST;
 use crate::proto::gossip::{Gossip, Hash, Kind};
-use crate::proto::limits::{FRAGMENT, HEADER, MAX_DATAGRAM, MAX_NAME, MIN_CHALLENGED, MIN_MAX_BODY, TAG};
+use crate::proto::limits::{
+    CARDS, FRAGMENT, HEADER, HEARD, MAX_DATAGRAM, MAX_NAME, MIN_CHALLENGED, MIN_MAX_BODY, NETWORKS, TAG, UPDATES,
+};
 use crate::proto::node::{Node, Transmit};
 use crate::proto::peers::Peers;
+use crate::proto::ring::Range;
 use crate::proto::seal::{Header, NetworkKey, Secret};
 use crate::proto::settings::Settings;
 use crate::proto::time::Tick;
@@ -83,17 +86,41 @@ fn fragment(bytes: usize) -> Fragment {
 
 fn register(text: &str, padding: usize) -> Register {
     let padding = Blob(vec![0; padding].into());
-    Register { guid: guid(1), name: name(text), epoch: 2, cookie: [3; 16], padding }
+    Register { guid: guid(1), name: name(text), epoch: 2, incarnation: 5, cookie: [3; 16], padding }
 }
 
 fn card(name: Name) -> Card {
-    Card { guid: guid(8), addr: Address("[fe80::1]:7000".parse().unwrap()), name }
+    Card { guid: guid(8), addr: Address("[fe80::1]:7000".parse().unwrap()), incarnation: 3, name }
+}
+
+fn update() -> Update {
+    Update { guid: guid(8), addr: address(), incarnation: 9, word: Word::Suspect, accuser: 10 }
 }
 
 fn hello() -> Hello {
     let networks = List::new(vec![name("work"), name("zuhause")]);
     let cards = List::new(vec![card(name("hawk")), Card { addr: address(), ..card(name("鳩")) }]);
-    Hello { stamp: 4, state: state(), peers_hash: 7, page_after: Some(guid(9)), networks, cards }
+    Hello {
+        stamp: 4,
+        state: state(),
+        horizon: Timestamp(11),
+        list: ListState { count: 12, hash: 7 },
+        incarnation: 13,
+        health: 2,
+        clock: Timestamp(14),
+        updates: List::new(vec![update()]),
+        page_ask: Some(Range { from: 15, to: 16 }),
+        page: Some(CardPage { range: Range { from: 17, to: 18 }, cards }),
+        networks,
+    }
+}
+
+fn quiet() -> Hello {
+    Hello { updates: List::default(), page_ask: None, page: None, networks: List::default(), ..hello() }
+}
+
+fn pushed<T>(what: T) -> Pushed<T> {
+    Pushed { range: Range { from: 1, to: u64::MAX }, hops: 2, what }
 }
 
 /// One message of every kind.
@@ -103,18 +130,20 @@ fn samples() -> Vec<Message> {
     let page = Some(PageAsk { id: 15, after: next, pages: 16 });
     let pieces = List::new(vec![PieceAsk { guid: guid(2), piece: 3, fragments: u64::MAX }]);
     vec![
-        Message::Register(register("dove", REGISTER_SIZE - HEADER - TAG - 16 - 2 - 4 - 8 - 16 - 2)),
+        Message::Register(register("dove", REGISTER_SIZE - HEADER - TAG - 16 - 2 - 4 - 8 - 4 - 16 - 2)),
         Message::Challenge(Challenge { cookie: [3; 16], echo: 4 }),
         Message::Registered(Registered {
             echo: 4,
             guid: guid(1),
             name: name("dove"),
             epoch: 2,
+            incarnation: 5,
             seen: address(),
             state: state(),
         }),
         Message::Hello(hello()),
-        Message::HelloBack(Hello { page_after: None, networks: List::default(), cards: List::default(), ..hello() }),
+        Message::HelloBack(quiet()),
+        Message::HelloFor(HelloFor { stamp: 1, guid: guid(2), addr: address(), errand: Errand::Silent }),
         Message::DidYouHere(DidYouHere {
             change: 1,
             count: 2,
@@ -129,6 +158,16 @@ fn samples() -> Vec<Message> {
             heads: List::new(vec![head_told()]),
             fragments: List::new(vec![fragment(20)]),
             lacking: List::new(vec![guid(3)]),
+        }),
+        Message::Rumor(Rumor {
+            got: List::new(vec![guid(3)]),
+            records: List::new(vec![pushed(record("hello"))]),
+            heads: List::new(vec![pushed(head_told())]),
+        }),
+        Message::Heard(Heard {
+            got: List::new(vec![guid(3)]),
+            holds: List::new(vec![guid(4), guid(5)]),
+            asks: List::new(vec![guid(6)]),
         }),
         Message::Leave(Leave { restarting: true }),
         Message::Symbols(Symbols { change: 1, chunk: 2, symbols: List::new((0..3).map(symbol).collect()) }),
@@ -151,7 +190,7 @@ fn the_bytes_of_every_kind_are_frozen() {
 fn every_kind_has_a_sample_and_no_other_kind_is_understood() {
     let samples = samples();
     let kinds: Vec<u8> = samples.iter().map(Message::kind).collect();
-    assert_eq!(kinds, [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 14]);
+    assert_eq!(kinds, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
     for message in &samples {
         assert_eq!(decode(message.kind(), &body(message)).as_ref(), Ok(message));
     }
@@ -213,41 +252,74 @@ fn blob<const MAX: usize>(most: usize) -> impl Strategy<Value = Blob<MAX>> {
 }
 
 fn any_handshake() -> impl Strategy<Value = Message> {
-    let register = (any_guid(), any_name(), any::<u64>(), any::<[u8; 16]>(), blob(REGISTER_SIZE));
-    let registered = (any::<u64>(), any_guid(), any_name(), any::<u64>(), any_address(), any_state());
+    let register = (any_guid(), any_name(), any::<(u64, u32)>(), any::<[u8; 16]>(), blob(REGISTER_SIZE));
+    let registered = (any::<u64>(), any_guid(), any_name(), any::<(u64, u32)>(), any_address(), any_state());
     prop_oneof![
-        register.prop_map(|(guid, name, epoch, cookie, padding)| Message::Register(Register {
+        register.prop_map(|(guid, name, (epoch, incarnation), cookie, padding)| Message::Register(Register {
             guid,
             name,
             epoch,
+            incarnation,
             cookie,
             padding
         })),
         any::<([u8; 16], u64)>().prop_map(|(cookie, echo)| Message::Challenge(Challenge { cookie, echo })),
-        registered.prop_map(|(echo, guid, name, epoch, seen, state)| Message::Registered(Registered {
+        registered.prop_map(|(echo, guid, name, (epoch, incarnation), seen, state)| Message::Registered(Registered {
             echo,
             guid,
             name,
             epoch,
+            incarnation,
             seen,
             state
         })),
     ]
 }
 
+fn any_range() -> impl Strategy<Value = Range> {
+    any::<(u64, u64)>().prop_map(|(from, to)| Range { from, to })
+}
+
 fn any_hello() -> impl Strategy<Value = Hello> {
-    let card = (any_guid(), any_address(), any_name()).prop_map(|(guid, addr, name)| Card { guid, addr, name });
-    let after = proptest::option::of(any_guid());
-    (any::<u64>(), any_state(), any::<u64>(), after, list(any_name(), NETWORKS), list(card, 8)).prop_map(
-        |(stamp, state, peers_hash, page_after, networks, cards)| Hello {
-            stamp,
-            state,
-            peers_hash,
-            page_after,
-            networks,
-            cards,
+    let card = (any_guid(), any_address(), any::<u32>(), any_name()).prop_map(|(guid, addr, incarnation, name)| Card {
+        guid,
+        addr,
+        incarnation,
+        name,
+    });
+    let words = vec![Word::Alive, Word::Suspect, Word::Dead, Word::Left, Word::Restarting];
+    let update = (any_guid(), any_address(), any::<(u32, u32)>(), select(words))
+        .prop_map(|(guid, addr, (incarnation, accuser), word)| Update { guid, addr, incarnation, word, accuser });
+    let page = (any_range(), list(card, 8)).prop_map(|(range, cards)| CardPage { range, cards });
+    let of_others = (list(update, 8), proptest::option::of(any_range()), proptest::option::of(page));
+    let numbers = any::<(u64, u64, u32, u64, u32, u8, u64)>();
+    (numbers, any_state(), of_others, list(any_name(), NETWORKS)).prop_map(
+        |((stamp, horizon, count, hash, incarnation, health, clock), state, (updates, page_ask, page), networks)| {
+            let (horizon, clock, list) = (Timestamp(horizon), Timestamp(clock), ListState { count, hash });
+            Hello { stamp, state, horizon, list, incarnation, health, clock, updates, page_ask, page, networks }
         },
     )
+}
+
+fn any_hello_for() -> impl Strategy<Value = Message> {
+    let errands = vec![Errand::Probe, Errand::Answered, Errand::Silent];
+    (any::<u64>(), any_guid(), any_address(), select(errands))
+        .prop_map(|(stamp, guid, addr, errand)| Message::HelloFor(HelloFor { stamp, guid, addr, errand }))
+}
+
+fn any_pushed<T: std::fmt::Debug>(what: impl Strategy<Value = T>) -> impl Strategy<Value = Pushed<T>> {
+    (any_range(), any::<u8>(), what).prop_map(|(range, hops, what)| Pushed { range, hops, what })
+}
+
+fn any_rumor() -> impl Strategy<Value = Message> {
+    let records = list(any_pushed(any_record()), 3);
+    (list(any_guid(), 5), records, list(any_pushed(any_head()), 2))
+        .prop_map(|(got, records, heads)| Message::Rumor(Rumor { got, records, heads }))
+}
+
+fn any_heard() -> impl Strategy<Value = Message> {
+    let guids = || list(any_guid(), 20);
+    (guids(), guids(), guids()).prop_map(|(got, holds, asks)| Message::Heard(Heard { got, holds, asks }))
 }
 
 fn any_digest() -> impl Strategy<Value = Message> {
@@ -271,12 +343,15 @@ fn any_ask() -> impl Strategy<Value = Message> {
         .prop_map(|(guids, pieces, symbols, page)| Message::TellMeMore(TellMeMore { guids, pieces, symbols, page }))
 }
 
-fn any_tell() -> impl Strategy<Value = Message> {
-    let record = (any_guid(), any::<u8>(), any::<u64>(), any_guid(), any_name(), blob(100)).prop_map(
+fn any_record() -> impl Strategy<Value = Record> {
+    (any_guid(), any::<u8>(), any::<u64>(), any_guid(), any_name(), blob(100)).prop_map(
         |(guid, kind, date_time, origin, who_name, msg)| Record { guid, kind, date_time, origin, who_name, msg },
-    );
+    )
+}
+
+fn any_head() -> impl Strategy<Value = HeadTold> {
     let hashes = any::<(u32, Hash, Hash)>();
-    let head = (any_guid(), any::<u8>(), any::<u64>(), any_guid(), any_name(), hashes).prop_map(
+    (any_guid(), any::<u8>(), any::<u64>(), any_guid(), any_name(), hashes).prop_map(
         |(guid, kind, date_time, origin, who_name, (len, sha2, pieces))| HeadTold {
             guid,
             kind,
@@ -287,14 +362,17 @@ fn any_tell() -> impl Strategy<Value = Message> {
             sha2,
             pieces,
         },
-    );
+    )
+}
+
+fn any_tell() -> impl Strategy<Value = Message> {
     let fragment = (any_guid(), any::<u16>(), any::<u8>(), blob(40)).prop_map(|(guid, piece, index, bytes)| Fragment {
         guid,
         piece,
         index,
         bytes,
     });
-    (list(record, 3), list(head, 2), list(fragment, 3), list(any_guid(), 5))
+    (list(any_record(), 3), list(any_head(), 2), list(fragment, 3), list(any_guid(), 5))
         .prop_map(|(records, heads, fragments, lacking)| Message::Tell(Tell { records, heads, fragments, lacking }))
 }
 
@@ -303,6 +381,9 @@ fn any_message() -> impl Strategy<Value = Message> {
         3 => any_handshake(),
         1 => any_hello().prop_map(Message::Hello),
         1 => any_hello().prop_map(Message::HelloBack),
+        1 => any_hello_for(),
+        2 => any_rumor(),
+        1 => any_heard(),
         1 => any_digest(),
         2 => any_ask(),
         3 => any_tell(),
@@ -413,14 +494,20 @@ fn the_length_bomb_is_refused_wherever_it_lies() {
         (1, 16, "a name"),
         (1, 16 + 3 + 8 + 16, "padding"),
         (3, 8 + 16, "a name"),
-        (4, 8 + 24 + 8 + 1, "networks"),
-        (4, 8 + 24 + 8 + 1 + 2, "cards"),
+        (4, 8 + 24 + 8 + 12 + 4 + 1 + 8, "updates"),
+        (4, 8 + 24 + 8 + 12 + 4 + 1 + 8 + 2 + 1 + 1, "networks"),
         (8, 0, "GUIDs"),
         (8, 2, "pieces"),
         (9, 0, "records"),
         (9, 2, "heads"),
         (9, 4, "fragments"),
         (9, 6, "lacking"),
+        (10, 0, "acknowledged"),
+        (10, 2, "records"),
+        (10, 4, "heads"),
+        (11, 0, "acknowledged"),
+        (11, 2, "held"),
+        (11, 4, "asked for"),
         (13, 8 + 2, "symbols"),
         (14, 4 + 1 + 24 + 1, "GUIDs"),
     ];
@@ -472,6 +559,9 @@ fn no_item_is_smaller_than_its_list_supposes() {
     is_least(&symbol(1));
     is_least(&least);
     is_least(&card(least.clone()));
+    is_least(&update());
+    is_least(&pushed(Record { who_name: least.clone(), msg: Blob::default(), ..record("x") }));
+    is_least(&pushed(HeadTold { who_name: least.clone(), ..head_told() }));
     is_least(&PieceAsk { guid: guid(1), piece: 1, fragments: 1 });
     is_least(&Record { who_name: least.clone(), msg: Blob::default(), ..record("x") });
     is_least(&HeadTold { who_name: least, ..head_told() });
@@ -481,12 +571,20 @@ fn no_item_is_smaller_than_its_list_supposes() {
 #[test]
 fn what_packers_count_with_is_what_is_encoded() {
     assert_eq!(len(&Tell::default()), Tell::EMPTY);
+    assert_eq!(len(&Rumor::default()), Rumor::EMPTY);
+    assert_eq!(len(&Heard::default()), Heard::EMPTY);
+    assert_eq!(len(&quiet()), Hello::EMPTY);
+    assert_eq!(len(&update()), Update::SIZE);
+    let page = CardPage { range: Range::EMPTY, cards: List::default() };
+    assert_eq!(len(&Hello { page: Some(page), ..quiet() }), Hello::EMPTY + CardPage::EMPTY);
     for text in ["x", "dove", &"n".repeat(MAX_NAME)] {
         for msg in [1, 200, 1000] {
             let record = Record { who_name: name(text), msg: Blob(vec![0; msg].into()), ..record("x") };
             assert_eq!(len(&record), Record::size(text.len(), msg));
         }
         assert_eq!(len(&HeadTold { who_name: name(text), ..head_told() }), HeadTold::size(text.len()));
+        assert_eq!(len(&card(name(text))), Card::size(text.len()));
+        assert_eq!(len(&pushed(record(text))), Pushed::<Record>::FRAME + len(&record(text)));
     }
     for bytes in [1, FRAGMENT] {
         assert_eq!(len(&fragment(bytes)), Fragment::size(bytes));
@@ -523,8 +621,21 @@ fn the_fullest_that_any_datagram_can_carry_may_be_decoded() {
         Tell { records: List::new(vec![Record { who_name: name("x"), ..record("x") }; 30]), ..Tell::default() };
     let fragments = Tell { fragments: List::new(vec![fragment(150); 8]), ..Tell::default() };
     let heads = Tell { heads: List::new(vec![HeadTold { who_name: name("x"), ..head_told() }; 12]), ..Tell::default() };
-    let cards = Hello { cards: List::new(vec![card(name("x")); CARDS]), networks: List::default(), ..hello() };
-    let messages = [Message::Tell(records), Message::Tell(fragments), Message::Tell(heads), Message::Hello(cards)];
+    let page = CardPage { range: Range::EMPTY, cards: List::new(vec![card(name("x")); CARDS]) };
+    let cards = Hello { page: Some(page), ..quiet() };
+    let updates = Hello { updates: List::new(vec![update(); UPDATES]), ..quiet() };
+    let small = Record { who_name: name("x"), ..record("x") };
+    let rumor = Rumor { records: List::new(vec![pushed(small); 21]), ..Rumor::default() };
+    let heard = Heard { asks: List::new(vec![guid(1); HEARD]), ..Heard::default() };
+    let messages = [
+        Message::Tell(records),
+        Message::Tell(fragments),
+        Message::Tell(heads),
+        Message::Hello(cards),
+        Message::Hello(updates),
+        Message::Rumor(rumor),
+        Message::Heard(heard),
+    ];
     for message in messages {
         let body = body(&message);
         assert!(body.len() <= most && body.len() > most - 500, "{} bytes are near the bound", body.len());
@@ -540,10 +651,10 @@ fn cards_with_the_longest_names_leave_room_for_the_longest_names_of_networks() {
             let addr = SocketAddr::from(([10, 0, 0, n], 7000));
             peers.met(Tick(0), guid(n), text, addr, Timestamp(0));
         }
-        let cards = peers.cards(guid(0), Guid::default());
-        assert!((8..=CARDS).contains(&cards.len()), "{} cards", cards.len());
+        let page = peers.cards(guid(0), Range::all_but(0));
+        assert!((6..=CARDS).contains(&page.cards.len()), "{} cards", page.cards.len());
         let networks = List::new(vec![longest(); NETWORKS]);
-        let full = Hello { networks, cards: List::new(cards), page_after: Some(guid(1)), ..hello() };
+        let full = Hello { networks, page: Some(page), updates: List::default(), ..hello() };
         let body = body(&Message::Hello(full.clone()));
         assert!(body.len() <= MIN_MAX_BODY, "{} bytes", body.len());
         assert_eq!(decode(4, &body), Ok(Message::Hello(full)));
@@ -563,7 +674,8 @@ fn every_register_has_one_size_and_no_answer_to_it_is_longer() {
     let challenge = sealed(CHALLENGE, &body(&challenge)).len();
     assert!(challenge <= MIN_CHALLENGED, "{challenge} bytes");
     let (name, seen, state) = (longest(), address(), state());
-    let registered = Message::Registered(Registered { echo: 1, guid: guid(1), name, epoch: 1, seen, state });
+    let registered =
+        Message::Registered(Registered { echo: 1, guid: guid(1), name, epoch: 1, incarnation: 1, seen, state });
     let registered = sealed(REGISTERED, &body(&registered)).len();
     assert!(registered <= REGISTER_SIZE, "{registered} bytes");
 }

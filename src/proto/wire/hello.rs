@@ -1,0 +1,204 @@
+//! [`Hello`]: probe and peer exchange, and what it is made of: [`Update`]s about single nodes, [`Card`]s that list them.
+
+use super::codec::{Address, List, Name};
+use super::{LedgerState, borrow};
+use crate::proto::gossip::Guid;
+use crate::proto::limits::{CARDS, NETWORKS, UPDATES};
+use crate::proto::ring::Range;
+use crate::proto::time::Timestamp;
+use bincode::de::{BorrowDecoder, Decoder};
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
+use bincode::{BorrowDecode, Decode, Encode};
+
+/// A node as one node describes it to another.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Card {
+    /// Its GUID.
+    pub guid: Guid,
+    /// Where its datagrams come from.
+    pub addr: Address,
+    /// Its incarnation.
+    pub incarnation: u32,
+    /// Its name.
+    pub name: Name,
+}
+
+/// What is said of a node. On the wire it is one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Word {
+    /// It is alive.
+    Alive = 0,
+    /// It did not answer a probe.
+    Suspect = 1,
+    /// It did not answer for so long that it counts as dead.
+    Dead = 2,
+    /// It said goodbye.
+    Left = 3,
+    /// It said goodbye, and that it will be back at once.
+    Restarting = 4,
+}
+
+impl Encode for Word {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        (*self as u8).encode(encoder)
+    }
+}
+
+impl<C> Decode<C> for Word {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let words = [Word::Alive, Word::Suspect, Word::Dead, Word::Left, Word::Restarting];
+        let word = words.get(usize::from(u8::decode(decoder)?));
+        word.copied().ok_or(DecodeError::Other("not a word"))
+    }
+}
+
+/// What a node heard of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Update {
+    /// Of whom.
+    pub guid: Guid,
+    /// Where it is reached.
+    pub addr: Address,
+    /// The incarnation of which this is said.
+    pub incarnation: u32,
+    /// What is said.
+    pub word: Word,
+    /// By whom it was found out first: the first 4 bytes of that node's place on the ring; counts for suspicions alone.
+    pub accuser: u32,
+}
+
+/// How many nodes a node knows to be alive, itself included, and a hash of (GUID, incarnation, address) of all of them:
+/// equal views are equal lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct ListState {
+    /// How many.
+    pub count: u32,
+    /// Sum of their hashes.
+    pub hash: u64,
+}
+
+/// A page of a node's list: all that it has in `range`, which is where the page asked for begins, and where it ends since
+/// it is full or all is there.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct CardPage {
+    /// The part of the ring that it covers.
+    pub range: Range,
+    /// Those who stand there, in the ring's order.
+    pub cards: List<Card, CARDS>,
+}
+
+/// Probe and peer exchange; HELLO and HELLO_BACK have the same body.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Hello {
+    /// HELLO: the sender's clock. HELLO_BACK: the stamp of the HELLO that it answers.
+    pub stamp: u64,
+    /// What the sender holds.
+    pub state: LedgerState,
+    /// Records older than this are forgotten; 0: none are.
+    pub horizon: Timestamp,
+    /// Whom the sender knows to be alive.
+    pub list: ListState,
+    /// The sender's incarnation.
+    pub incarnation: u32,
+    /// Its local health: 0 is well, up to 7.
+    pub health: u8,
+    /// Its wall clock.
+    pub clock: Timestamp,
+    /// What it heard of others lately.
+    pub updates: List<Update, UPDATES>,
+    /// "Send me your cards of this part of the ring."
+    pub page_ask: Option<Range>,
+    /// Such a page.
+    pub page: Option<CardPage>,
+    /// Other networks that the sender is in.
+    pub networks: List<Name, NETWORKS>,
+}
+
+/// What a [`HelloFor`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Errand {
+    /// "Probe this node for me."
+    Probe = 0,
+    /// "It answered me."
+    Answered = 1,
+    /// "It did not answer me, yet I am here."
+    Silent = 2,
+}
+
+impl Encode for Errand {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        (*self as u8).encode(encoder)
+    }
+}
+
+impl<C> Decode<C> for Errand {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let errands = [Errand::Probe, Errand::Answered, Errand::Silent];
+        errands.get(usize::from(u8::decode(decoder)?)).copied().ok_or(DecodeError::Other("not an errand"))
+    }
+}
+
+/// An indirect probe, and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct HelloFor {
+    /// Repeated in the answer.
+    pub stamp: u64,
+    /// Whom to probe.
+    pub guid: Guid,
+    /// Where it is reached.
+    pub addr: Address,
+    /// What is said.
+    pub errand: Errand,
+}
+
+impl Encode for Range {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        (self.from, self.to).encode(encoder)
+    }
+}
+
+impl<C> Decode<C> for Range {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let (from, to) = <(u64, u64)>::decode(decoder)?;
+        Ok(Range { from, to })
+    }
+}
+
+impl Encode for Timestamp {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.0.encode(encoder)
+    }
+}
+
+impl<C> Decode<C> for Timestamp {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        u64::decode(decoder).map(Timestamp)
+    }
+}
+
+borrow! { Word; Errand; Range; Timestamp; }
+
+impl Hello {
+    /// Bytes of a `Hello` that says nothing of others.
+    pub const EMPTY: usize = 8 + 24 + 8 + 12 + 4 + 1 + 8 + 2 + 1 + 1 + 2;
+}
+
+impl Update {
+    /// Bytes of an update.
+    pub const SIZE: usize = 16 + 18 + 4 + 1 + 4;
+}
+
+impl CardPage {
+    /// Bytes that a page adds to a [`Hello`], its cards aside.
+    pub const EMPTY: usize = 16 + 2;
+}
+
+impl Card {
+    /// Bytes of a card with a name of so many bytes.
+    pub fn size(name: usize) -> usize {
+        16 + 18 + 4 + 2 + name
+    }
+}

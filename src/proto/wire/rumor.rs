@@ -1,0 +1,56 @@
+//! [`Rumor`]: fresh records on their way down the tree. [`Heard`]: what came, what is held, and who asks.
+
+use super::codec::List;
+use super::tell::{HeadTold, Record};
+use crate::proto::gossip::Guid;
+use crate::proto::limits::HEARD;
+use crate::proto::ring::Range;
+use bincode::{Decode, Encode};
+
+/// A fresh record, or the head of one that fits no datagram, with the part of the ring that its receiver is to serve.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Pushed<T> {
+    /// Whom the receiver is to pass it on to; empty: nobody.
+    pub range: Range,
+    /// How many nodes it went through, its origin included.
+    pub hops: u8,
+    /// What is pushed.
+    pub what: T,
+}
+
+impl<T> Pushed<T> {
+    /// Bytes that it takes beside what is pushed.
+    pub const FRAME: usize = 16 + 1;
+}
+
+/// Fresh records, each to be acknowledged by [`Heard::got`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Rumor {
+    /// What the sender got from the receiver: acknowledgements that ride along.
+    pub got: List<Guid, HEARD>,
+    /// Whole records.
+    pub records: List<Pushed<Record>, 32>,
+    /// Heads of longer ones; their MSGs are to be had from the sender.
+    pub heads: List<Pushed<HeadTold>, 8>,
+}
+
+impl Rumor {
+    /// Bytes of a `Rumor` that says nothing.
+    pub const EMPTY: usize = 6;
+}
+
+/// Acknowledges rumours, and speaks of who holds what. All lists together name at most [`HEARD`] records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Heard {
+    /// These rumours came; whether they are on disk is not said.
+    pub got: List<Guid, HEARD>,
+    /// These records are held: on disk.
+    pub holds: List<Guid, HEARD>,
+    /// "Do you hold these? Say so when you do."
+    pub asks: List<Guid, HEARD>,
+}
+
+impl Heard {
+    /// Bytes of a `Heard` that says nothing.
+    pub const EMPTY: usize = 6;
+}
