@@ -90,6 +90,7 @@ impl Effects for Shell<'_> {
     fn keep(&mut self, fact: Fact) {
         match fact {
             Fact::Identity(guid) => self.identity = Some(guid),
+            Fact::Reach(_) => {}
             fact => {
                 self.cache.keep(&fact);
                 self.store.submit(self.id, fact);

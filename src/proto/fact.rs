@@ -2,6 +2,7 @@
 //! [`Restored`] comes in at the start, and [`Bodies`] is the read-only view of what the disk has.
 
 use crate::proto::gossip::{Gossip, Guid, Head, Key};
+use crate::proto::peers::{Reach, Reason};
 use crate::proto::time::Timestamp;
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -23,6 +24,8 @@ pub enum Fact {
     Abandoned(Guid),
     /// A peer that this node met.
     Peer(PeerFact),
+    /// Somebody is reached in another way than before. For those who watch; nothing to keep.
+    Reach(ReachFact),
     /// This node took another GUID, since a copy of it is alive.
     Identity(Guid),
 }
@@ -38,6 +41,21 @@ pub struct PeerFact {
     pub addr: SocketAddr,
     /// When, by our wall clock.
     pub last_update: Timestamp,
+}
+
+/// How a peer is reached from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReachFact {
+    /// The peer's GUID.
+    pub guid: Guid,
+    /// Its name, as far as it is known.
+    pub name: Box<str>,
+    /// Where it is reached.
+    pub addr: SocketAddr,
+    /// How it is reached now.
+    pub reach: Reach,
+    /// Why.
+    pub reason: Reason,
 }
 
 /// What a disk says of a fact.

@@ -52,6 +52,15 @@ pub struct Wake {
     pub why: &'static str,
 }
 
+/// How far a record has come, as far as this node knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spread {
+    /// Reachable peers that are known to hold it on disk.
+    pub known: usize,
+    /// Reachable peers.
+    pub reachable: usize,
+}
+
 enum To {
     Peer(Guid),
     Stranger(SocketAddr, Header),
@@ -157,6 +166,11 @@ impl Node {
     /// How many nodes it has a session with.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// Who is known to hold a record that this node holds.
+    pub fn spread(&self, _guid: &Guid) -> Spread {
+        Spread::default()
     }
 
     /// Where the last peer that it registered with saw it.
@@ -266,6 +280,9 @@ impl Node {
     pub fn learn(&mut self, _now: Tick, gossip: &Gossip) {
         self.ledger.insert(gossip.key());
     }
+
+    /// Somebody wants to know who holds this record: asks all reachable peers, again and again, for `span`.
+    pub fn watch(&mut self, _now: Tick, _guid: Guid, _span: Duration) {}
 
     /// Registers with the node at this address: a few times, or, as a seed, for ever.
     pub fn register(&mut self, now: Tick, addr: SocketAddr, seed: bool) {

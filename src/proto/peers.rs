@@ -8,7 +8,7 @@
 
 mod peer;
 
-pub use peer::{PROBES, Peer, Reach, Reason};
+pub use peer::{Explanation, PROBES, Peer, Reach, Reason};
 
 use crate::proto::fact::PeerFact;
 use crate::proto::gossip::Guid;
@@ -248,6 +248,13 @@ impl Peers {
     /// One of them.
     pub fn peer(&self, guid: &Guid) -> Option<&Peer> {
         self.peers.get(guid)
+    }
+
+    /// Why a peer is in its state.
+    pub fn explain(&self, guid: &Guid) -> Option<Explanation> {
+        let peer = self.peers.get(guid)?;
+        let (since, evidence, next) = Default::default();
+        Some(Explanation { reach: peer.reach, since, reason: peer.reason, evidence, next })
     }
 
     /// The next thing to send.

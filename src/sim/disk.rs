@@ -132,7 +132,7 @@ impl Disk {
             }
             Fact::Abandoned(guid) => drop(self.partials.remove(&guid)),
             Fact::Peer(fact) => drop(self.peers.insert(fact.guid, fact)),
-            Fact::Identity(_) => {}
+            Fact::Identity(_) | Fact::Reach(_) => {}
         }
         Vec::new()
     }

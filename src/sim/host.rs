@@ -38,6 +38,7 @@ impl Effects for Surroundings<'_> {
     fn keep(&mut self, fact: Fact) {
         match fact {
             Fact::Identity(guid) => self.identity = Some(guid),
+            Fact::Reach(_) => {}
             fact => self.disk.keep(self.now, fact, false),
         }
     }

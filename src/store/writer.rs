@@ -154,7 +154,7 @@ fn failure(job: &Job) -> Option<Receipt> {
         Job::Fact(Fact::Partial(guid, _) | Fact::List(guid, _) | Fact::Piece(guid, _, _)) => {
             Some(Receipt::Failed(*guid))
         }
-        Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Identity(_)) | Job::Condemn(_) => None,
+        Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Identity(_) | Fact::Reach(_)) | Job::Condemn(_) => None,
     }
 }
 
@@ -209,8 +209,8 @@ impl<'a> Batch<'a> {
             Job::Fact(Fact::Piece(guid, index, bytes)) => self.piece(network, *guid, *index, bytes),
             Job::Fact(Fact::Abandoned(guid)) => self.abandoned(network, *guid),
             Job::Fact(Fact::Peer(peer)) => self.peer(network, peer),
-            // Who this node is stands in `server.json`.
-            Job::Fact(Fact::Identity(_)) => Ok(()),
+            // Who this node is stands in `server.json`; how others are reached is found out anew.
+            Job::Fact(Fact::Identity(_) | Fact::Reach(_)) => Ok(()),
             Job::Condemn(key) => self.condemn(network, *key),
         }
     }

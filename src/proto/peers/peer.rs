@@ -53,6 +53,21 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Why a peer is in its state, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// How it is reached.
+    pub reach: Reach,
+    /// Since when, if that was after this node's start.
+    pub since: Option<Tick>,
+    /// Why.
+    pub reason: Reason,
+    /// What is known, the latest first: when, and what.
+    pub evidence: Vec<(Tick, String)>,
+    /// What happens next if nothing is heard: when, and what.
+    pub next: Option<(Tick, String)>,
+}
+
 /// One node that we know.
 #[derive(Clone, Debug)]
 pub struct Peer {
