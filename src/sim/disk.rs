@@ -51,6 +51,8 @@ pub struct Disk {
     epoch: u64,
     last_authored: Timestamp,
     pending: VecDeque<(Tick, Fact, bool)>,
+    /// Records that wait to be committed, so that they can be passed on before.
+    fresh: BTreeMap<Guid, Gossip>,
     cached: RefCell<BTreeSet<Read>>,
     missed: RefCell<BTreeSet<Read>>,
     /// From taking a fact to its commit.
@@ -73,6 +75,10 @@ impl Disk {
 
     /// Takes a fact; it counts once its commit is due. `authored`: it was created here.
     pub fn keep(&mut self, now: Tick, fact: Fact, authored: bool) {
+        if let Fact::Gossip(gossip) = &fact {
+            self.cached.borrow_mut().insert(Read::Record(gossip.guid()));
+            self.fresh.insert(gossip.guid(), gossip.clone());
+        }
         self.pending.push_back((now + self.commit, fact, authored));
     }
 
@@ -86,6 +92,9 @@ impl Disk {
         let mut receipts = Vec::new();
         while self.due() <= now {
             let Some((_, fact, authored)) = self.pending.pop_front() else { break };
+            if let Fact::Gossip(gossip) = &fact {
+                self.fresh.remove(&gossip.guid());
+            }
             if self.full {
                 self.refused += 1;
                 let guid = match &fact {
@@ -146,6 +155,7 @@ impl Disk {
     pub fn crash(&mut self) {
         self.lost += self.pending.len() as u64;
         self.pending.clear();
+        self.fresh.clear();
         self.cached.borrow_mut().clear();
         self.missed.borrow_mut().clear();
     }
@@ -224,7 +234,10 @@ impl Bodies for Disk {
                 let msg = (msg.len() <= PIECE).then(|| msg.clone());
                 Body::Here(Arc::new(Record { head: head.clone(), msg }))
             }
-            None => Body::Gone,
+            None => self.fresh.get(&key.guid).map_or(Body::Gone, |gossip| {
+                let msg = (gossip.msg().len() <= PIECE).then(|| gossip.msg().clone());
+                Body::Here(Arc::new(Record { head: gossip.head().clone(), msg }))
+            }),
         }
     }
 
