@@ -289,7 +289,7 @@ impl Node {
     /// A record that this node authored is on disk: now others may have it.
     pub fn learn(&mut self, now: Tick, gossip: &Gossip) {
         if self.ledger.insert(gossip.key()) {
-            self.spread_own(now, gossip.key());
+            self.spread_own(now, gossip);
         }
     }
 
@@ -325,7 +325,7 @@ impl Node {
                 (To::Peer(peer), message)
             } else if let Some((peer, ask)) = self.poll_ask(now) {
                 (To::Peer(peer), Message::TellMeMore(ask))
-            } else if let Some((peer, answer)) = self.answers.poll(bodies, &self.ledger, room) {
+            } else if let Some((peer, answer)) = self.poll_answer(bodies, room) {
                 (To::Peer(peer), answer)
             } else {
                 return false;

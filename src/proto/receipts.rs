@@ -71,6 +71,11 @@ impl Receipts {
         }
     }
 
+    /// Peers that wait for us to hold a record.
+    pub fn askers(&self, guid: &Guid) -> impl Iterator<Item = Guid> + use<'_> {
+        self.askers.get(guid).into_iter().flatten().copied()
+    }
+
     /// Whether a peer is known to hold a record that we hold.
     pub fn knows(&self, guid: &Guid, peer: &Guid) -> bool {
         let held = self.held.get(guid);

@@ -14,6 +14,8 @@ mod news;
 mod outgoing;
 mod rule;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use crate::proto::gossip::{Guid, Head, Key};
 use crate::proto::limits::{LANES, RUMOR_AGE, RUMORS, RUMORS_PER_LANE};
@@ -21,6 +23,7 @@ use crate::proto::ring::{Range, place};
 use crate::proto::rtt::Rtt;
 use crate::proto::settings::{Settings, Timing};
 use crate::proto::time::Tick;
+use crate::proto::wire::Parts;
 use lane::{Lane, Parcel};
 use news::News;
 use rand::SeedableRng;
@@ -36,6 +39,8 @@ const DELEGATED: u32 = 2;
 const SENDS: u32 = 6;
 /// How long a peer that acknowledged none of these gets no rumours, unless it is heard of.
 const SILENCE: Duration = Duration::from_secs(10);
+/// Children of a node where a record fits no datagram: nobody uploads to more than these at a time.
+const LONG_FAN: usize = 2;
 /// Timeouts before each next send.
 const PATIENCE: [u32; SENDS as usize] = [1, 1, 2, 2, 3, 3];
 /// Between two sessions opened beforehand.
@@ -53,6 +58,18 @@ pub trait Ways {
     fn live(&self) -> usize;
 }
 
+/// A record that came for the first time.
+pub struct Learnt {
+    /// Where it stands.
+    pub key: Key,
+    /// Through how many nodes it came, its origin included; 0 if it was made here, or fetched.
+    pub hops: u8,
+    /// Whether it fits no datagram.
+    pub long: bool,
+    /// Its head, where only that has come so far.
+    pub head: Option<Head>,
+}
+
 /// A record learnt lately.
 struct Fresh {
     key: Key,
@@ -60,7 +77,9 @@ struct Fresh {
     hops: u8,
     /// Whether a range was served for it.
     served: bool,
-    /// Where it fits no datagram and may not be on disk yet.
+    /// Whether it fits no datagram.
+    long: bool,
+    /// Its head, where that is long and may not be on disk yet.
     head: Option<Box<Head>>,
 }
 
@@ -119,20 +138,13 @@ impl Rumors {
         self.me = place(&me);
     }
 
-    /// A record came for the first time, through so many nodes. With a range it was pushed, and is passed on; without
-    /// one it was fetched. `head`: where it fits no datagram.
-    pub fn learnt(
-        &mut self,
-        now: Tick,
-        key: Key,
-        head: Option<Head>,
-        hops: u8,
-        range: Option<Range>,
-        ways: &impl Ways,
-    ) {
+    /// A record came for the first time. With a range it was pushed, and is passed on; without one it was fetched.
+    pub fn learnt(&mut self, now: Tick, learnt: Learnt, range: Option<Range>, ways: &impl Ways) {
         self.forget_old(now);
         let served = range.is_some_and(|range| !range.is_empty());
-        if self.fresh.insert(key.guid, Fresh { key, learnt: now, hops, served, head: head.map(Box::new) }).is_none() {
+        let Learnt { key, hops, long, head } = learnt;
+        let fresh = Fresh { key, learnt: now, hops, served, long, head: head.map(Box::new) };
+        if self.fresh.insert(key.guid, fresh).is_none() {
             self.ages.push_back(key.guid);
         }
         if let Some(range) = range {
@@ -158,6 +170,11 @@ impl Rumors {
         self.fresh.get(guid).map(|fresh| fresh.learnt)
     }
 
+    /// Where a record learnt lately stands.
+    pub fn key(&self, guid: &Guid) -> Option<Key> {
+        self.fresh.get(guid).map(|fresh| fresh.key)
+    }
+
     /// Acknowledges a rumour to who sent it.
     pub fn acknowledge(&mut self, now: Tick, peer: Guid, guid: Guid) {
         if !self.lacks(Rule::Acknowledgement) {
@@ -168,6 +185,11 @@ impl Rumors {
     /// Tells a peer that this record is held.
     pub fn tell_holding(&mut self, now: Tick, peer: Guid, guid: Guid) {
         self.with_lane(now, peer, |lane| lane.holds(guid));
+    }
+
+    /// Tells a peer which parts of a long record can be had here.
+    pub fn tell_parts(&mut self, now: Tick, peer: Guid, parts: Parts) {
+        self.with_lane(now, peer, |lane| lane.parts(parts));
     }
 
     /// Asks a peer whether it holds this record.
@@ -294,23 +316,25 @@ impl Rumors {
             return;
         }
         self.table.renew(now, (ways.live(), self.fan), self.timing.table_age, &mut self.rng);
-        let most = self.fan * (self.fan + 1);
+        let long = self.fresh.get(&guid).is_some_and(|fresh| fresh.long);
+        let fan = if long { LONG_FAN } else { self.fan };
+        let most = fan * (fan + 1);
         let few: Vec<u64> = ways.ring(range).take(most + 1).map(|(place, _)| place).collect();
         let parts: Vec<Range> = match few.len() {
             // Each is a leaf.
-            count if count <= self.fan => {
+            count if count <= fan => {
                 few.into_iter().map(|place| Range { from: place, to: place.wrapping_add(1) }).collect()
             }
             // Each head will have leaves only.
             count if count <= most => {
-                let size = count.div_ceil(self.fan);
+                let size = count.div_ceil(fan);
                 let part = |index: usize, first: u64| Range {
                     from: first,
                     to: few.get((index + 1) * size).copied().unwrap_or(range.to),
                 };
                 few.iter().step_by(size).enumerate().map(|(index, &first)| part(index, first)).collect()
             }
-            _ => self.table.cut(self.me, range, self.fan),
+            _ => self.table.cut(self.me, range, fan),
         };
         parts.into_iter().for_each(|part| self.hand(now, guid, part, ways));
     }

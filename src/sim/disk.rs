@@ -213,6 +213,22 @@ impl Disk {
         }
     }
 
+    /// A part of a record that is not complete yet, or not committed.
+    fn passing(&self, guid: &Guid, index: u16) -> Option<Bytes> {
+        if let Some(gossip) = self.fresh.get(guid).filter(|gossip| index == 0 && gossip.msg().len() <= PIECE) {
+            return Some(gossip.msg().clone());
+        }
+        let pending = self.pending.iter().find_map(|(_, fact, _)| match fact {
+            Fact::Piece(of, piece, bytes) if (of, *piece) == (guid, index) => Some(bytes.clone()),
+            Fact::List(of, bytes) if of == guid && index == LIST => Some(bytes.clone()),
+            _ => None,
+        });
+        pending.or_else(|| {
+            let partial = self.partials.get(guid)?;
+            if index == LIST { partial.list.clone() } else { partial.pieces.get(&index).cloned() }
+        })
+    }
+
     fn cached(&self, read: Read) -> bool {
         let here = self.reads != Reads::Never && self.cached.borrow().contains(&read);
         if !here {
@@ -242,6 +258,9 @@ impl Bodies for Disk {
     }
 
     fn piece(&self, key: Key, index: u16) -> Body<Bytes> {
+        if let Some(bytes) = self.passing(&key.guid, index) {
+            return Body::Here(self.read_from(&bytes));
+        }
         if !self.cached(Read::Piece(key.guid, index)) {
             return Body::NotYet;
         }

@@ -2,14 +2,15 @@
 //! account of who holds what.
 
 use super::{Node, Spread};
-use crate::proto::gossip::{Guid, Head, Key};
+use crate::proto::gossip::{Gossip, Guid, Head, Key};
+use crate::proto::limits::{HEADER, MAX_PIECES, TAG};
 use crate::proto::peers::Peers;
 use crate::proto::ring::{Range, place};
 use crate::proto::rtt::Rtt;
-use crate::proto::rumors::Ways;
+use crate::proto::rumors::{Learnt, Rumors, Ways};
 use crate::proto::session::Sessions;
 use crate::proto::time::Tick;
-use crate::proto::wire::{Heard, Rumor};
+use crate::proto::wire::{Heard, Parts, PieceAsk, Rumor};
 use std::time::Duration;
 
 /// A record learnt less than this ago may still be on its way to others: digests leave it to the rumours.
@@ -50,6 +51,12 @@ macro_rules! ways {
 pub(super) use ways;
 
 impl Node {
+    /// Takes a rule away.
+    #[cfg(test)]
+    pub(crate) fn spread_without(&mut self, rule: crate::proto::rumors::Rule) {
+        self.rumors.take_away(rule);
+    }
+
     pub(super) fn take_rumor(&mut self, now: Tick, peer: Guid, rumor: Rumor) {
         for guid in rumor.got.iter() {
             self.rumors.handle_acknowledged(now, peer, guid);
@@ -70,7 +77,8 @@ impl Node {
             // What the disk cannot take now is not acknowledged: its range goes to somebody else.
             let Some(fact) = self.fetches.handle_record(now, peer, gossip) else { continue };
             self.facts.push_back(fact);
-            self.learn_rumor(now, peer, key, None, pushed.hops, pushed.range);
+            let learnt = Learnt { key, hops: pushed.hops, long: false, head: None };
+            self.learn_rumor(now, peer, learnt, pushed.range);
         }
         for pushed in rumor.heads {
             let guid = pushed.what.guid;
@@ -85,19 +93,49 @@ impl Node {
             };
             let key = Key { date_time: head.date_time(), guid };
             self.facts.extend(self.fetches.handle_head(now, peer, guid, head.clone()));
-            self.learn_rumor(now, peer, key, Some(head), pushed.hops, pushed.range);
+            let learnt = Learnt { key, hops: pushed.hops, long: true, head: Some(head) };
+            self.learn_rumor(now, peer, learnt, pushed.range);
         }
     }
 
-    fn learn_rumor(&mut self, now: Tick, from: Guid, key: Key, head: Option<Head>, hops: u8, range: Range) {
-        self.stats.count_hops(hops);
-        self.rumors.learnt(now, key, head, hops, Some(range), ways!(self));
-        self.rumors.acknowledge(now, from, key.guid);
+    fn learn_rumor(&mut self, now: Tick, from: Guid, learnt: Learnt, range: Range) {
+        let guid = learnt.key.guid;
+        self.stats.count_hops(learnt.hops);
+        self.rumors.learnt(now, learnt, Some(range), ways!(self));
+        self.rumors.acknowledge(now, from, guid);
+    }
+
+    /// A peer asks for parts of a long MSG. Of one that is itself under way here, it gets what is here, and hears of
+    /// the rest when it comes.
+    pub(super) fn take_piece_ask(&mut self, now: Tick, peer: Guid, ask: &PieceAsk) {
+        if let Some((_, parts)) = self.fetches.parts(&ask.guid).filter(|_| !self.ledger.contains(&ask.guid)) {
+            self.receipts.asked(peer, ask.guid);
+            if !parts.contains(ask.piece) {
+                self.rumors.tell_parts(now, peer, parts);
+                return;
+            }
+        }
+        self.answers.push_piece(peer, ask);
+    }
+
+    /// Something of a long record was verified: those who wait for it hear of it.
+    pub(super) fn tell_followers(&mut self, now: Tick, guid: Guid) {
+        let parts = match self.fetches.parts(&guid) {
+            Some((_, parts)) => parts,
+            // A record of one piece is whole with it.
+            None => Parts { guid, list: true, pieces: [u64::MAX; MAX_PIECES / 64] },
+        };
+        for peer in self.receipts.askers(&guid).collect::<Vec<_>>() {
+            self.rumors.tell_parts(now, peer, parts);
+        }
     }
 
     pub(super) fn take_heard(&mut self, now: Tick, peer: Guid, heard: Heard) {
         for guid in heard.got.iter() {
             self.rumors.handle_acknowledged(now, peer, guid);
+        }
+        for parts in heard.parts.iter() {
+            self.fetches.handle_parts(peer, parts);
         }
         for &guid in heard.holds.iter() {
             if self.ledger.contains(&guid) {
@@ -139,15 +177,19 @@ impl Node {
     /// A record was fetched: it is not pushed on, but a range that comes late is served.
     pub(super) fn learn_fetched(&mut self, now: Tick, key: Key, head: Option<Head>) {
         if self.rumors.learnt_at(&key.guid).is_none() {
-            self.rumors.learnt(now, key, head, 0, None, ways!(self));
+            let learnt = Learnt { key, hops: 0, long: head.is_some(), head };
+            self.rumors.learnt(now, learnt, None, ways!(self));
         }
     }
 
     /// A record authored here is on disk.
-    pub(super) fn spread_own(&mut self, now: Tick, key: Key) {
+    pub(super) fn spread_own(&mut self, now: Tick, gossip: &Gossip) {
         let all = Range::all_but(place(&self.settings.guid));
-        self.rumors.learnt(now, key, None, 0, Some(all), ways!(self));
-        self.hold(now, key.guid);
+        let room = self.settings.max_datagram - HEADER - TAG;
+        let long = !Rumors::fits(gossip.head(), room);
+        let learnt = Learnt { key: gossip.key(), hops: 0, long, head: None };
+        self.rumors.learnt(now, learnt, Some(all), ways!(self));
+        self.hold(now, gossip.guid());
     }
 
     /// A record is on disk and in the ledger.

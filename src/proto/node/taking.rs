@@ -64,7 +64,7 @@ impl Node {
                 self.repairs.handle_page(now, peer, &holding);
                 self.want(peer, &holding.guids);
             }
-            Message::TellMeMore(ask) => self.take_ask(peer, ask),
+            Message::TellMeMore(ask) => self.take_ask(now, peer, ask),
             Message::Tell(tell) => self.take_tell(now, peer, tell),
             Message::Rumor(rumor) => self.take_rumor(now, peer, rumor),
             Message::Heard(heard) => self.take_heard(now, peer, heard),
@@ -269,9 +269,9 @@ impl Node {
         }
     }
 
-    pub(super) fn take_ask(&mut self, peer: Guid, ask: TellMeMore) {
+    pub(super) fn take_ask(&mut self, now: Tick, peer: Guid, ask: TellMeMore) {
         ask.guids.iter().for_each(|&guid| self.answers.push(peer, Answer::Record(guid)));
-        ask.pieces.iter().for_each(|piece| self.answers.push_piece(peer, piece));
+        ask.pieces.iter().for_each(|piece| self.take_piece_ask(now, peer, piece));
         if let Some(symbols) = &ask.symbols {
             self.answers.push_symbols(peer, symbols);
         }
@@ -317,7 +317,10 @@ impl Node {
                 Arrived::Nothing => {}
                 Arrived::Unwanted => self.stats.fragments_unwanted += 1,
                 Arrived::Wrong => self.stats.pieces_wrong += 1,
-                Arrived::Fact(fact) => self.facts.push_back(fact),
+                Arrived::Fact(fact) => {
+                    self.facts.push_back(fact);
+                    self.tell_followers(now, guid);
+                }
                 Arrived::Record(_) => unreachable!("fetches makes a fact of it"),
             }
         }

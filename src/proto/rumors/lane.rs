@@ -1,12 +1,15 @@
 //! [`Lane`]: what is on its way to one peer: rumours that wait or were not acknowledged yet, and what HEARD will say.
 
 use crate::proto::gossip::Guid;
-use crate::proto::limits::HEARD;
+use crate::proto::limits::{HEARD, MIN_MAX_BODY};
 use crate::proto::ring::Range;
 use crate::proto::rtt::Rtt;
 use crate::proto::time::Tick;
-use crate::proto::wire::{Heard, List};
+use crate::proto::wire::{Heard, List, Parts};
 use std::collections::{BTreeMap, VecDeque};
+
+/// Records of whose parts one HEARD speaks.
+const PARTS: usize = 8;
 
 /// A rumour for one peer.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,7 @@ pub(super) struct Lane {
     got: Vec<Guid>,
     holds: Vec<Guid>,
     asks: Vec<Guid>,
+    parts: Vec<Parts>,
     /// Before this no RUMOR, and no HEARD.
     pub(super) records_at: Tick,
     pub(super) heard_at: Tick,
@@ -49,9 +53,9 @@ fn add(guids: &mut Vec<Guid>, guid: Guid) {
     }
 }
 
-fn take(guids: &mut Vec<Guid>, most: usize) -> Vec<Guid> {
-    let count = guids.len().min(most);
-    guids.drain(..count).collect()
+fn take<T>(all: &mut Vec<T>, most: usize) -> Vec<T> {
+    let count = all.len().min(most);
+    all.drain(..count).collect()
 }
 
 impl Lane {
@@ -71,6 +75,15 @@ impl Lane {
         add(&mut self.asks, guid);
     }
 
+    /// What is said of a record replaces what was to be said before.
+    pub(super) fn parts(&mut self, parts: Parts) {
+        if let Some(other) = self.parts.iter_mut().find(|other| other.guid == parts.guid) {
+            *other = parts;
+        } else if self.parts.len() < HEARD {
+            self.parts.push(parts);
+        }
+    }
+
     /// Acknowledgements that fit so many bytes.
     pub(super) fn take_got(&mut self, room: usize) -> Vec<Guid> {
         take(&mut self.got, (room / 16).min(HEARD))
@@ -78,14 +91,16 @@ impl Lane {
 
     /// All that there is to say, as far as it fits a datagram.
     pub(super) fn take_heard(&mut self) -> Heard {
-        let got = take(&mut self.got, HEARD);
-        let holds = take(&mut self.holds, HEARD - got.len());
-        let asks = take(&mut self.asks, HEARD - got.len() - holds.len());
-        Heard { got: List::new(got), holds: List::new(holds), asks: List::new(asks) }
+        let parts = List::new(take(&mut self.parts, PARTS));
+        let room = (MIN_MAX_BODY - Heard::EMPTY - parts.len() * Parts::SIZE) / 16;
+        let got = take(&mut self.got, room.min(HEARD));
+        let holds = take(&mut self.holds, room.min(HEARD) - got.len());
+        let asks = take(&mut self.asks, room.min(HEARD) - got.len() - holds.len());
+        Heard { got: List::new(got), holds: List::new(holds), asks: List::new(asks), parts }
     }
 
     pub(super) fn has_words(&self) -> bool {
-        !(self.got.is_empty() && self.holds.is_empty() && self.asks.is_empty())
+        !(self.got.is_empty() && self.holds.is_empty() && self.asks.is_empty() && self.parts.is_empty())
     }
 
     /// When there is something to send.

@@ -38,6 +38,12 @@ impl Rumors {
         None
     }
 
+    /// Whether a record fits a datagram of so many bytes of body as a rumour.
+    pub fn fits(head: &Head, room: usize) -> bool {
+        let frame = Rumor::EMPTY + ACKNOWLEDGEMENTS + Pushed::<Record>::FRAME;
+        Record::size(head.who_name().len(), head.len()) + frame <= room
+    }
+
     /// The disk has read something: what waits for it is worth another try.
     pub fn retry(&mut self) {
         let waiting = self.lanes.iter_mut().filter(|(_, lane)| lane.waits_for_disk);
@@ -147,8 +153,7 @@ fn pack_one(
     };
     let name = record.head.who_name().len();
     let frame = Pushed::<Record>::FRAME;
-    let most = room.saturating_sub(Rumor::EMPTY + ACKNOWLEDGEMENTS + frame);
-    let whole = record.msg.as_ref().filter(|msg| Record::size(name, msg.len()) <= most);
+    let whole = record.msg.as_ref().filter(|_| Rumors::fits(&record.head, room));
     let Some(msg) = whole else { return pack_head(guid, hops, range, &record.head, rumor, left) };
     let size = Record::size(name, msg.len()) + frame;
     if size > *left || rumor.records.is_full() {

@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn it_names_few_peers_and_is_kept_for_a_while() {
         let mut table = table(1000);
-        assert_eq!(table.levels, 5);
+        assert_eq!(table.levels, 4);
         assert!(table.distances.len() <= 20);
         let (before, mut rng) = (table.distances.clone(), ChaCha8Rng::seed_from_u64(8));
         let age = (Duration::from_secs(10), Duration::from_secs(60));
