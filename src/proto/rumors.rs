@@ -218,6 +218,11 @@ impl Rumors {
         self.schedule(peer);
     }
 
+    /// So long it took a peer to answer something else.
+    pub fn handle_trip(&mut self, took: Duration) {
+        self.rtt.sample(took);
+    }
+
     /// Something came from a peer: it is not silent.
     pub fn heard(&mut self, peer: &Guid) {
         if let Some(lane) = self.lanes.get_mut(peer) {

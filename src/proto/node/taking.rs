@@ -195,6 +195,9 @@ impl Node {
 
     pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, hello: Hello) {
         self.peers.answered(now, &peer, Tick(hello.stamp));
+        if let Some(trip) = self.peers.rtt(&peer).smoothed() {
+            self.rumors.handle_trip(trip);
+        }
         self.note_hello(now, peer, &hello);
         self.compare(now, peer, hello.state);
         if hello.list != self.peers.list() {

@@ -10,7 +10,7 @@ use crate::proto::wire::{HeadTold, List, Message, Pushed, Record, Rumor};
 use std::time::Duration;
 
 /// Bytes kept for acknowledgements that ride along.
-const ACKNOWLEDGEMENTS: usize = 4 * 16;
+const ACKNOWLEDGEMENTS: usize = 3 * 16;
 /// How long a handshake may take before what waits for it counts as unacknowledged.
 const HANDSHAKE: Duration = Duration::from_millis(100);
 

@@ -49,3 +49,26 @@ fn rumours_reach_almost_everybody_before_any_digest_at_ten_per_cent_loss() {
     let share = delivered(None, 60, 0.1, 5);
     assert!(share > 0.999, "{share}");
 }
+
+#[test]
+fn whoever_has_a_record_already_still_serves_the_first_range_that_comes_for_it() {
+    let missing = |rule| (1..4).map(|seed| 1.0 - delivered(rule, 60, 0.2, seed)).sum::<f64>();
+    let (with, without) = (missing(None), missing(Some(Rule::LateRange)));
+    assert!(with * 2.0 < without, "{with} of all copies were missing with the rule, {without} without it");
+}
+
+#[test]
+fn a_range_whose_head_is_cut_off_goes_to_the_next_peer_of_the_part() {
+    let mut net = Network::new(3);
+    let all = net.add_cluster(30);
+    assert!(net.run_until(60 * SECOND, |net| all.iter().all(|&node| net.node(node).peers().live() == 29)));
+    net.run(2 * SECOND);
+    // Five nodes fall silent at once; nobody knows yet.
+    (5..10).for_each(|node| net.crash(node));
+    let guid = net.create(0, "hello").expect("it runs");
+    let everywhere = |net: &Network| net.running().all(|node| net.node(node).ledger().contains(&guid));
+    assert!(net.run_until(Duration::from_millis(300), everywhere));
+    let stats: Vec<_> = net.running().map(|node| net.node(node).stats()).collect();
+
+    assert!(stats.iter().map(|stats| stats.rumors_repeated).sum::<u64>() >= 5, "what was silent was tried again");
+}
