@@ -9,6 +9,7 @@ mod events;
 mod host;
 mod link;
 pub mod meter;
+pub mod scenario;
 pub mod watch;
 
 pub use disk::{Disk, Reads};
@@ -334,6 +335,11 @@ impl Network {
     /// Whether a node runs.
     pub fn is_running(&self, node: usize) -> bool {
         self.hosts[node].node.is_some()
+    }
+
+    /// Whether a node runs and has since then.
+    pub fn was_up_since(&self, node: usize, then: Tick) -> bool {
+        self.is_running(node) && self.hosts[node].since <= then
     }
 
     /// How many hosts there are, running or not.

@@ -7,6 +7,7 @@ use crate::proto::gossip::Guid;
 use crate::proto::seal::NetworkKey;
 use crate::proto::time::Tick;
 use crate::proto::wire::Message;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Sub;
 use std::time::Duration;
@@ -37,7 +38,7 @@ const RUMOR: usize = 10;
 const OF_RECORDS: [usize; 7] = [7, 8, TELL, RUMOR, 11, 13, 14];
 
 /// Datagrams and bytes of UDP payload.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Count {
     /// Datagrams.
     pub datagrams: u64,
