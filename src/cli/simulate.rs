@@ -109,8 +109,9 @@ struct Outcome {
     report: Report,
     /// Seconds that the run took.
     wall_s: f64,
-    /// Most memory that the process had, in bytes; and the same divided by the nodes.
+    /// The most memory that the process had, in bytes.
     peak_memory_bytes: Option<u64>,
+    /// What of that a node took.
     memory_bytes_a_node: Option<u64>,
 }
 
@@ -124,7 +125,7 @@ impl Simulate {
             reason = "says how long the simulation took; nothing in it sees this clock"
         )]
         let clock = Instant::now;
-        let begun = clock();
+        let (begun, memory) = (clock(), peak_memory());
         let report = scenario::run(&plan, &mut |progress: Progress| {
             bar.set_length(u64::try_from(progress.of.as_millis()).unwrap_or(u64::MAX));
             bar.set_position(u64::try_from(progress.passed.as_millis()).unwrap_or(u64::MAX));
@@ -132,7 +133,8 @@ impl Simulate {
         });
         bar.finish_and_clear();
         let peak_memory_bytes = peak_memory();
-        let memory_bytes_a_node = peak_memory_bytes.map(|bytes| bytes / plan.nodes as u64);
+        let taken = peak_memory_bytes.zip(memory).map(|(peak, before)| peak - before);
+        let memory_bytes_a_node = taken.map(|bytes| bytes / plan.nodes as u64);
         let wall_s = (clock() - begun).as_secs_f64();
         let outcome = Outcome { report, wall_s, peak_memory_bytes, memory_bytes_a_node };
         if context.json {

@@ -10,7 +10,6 @@ use crate::proto::wire::Message;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Sub;
-use std::time::Duration;
 
 /// Where a datagram's header says its kind.
 const KIND: usize = 2;
@@ -127,11 +126,6 @@ impl Trail {
     /// How many hosts got it, its origin included.
     pub fn reach(&self) -> usize {
         self.here.len()
-    }
-
-    /// The time from its birth until the last host that has it so far got it.
-    pub fn span(&self) -> Duration {
-        Duration::from_micros(self.arrivals.last().map_or(0, |arrival| arrival.after.into()))
     }
 }
 

@@ -64,16 +64,21 @@ pub struct Delivery {
 impl Delivery {
     /// Of the records that the network's meter followed; none if there is none.
     pub(super) fn of(net: &Network) -> Option<Delivery> {
-        let (mut after, mut hops, mut expected) = (Vec::new(), Vec::new(), 0);
+        let (mut after, mut hops, mut everywhere) = (Vec::new(), Vec::new(), Vec::new());
+        let mut expected = 0;
         for trail in net.meter.trails() {
             let due = |host: usize| host != trail.origin && net.was_up_since(host, trail.born);
-            expected += net.running().filter(|&host| due(host)).count();
+            let receivers = net.running().filter(|&host| due(host)).count();
+            expected += receivers;
+            let earlier = after.len();
             for arrival in trail.arrivals.iter().filter(|arrival| due(arrival.host as usize)) {
                 after.push(arrival.after);
                 if let Way::Rumor(number) = arrival.way {
                     hops.push(number);
                 }
             }
+            let last = after.last().map(|&micros| f64::from(micros) / 1e3);
+            everywhere.push(last.filter(|_| after.len() - earlier == receivers));
         }
         if expected == 0 {
             return None;
@@ -84,7 +89,6 @@ impl Delivery {
             let rank = ((share * expected as f64).ceil() as usize).saturating_sub(1);
             after.get(rank).map(|&micros| f64::from(micros) / 1e3)
         };
-        let everywhere = net.meter.trails().map(|trail| is_everywhere(net, trail).then(|| millis(trail.span())));
         Some(Delivery {
             expected,
             delivered: after.len() as f64 / expected as f64,
@@ -222,7 +226,7 @@ pub struct Alarms {
 impl Alarms {
     pub(super) fn of(watch: &Watch, nodes: usize, span: Duration) -> Option<Alarms> {
         let node_hours = nodes as f64 * span.as_secs_f64() / 3600.0;
-        (node_hours > 0.0).then(|| Alarms {
+        (node_hours > 0.0 && watch.speaks()).then(|| Alarms {
             node_hours,
             suspicions: watch.suspicions as f64 / node_hours,
             declarations: watch.declarations as f64 / node_hours,

@@ -192,6 +192,8 @@ impl<'a> Stage<'a> {
 
     /// Waits until all records are everywhere, and the last words about them are said.
     pub(super) fn await_records(&mut self) {
+        // What was written last is followed from its commit on.
+        self.pass("until all have all", SECOND / 10);
         self.wait("until all have all", PATIENCE, SECOND / 20, |net| {
             net.meter.trails().all(|trail| is_everywhere(net, trail))
         });
