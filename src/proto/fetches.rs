@@ -88,6 +88,16 @@ impl Fetches {
         self.enqueue(guid, peer);
     }
 
+    /// Whether a record is on its way to the disk, or is never asked for.
+    pub fn is_known(&self, guid: &Guid) -> bool {
+        self.arriving.contains_key(guid) || self.condemned.contains(guid)
+    }
+
+    /// Whether a long record is under way.
+    pub fn is_partial(&self, guid: &Guid) -> bool {
+        self.partials.contains(guid)
+    }
+
     /// Whether there is room for more pages of GUIDs wanted of this peer.
     pub fn has_room(&self, peer: &Guid) -> bool {
         self.wants.len() + (1 << 12) < WANTED && self.queued(peer) + (1 << 12) < WANTED_PER_PEER

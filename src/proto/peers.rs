@@ -235,6 +235,36 @@ impl Peers {
         })
     }
 
+    /// The live peers in a part of the ring, in its order.
+    pub fn ring(&self, range: Range) -> impl Iterator<Item = (u64, Guid)> {
+        let mut live: Vec<(u64, Guid)> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.reach.answers())
+            .map(|(guid, _)| (place(guid), *guid))
+            .filter(|(place, _)| range.contains(*place))
+            .collect();
+        live.sort_by_key(|(place, _)| place.wrapping_sub(range.from));
+        live.into_iter()
+    }
+
+    /// How many peers are live.
+    pub fn live(&self) -> usize {
+        self.peers.values().filter(|peer| peer.reach.answers()).count()
+    }
+
+    /// A random live peer.
+    pub fn random(&mut self) -> Option<Guid> {
+        let live: Vec<Guid> =
+            self.peers.iter().filter(|(_, peer)| peer.reach.answers()).map(|(guid, _)| *guid).collect();
+        (!live.is_empty()).then(|| live[self.rng.random_range(0..live.len())])
+    }
+
+    /// Where a peer is reached.
+    pub fn addr(&self, guid: &Guid) -> Option<SocketAddr> {
+        self.peers.get(guid).map(|peer| peer.addr)
+    }
+
     /// Round-trip times to a peer.
     pub fn rtt(&self, guid: &Guid) -> Rtt {
         self.peers.get(guid).map(|peer| peer.rtt).unwrap_or_default()

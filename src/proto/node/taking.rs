@@ -4,7 +4,7 @@ use super::Node;
 use super::answers::Answer;
 use crate::proto::fact::Fact;
 use crate::proto::fetches::Arrived;
-use crate::proto::gossip::Guid;
+use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{PAGE, TOLD_UNASKED};
 use crate::proto::repairs::Found;
 use crate::proto::ring::{Range, place};
@@ -47,6 +47,7 @@ impl Node {
         if !self.peers.heard(now, &peer) {
             return Err(Rejected::Budget);
         }
+        self.rumors.heard(&peer);
         match message {
             Message::Hello(hello) => self.take_hello(now, peer, hello),
             Message::HelloBack(hello) => self.take_hello_back(now, peer, hello),
@@ -65,10 +66,12 @@ impl Node {
             }
             Message::TellMeMore(ask) => self.take_ask(peer, ask),
             Message::Tell(tell) => self.take_tell(now, peer, tell),
-            Message::HelloFor(_) | Message::Rumor(_) | Message::Heard(_) => {}
+            Message::Rumor(rumor) => self.take_rumor(now, peer, rumor),
+            Message::Heard(heard) => self.take_heard(now, peer, heard),
+            Message::HelloFor(_) => {}
             Message::Leave(leave) => {
                 self.peers.left(now, &peer, leave.restarting);
-                self.forget_traffic(&peer);
+                self.forget_traffic(now, &peer);
                 self.sessions.remove(now, peer);
             }
             Message::Register(_) | Message::Challenge(_) | Message::Registered(_) => return Err(Rejected::Kind),
@@ -146,12 +149,15 @@ impl Node {
     pub(super) fn meet(&mut self, now: Tick, guid: Guid, name: &Name, addr: SocketAddr, new: bool) {
         if new {
             self.stats.sessions_opened += 1;
-            self.forget_traffic(&guid);
+            self.forget_asks(&guid);
         }
         let at = self.wall(now);
         let (fact, gone) = self.peers.met(now, guid, name.as_str(), addr, at);
         self.facts.extend(fact.map(Fact::Peer));
-        gone.iter().for_each(|gone| self.forget_traffic(gone));
+        gone.iter().for_each(|gone| self.forget_traffic(now, gone));
+        if new {
+            self.rumors.met(guid);
+        }
     }
 
     /// Somebody lives under our GUID, with the better right to it.
@@ -162,6 +168,7 @@ impl Node {
         self.settings.guid = guid;
         self.sessions.renew(guid, self.sessions.epoch());
         self.peers.rename(guid);
+        self.rumors.rename(guid);
         self.facts.push_back(Fact::Identity(guid));
         let addrs: Vec<SocketAddr> = self.peers.iter().map(|(_, peer)| peer.addr).collect();
         addrs.into_iter().for_each(|addr| self.peers.hint(now, addr, None, false));
@@ -170,6 +177,9 @@ impl Node {
     /// What HELLO and HELLO_BACK say alike.
     pub(super) fn note_hello(&mut self, now: Tick, peer: Guid, hello: &Hello) {
         self.peers.holds(&peer, hello.state);
+        if hello.state == self.ledger.state() {
+            self.receipts.equals(now, peer);
+        }
         self.peers.belongs(&peer, &hello.networks);
         if let Some(page) = &hello.page {
             self.peers.told(now, peer, &page.cards);
@@ -224,7 +234,16 @@ impl Node {
         };
         self.stats.differences_found += guids.len() as u64;
         let (ours, theirs): (Vec<Guid>, Vec<Guid>) = guids.into_iter().partition(|guid| self.ledger.contains(guid));
-        self.want(peer, &theirs);
+        let (young, ours): (Vec<Guid>, Vec<Guid>) = ours.into_iter().partition(|guid| self.is_young(now, guid));
+        if !ours.is_empty() {
+            self.rumors.trouble(now);
+        }
+        young.into_iter().for_each(|guid| self.rumors.tell_holding(now, peer, guid));
+        if theirs.len() <= TOLD_UNASKED {
+            theirs.into_iter().for_each(|guid| self.expect(now, peer, guid));
+        } else {
+            self.want(peer, &theirs);
+        }
         if ours.len() <= TOLD_UNASKED {
             ours.into_iter().for_each(|guid| self.answers.push(peer, Answer::Record(guid)));
         } else {
@@ -269,7 +288,13 @@ impl Node {
                 continue;
             }
             match record.verify() {
-                Ok(gossip) => self.facts.extend(self.fetches.handle_record(now, peer, gossip)),
+                Ok(gossip) => {
+                    let key = gossip.key();
+                    if let Some(fact) = self.fetches.handle_record(now, peer, gossip) {
+                        self.facts.push_back(fact);
+                        self.learn_fetched(now, key, None);
+                    }
+                }
                 Err(_) => self.refuse(now, peer, guid),
             }
         }
@@ -277,7 +302,11 @@ impl Node {
             let guid = head.guid;
             match head.verify() {
                 Ok(_) if self.ledger.contains(&guid) => self.stats.records_received_duplicate += 1,
-                Ok(head) => self.facts.extend(self.fetches.handle_head(now, peer, guid, head)),
+                Ok(head) => {
+                    let key = Key { date_time: head.date_time(), guid };
+                    self.facts.extend(self.fetches.handle_head(now, peer, guid, head.clone()));
+                    self.learn_fetched(now, key, Some(head));
+                }
                 Err(_) => self.refuse(now, peer, guid),
             }
         }
