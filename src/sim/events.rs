@@ -79,7 +79,9 @@ impl Network {
         self.trace.update(now.0.to_le_bytes());
         self.trace.update(bytes.last_chunk::<TAG>().map_or(bytes, |tag| tag));
         self.seen.delivered += 1;
-        if let Some(running) = &mut self.hosts[node].node {
+        let host = &mut self.hosts[node];
+        if let Some(running) = &mut host.node {
+            self.meter.delivered(node, &host.settings.key, bytes);
             // A rejection is counted by the node.
             let _ = running.handle_datagram(now, from, bytes);
             self.settle_with(node, bytes);

@@ -33,8 +33,9 @@ pub const KINDS: [&str; 15] = [
 ];
 const TELL: usize = 9;
 const RUMOR: usize = 10;
+const HEARD: usize = 11;
 /// The kinds that spread or repair records; the others are about peers.
-const OF_RECORDS: [usize; 7] = [7, 8, TELL, RUMOR, 11, 13, 14];
+const OF_RECORDS: [usize; 7] = [7, 8, TELL, RUMOR, HEARD, 13, 14];
 
 /// Datagrams and bytes of UDP payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -90,7 +91,7 @@ impl Sub for Traffic {
 pub enum Way {
     /// Pushed, after so many hops.
     Rumor(u8),
-    /// Told: it had asked, or a digest had shown that it lacked it.
+    /// Told: it was announced and asked for, or a digest had shown that it was missing.
     Told,
 }
 
@@ -115,9 +116,16 @@ pub struct Trail {
     /// Who got it, in order; the origin is not among them.
     pub arrivals: Vec<Arrival>,
     here: Crowd,
+    offered: Crowd,
 }
 
 impl Trail {
+    /// Whether the record came to a host, or was announced to it, without any digest. A digest may have been faster: that
+    /// it was is no proof that it had to be.
+    pub fn needed_no_repair(&self, host: usize) -> bool {
+        self.offered.contains(host)
+    }
+
     /// Whether a host has, or had, the record.
     pub fn reached(&self, host: usize) -> bool {
         self.here.contains(host)
@@ -184,8 +192,29 @@ impl Meter {
 
     pub(super) fn born(&mut self, now: Tick, origin: usize, guid: Guid) {
         if self.on {
-            let (arrivals, here) = (Vec::new(), [origin].into_iter().collect());
-            self.trails.entry(guid).or_insert(Trail { born: now, origin, arrivals, here });
+            let (arrivals, here, offered) = (Vec::new(), [origin].into_iter().collect(), Crowd::default());
+            self.trails.entry(guid).or_insert(Trail { born: now, origin, arrivals, here, offered });
+        }
+    }
+
+    /// A host is about to take a datagram.
+    pub(super) fn delivered(&mut self, host: usize, key: &NetworkKey, datagram: &[u8]) {
+        let kind = datagram.get(KIND).map_or(0, |&kind| usize::from(kind));
+        if !self.on || !matches!(kind, RUMOR | HEARD) {
+            return;
+        }
+        let mut offer = |guid: &Guid| {
+            if let Some(trail) = self.trails.get_mut(guid) {
+                trail.offered.insert(host);
+            }
+        };
+        match open(key, datagram) {
+            Some(Message::Rumor(rumor)) => {
+                rumor.records.iter().for_each(|pushed| offer(&pushed.what.guid));
+                rumor.heads.iter().for_each(|pushed| offer(&pushed.what.guid));
+            }
+            Some(Message::Heard(heard)) => heard.holds.iter().for_each(offer),
+            _ => {}
         }
     }
 

@@ -62,8 +62,12 @@ fn meeting(report: &Report) -> Option<Row> {
 
 fn delivery(report: &Report, rows: &mut Vec<Row>) {
     let Some(delivery) = &report.delivery else { return };
-    let by_rumor = format!("{} as rumours, before any repair", percent(delivery.by_rumor));
-    rows.push(row("delivered", percent(delivery.delivered), by_rumor));
+    let ways = (percent(delivery.before_repair), percent(delivery.by_rumor));
+    rows.push(row(
+        "delivered",
+        percent(delivery.delivered),
+        format!("{} needed no repair, {} came as rumours", ways.0, ways.1),
+    ));
     let times = [("p50", delivery.p50_ms), ("p99", delivery.p99_ms), ("last", delivery.last_ms)];
     let times: Vec<String> = times.iter().map(|(name, time)| format!("{name} {}", known(*time, "ms"))).collect();
     rows.push(row("time to a node", times.join(", "), ""));

@@ -45,8 +45,10 @@ pub struct Delivery {
     pub expected: usize,
     /// Which share of these came.
     pub delivered: f64,
-    /// Which share came as a rumour, before any repair.
+    /// Which share came first as a rumour.
     pub by_rumor: f64,
+    /// Which share needed no repair: it came as a rumour or was announced, though a digest may have been faster.
+    pub before_repair: f64,
     /// Milliseconds until half of these pairs had come.
     pub p50_ms: Option<f64>,
     /// Milliseconds until 99 of 100 had.
@@ -65,7 +67,7 @@ impl Delivery {
     /// Of the records that the network's meter followed; none if there is none.
     pub(super) fn of(net: &Network) -> Option<Delivery> {
         let (mut after, mut hops, mut everywhere) = (Vec::new(), Vec::new(), Vec::new());
-        let mut expected = 0;
+        let (mut expected, mut unaided) = (0, 0);
         for trail in net.meter.trails() {
             let due = |host: usize| host != trail.origin && net.was_up_since(host, trail.born);
             let receivers = net.running().filter(|&host| due(host)).count();
@@ -73,6 +75,7 @@ impl Delivery {
             let earlier = after.len();
             for arrival in trail.arrivals.iter().filter(|arrival| due(arrival.host as usize)) {
                 after.push(arrival.after);
+                unaided += usize::from(trail.needed_no_repair(arrival.host as usize));
                 if let Way::Rumor(number) = arrival.way {
                     hops.push(number);
                 }
@@ -93,6 +96,7 @@ impl Delivery {
             expected,
             delivered: after.len() as f64 / expected as f64,
             by_rumor: hops.len() as f64 / expected as f64,
+            before_repair: unaided as f64 / expected as f64,
             p50_ms: until(0.5),
             p99_ms: until(0.99),
             last_ms: until(1.0),
