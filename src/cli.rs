@@ -13,6 +13,7 @@ mod read;
 mod register;
 mod run;
 mod running;
+mod simulate;
 mod status;
 mod wait;
 
@@ -84,6 +85,8 @@ enum Command {
     Wait(wait::Wait),
     /// Watch a cluster of nodes in one process agree
     Demo(demo::Demo),
+    /// See what spreading costs and how long it takes, with many nodes in one process
+    Simulate(simulate::Simulate),
 }
 
 /// Runs the command line `args`, the program's name first.
@@ -125,6 +128,7 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
         Command::Status(status) => on_one(status.run(&context)),
         Command::Wait(wait) => on_one(wait.run(&context)),
         Command::Demo(demo) => on_many(demo.run(&context)),
+        Command::Simulate(simulate) => simulate.run(&context),
     }
 }
 
