@@ -221,6 +221,7 @@ fn member(
             PeerSelectType::Both => PeerSelect::Both,
         },
         max_datagram: file.max_datagram,
+        timing: file.timing.timing(file.profile, file.gossip_timer),
         ..Settings::new(file.node_guid, &file.node_name, NetworkKey::new(&network.network_key))
     };
     #[expect(clippy::disallowed_methods, reason = "the daemon owns the randomness")]

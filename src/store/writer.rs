@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a fact waits for others to share its commit.
+/// How long a fact waits for others to share its commit, unless nothing came for as long before it.
 const WAIT: Duration = Duration::from_millis(50);
 /// So many facts do not wait.
 const ENOUGH_FACTS: usize = 256;
@@ -108,9 +108,14 @@ impl Queue {
         let mut state = self.lock();
         state.in_flight = 0;
         let idle = |state: &mut State| state.jobs.is_empty() && !state.closing;
-        let state = self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
-        let (mut state, _) =
-            self.changed.wait_timeout_while(state, WAIT, |state| !state.due()).unwrap_or_else(PoisonError::into_inner);
+        let (state, quiet) = self.changed.wait_timeout_while(state, WAIT, idle).unwrap_or_else(PoisonError::into_inner);
+        let mut state = if quiet.timed_out() {
+            // A single record is not kept waiting: those who follow see it sooner, and the disk has nothing else to do.
+            self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner)
+        } else {
+            let gather = self.changed.wait_timeout_while(state, WAIT, |state| !state.due());
+            gather.unwrap_or_else(PoisonError::into_inner).0
+        };
         let mut group = Vec::new();
         while let Some((network, job)) = state.jobs.pop_front() {
             let bytes = job.bytes();
