@@ -170,6 +170,9 @@ mod tests {
             reach,
             reason: "it missed 3 probes".into(),
             rtt_ms: Some(0.42),
+            loss: None,
+            datagrams_per_s: None,
+            bytes_per_s: None,
             gossip_count: Some(10),
             root: None,
             in_sync,
@@ -185,6 +188,7 @@ mod tests {
             port: 6884,
             gossip_count: 12,
             root: "9f3c1a2b00000000".into(),
+            send_rate: api::SendRate { datagrams_per_s: 2.1, bytes_per_s: 310.0, seconds: 10.0 },
             peers,
         }
     }
