@@ -59,7 +59,9 @@ mod tests {
     use super::*;
 
     fn stats(datagrams_sent: u64) -> Stats {
-        Stats { datagrams_sent, bytes_sent: datagrams_sent * 100, ..Stats::default() }
+        let mut stats = Stats::default();
+        (stats.datagrams_sent, stats.bytes_sent) = (datagrams_sent, datagrams_sent * 100);
+        stats
     }
 
     #[test]
