@@ -56,6 +56,14 @@ impl Jobs {
         Ok(())
     }
 
+    /// Returns when one of them ended, and fails where none can be run; never, if there are none.
+    pub async fn done(jobs: &mut Option<Jobs>) -> Result<(), Failure> {
+        match jobs {
+            Some(jobs) if !jobs.running.is_empty() => jobs.one_done().await,
+            _ => std::future::pending().await,
+        }
+    }
+
     /// From here on nothing that fails is tried again.
     pub fn give_up(&self) {
         self.ending.send_replace(true);

@@ -8,7 +8,7 @@ use super::list;
 use super::peers::{address, reach};
 use super::read::guid_prefix;
 use super::running::Signals;
-use crate::api::{Event, Gap, PeerEvent, Reach};
+use crate::api::{Event, Gap, NetworkStatus, PeerEvent, Reach};
 use crate::client::{Client, ClientError, Events};
 use crate::display::{counted, display_line, local_time, short};
 use clap::Args;
@@ -58,12 +58,16 @@ impl Follow {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         let mut signals = Signals::take()?;
         let from = if self.all { Some("all".to_owned()) } else { self.after };
-        let mut feed = Feed { client: context.client(), context, from, last: None, events: None };
+        let mut feed = Feed { client: context.client(), context, from, last: None, events: None, gone: false };
         let mut jobs = self.exec.map(|command| Jobs::new(command, self.jobs.into(), self.retries, context));
-        let mut left = self.count;
+        let (mut left, mut greeted) = (self.count, false);
         while left != Some(0) {
             let event = tokio::select! {
                 event = feed.next() => event?,
+                done = Jobs::done(&mut jobs) => {
+                    done?;
+                    continue;
+                }
                 _ = signals.first() => break,
             };
             let is_gossip = matches!(event, Event::Gossip(_));
@@ -75,7 +79,13 @@ impl Follow {
                     };
                     started?;
                 }
-                (jobs, event) => show(context, &event, jobs.is_some())?,
+                (_, Event::Snapshot(status)) => greet(context, &status, &mut greeted),
+                (None, event @ Event::Gap(_)) if context.json => context.print_json(&event)?,
+                (_, Event::Gap(Gap { of, reason })) => {
+                    context.note(&format!("gap: not all events of {of} can be told: {reason}"));
+                }
+                (None, event) => show(context, &event)?,
+                (Some(_), _) => (),
             }
             left = left.map(|left| left - u64::from(is_gossip));
         }
@@ -98,17 +108,19 @@ struct Feed<'a> {
     /// The id of the last event that was handed out.
     last: Option<String>,
     events: Option<Events>,
+    /// Whether it was told that the daemon went away.
+    gone: bool,
 }
 
 impl Feed<'_> {
-    /// The next event. A daemon that was never there is a failure; one that went away is waited for.
+    /// The next event. A daemon that was never there is a failure; one that went away is waited for. May be dropped
+    /// while it waits.
     async fn next(&mut self) -> Result<Event, Failure> {
         let mut pause = RETRY.0;
-        let mut told = false;
         loop {
             match self.try_next().await {
                 Ok(Some((id, event))) => {
-                    if told {
+                    if std::mem::take(&mut self.gone) {
                         self.context.note("the daemon is back");
                     }
                     self.last = Some(id);
@@ -120,9 +132,8 @@ impl Feed<'_> {
                 }
                 Ok(None) | Err(_) => self.events = None,
             }
-            if !told {
+            if !std::mem::replace(&mut self.gone, true) {
                 self.context.note("the daemon went away: waiting until it is back");
-                told = true;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY.1);
@@ -149,23 +160,20 @@ fn passes(error: &ClientError) -> bool {
     }
 }
 
-/// A line. Where commands run, standard output is theirs.
-fn show(context: &Context, event: &Event, has_jobs: bool) -> Result<(), Failure> {
-    if let Event::Gap(Gap { of, reason }) = event {
-        context.note(&format!("gap: not all events of {of} can be told: {reason}"));
+/// Says once whom it follows. What is shown is what happens; how all is, `status` shows.
+fn greet(context: &Context, status: &NetworkStatus, greeted: &mut bool) {
+    if std::mem::replace(greeted, true) {
+        return;
     }
-    if has_jobs {
-        return Ok(());
-    }
+    let reachable = status.peers.iter().filter(|peer| peer.reach == Reach::Reachable).count() as u64;
+    let (records, peers) = (counted(status.gossip_count, "record"), counted(reachable, "reachable peer"));
+    let (node, network) = (display_line(&status.node_name), display_line(&status.network_name));
+    context.note(&format!("following {node} in {network}: {records}, {peers}"));
+}
+
+/// A line.
+fn show(context: &Context, event: &Event) -> Result<(), Failure> {
     match event {
-        // What is shown is what happens; how all is, status shows.
-        Event::Snapshot(status) => {
-            let reachable = status.peers.iter().filter(|peer| peer.reach == Reach::Reachable).count() as u64;
-            let (records, peers) = (counted(status.gossip_count, "record"), counted(reachable, "reachable peer"));
-            let (node, network) = (display_line(&status.node_name), display_line(&status.network_name));
-            context.note(&format!("following {node} in {network}: {records}, {peers}"));
-            Ok(())
-        }
         event if context.json => context.print_json(event),
         Event::Gossip(gossip) => {
             let cells = list::row(gossip, jiff::Timestamp::now());
@@ -173,7 +181,7 @@ fn show(context: &Context, event: &Event, has_jobs: bool) -> Result<(), Failure>
             context.print(&format!("{}\n", line.join("  ")))
         }
         Event::Peer(peer) => context.print(&peer_line(peer)),
-        Event::Gap(_) => Ok(()),
+        Event::Snapshot(_) | Event::Gap(_) => Ok(()),
     }
 }
 
