@@ -82,7 +82,7 @@ enum Command {
     List(list::List),
     /// Show one message
     Read(read::Read),
-    /// Show messages and changes of peers as they happen, or run a command for each message
+    /// Show what happens as it happens, or run a command for each message
     Follow(follow::Follow),
     /// Show peers, messages, or both
     Status(status::Status),

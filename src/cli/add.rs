@@ -19,8 +19,8 @@ use std::time::Duration;
 /// Add a message.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-With --wait the GUID is printed when the message is on this node's disk, and the exit code is 0 when it is on
-so many peers' disks as well, or 6 when that is not known in time: it is added all the same, and goes on spreading.
+With --wait the exit code is 0 when so many peers are known to have the message on disk, and 6 when
+that is not known in time. Its GUID is printed either way: it is added, and goes on spreading.
 
   gossip-node add 'The printer works again'
   gossip-node add - --who backup < report.txt

@@ -21,15 +21,16 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 /// Show messages and changes of peers as they happen.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Messages come in the order in which they arrived here, each once, over restarts of the daemon too.
+Messages come in the order in which they arrived here, each once, also when the daemon restarts.
 Ends with 0 on Ctrl-C and SIGTERM, or after --count messages.
 
   gossip-node follow
   gossip-node follow --all --json | jq -r 'select(.event == \"gossip\") | .preview'
   gossip-node follow --after 43c54ed2 --count 1
-  gossip-node follow --jobs 4 --exec ./on-message --verbose      (its standard input: the message as JSON)
+  gossip-node follow --jobs 4 --exec ./on-message --verbose
 
-A command that fails is tried again; one that fails for good is told on standard error, and the exit code is 1.")]
+A command has the message as JSON on its standard input. One that fails is tried again; one that
+fails for good is told on standard error, and the exit code is 1.")]
 pub struct Follow {
     /// Begin with all messages that are here
     #[arg(long, conflicts_with = "after")]
