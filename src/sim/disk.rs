@@ -232,9 +232,10 @@ impl Disk {
     }
 
     /// A part of a record that is not complete yet, or not committed.
-    fn passing(&self, guid: &Guid, index: u16) -> Option<Bytes> {
-        if let Some(gossip) = self.fresh.get(guid).filter(|gossip| index == 0 && gossip.msg().len() <= PIECE) {
-            return Some(gossip.msg().clone());
+    fn passing(&self, key: &Key, index: u16) -> Option<Bytes> {
+        let guid = &key.guid;
+        if let (0, Some(record)) = (index, self.arriving.get(key)) {
+            return record.msg.clone();
         }
         let pending = self.pending.iter().find_map(|(_, fact, _)| match fact {
             Fact::Piece(of, piece, bytes) if (of, *piece) == (guid, index) => Some(bytes.clone()),
@@ -277,7 +278,7 @@ impl Bodies for Disk {
     }
 
     fn piece(&self, key: Key, index: u16) -> Body<Bytes> {
-        if let Some(bytes) = self.passing(&key.guid, index) {
+        if let Some(bytes) = self.passing(&key, index) {
             return Body::Here(self.read_from(&bytes));
         }
         if !self.cached(Read::Piece(key.guid, index)) {
