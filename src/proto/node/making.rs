@@ -1,14 +1,13 @@
-//! How datagrams are made: asks, greetings and handshakes, and the queue of small messages.
+//! How datagrams are made: asks and handshakes, and the queue of small messages.
 
 use super::{Node, To};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{HEADER, NETWORKS, OUTBOX, REGISTER_SIZE, TAG};
+use crate::proto::limits::{HEADER, OUTBOX, REGISTER_SIZE, TAG};
 use crate::proto::repairs::Repairs;
-use crate::proto::ring::Range;
 use crate::proto::seal::Header;
 use crate::proto::session::{Challenge, Registration};
-use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{self, Blob, Hello, List, Message, Name, TellMeMore};
+use crate::proto::time::Tick;
+use crate::proto::wire::{self, Blob, Message, TellMeMore};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
@@ -17,28 +16,6 @@ impl Node {
         let room = |peer: &Guid| self.fetches.has_room(peer);
         let symbols = self.repairs.poll_ask(now, room, |peer| self.peers.rtt(peer));
         symbols.or_else(|| self.fetches.poll_ask(now, |peer| self.peers.rtt(peer)))
-    }
-
-    pub(super) fn hello(&mut self, now: Tick, to: Guid, page_ask: Option<Range>) {
-        let hello = Hello { page_ask, ..self.make_hello(now, now.0) };
-        self.send(to, Message::Hello(hello));
-    }
-
-    pub(super) fn make_hello(&self, now: Tick, stamp: u64) -> Hello {
-        let networks = self.settings.other_networks.iter().take(NETWORKS).filter_map(|name| Name::new(name)).collect();
-        Hello {
-            stamp,
-            state: self.ledger.state(),
-            horizon: Timestamp(0),
-            list: self.peers.list(),
-            incarnation: 0,
-            health: 0,
-            clock: self.wall(now),
-            updates: List::default(),
-            page_ask: None,
-            page: None,
-            networks: List::new(networks),
-        }
     }
 
     pub(super) fn send_digest(&mut self, to: Guid) {
@@ -60,7 +37,7 @@ impl Node {
             guid: self.settings.guid,
             name: self.name.clone(),
             epoch: self.sessions.epoch(),
-            incarnation: 0,
+            incarnation: self.peers.incarnation(),
             cookie,
             padding: Blob(Bytes::from(vec![0; REGISTER_SIZE - fields])),
         };
