@@ -98,7 +98,9 @@ impl Lab {
     /// So many nodes, each of which has registered with the first, after so much time.
     pub fn cluster(seed: u64, timing: Timing, nodes: usize, span: Duration) -> Lab {
         let mut lab = Lab::new(seed, timing);
-        (0..nodes).for_each(|_| drop(lab.add()));
+        for _ in 0..nodes {
+            lab.add();
+        }
         (1..nodes).for_each(|node| lab.register(node, 0));
         lab.run(span);
         lab

@@ -8,7 +8,6 @@ use crate::proto::time::{Tick, Timestamp};
 use crate::proto::wire::LedgerState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::ops::Bound;
 use std::time::Duration;
 
 /// Whoever was heard within this time of its place in the order of silence stays there: a datagram costs one look-up.
@@ -31,12 +30,14 @@ pub(super) struct Contact {
     /// The second in which it was last heard, and its datagrams in it.
     pub(super) second: (u64, u32),
     filed: Tick,
+    /// Where it stands among all.
+    slot: usize,
 }
 
 impl Contact {
-    fn new(now: Tick, addr: SocketAddr) -> Contact {
+    fn new(now: Tick, addr: SocketAddr, slot: usize) -> Contact {
         let (met, heard, remembered, rtt, networks, state, told, died, second) = Default::default();
-        Contact { addr, met, heard, remembered, rtt, networks, state, told, died, second, filed: now }
+        Contact { addr, met, heard, remembered, rtt, networks, state, told, died, second, filed: now, slot }
     }
 }
 
@@ -45,6 +46,7 @@ impl Contact {
 pub(super) struct Contacts {
     contacts: BTreeMap<Guid, Contact>,
     silence: BTreeSet<(Tick, Guid)>,
+    all: Vec<Guid>,
 }
 
 impl Contacts {
@@ -60,13 +62,15 @@ impl Contacts {
     pub(super) fn open(&mut self, now: Tick, guid: Guid, addr: SocketAddr) -> &mut Contact {
         if !self.contacts.contains_key(&guid) {
             if self.contacts.len() >= CONTACTS
-                && let Some((_, silent)) = self.silence.pop_first()
+                && let Some(&(_, silent)) = self.silence.first()
             {
-                self.contacts.remove(&silent);
+                self.remove(&silent);
             }
             self.silence.insert((now, guid));
+            self.all.push(guid);
         }
-        self.contacts.entry(guid).or_insert_with(|| Contact::new(now, addr))
+        let last = self.all.len().saturating_sub(1);
+        self.contacts.entry(guid).or_insert_with(|| Contact::new(now, addr, last))
     }
 
     /// It was heard: it goes to the end of the order of silence.
@@ -82,6 +86,10 @@ impl Contacts {
     pub(super) fn remove(&mut self, guid: &Guid) {
         if let Some(contact) = self.contacts.remove(guid) {
             self.silence.remove(&(contact.filed, *guid));
+            self.all.swap_remove(contact.slot);
+            if let Some(moved) = self.all.get(contact.slot).and_then(|moved| self.contacts.get_mut(moved)) {
+                moved.slot = contact.slot;
+            }
         }
     }
 
@@ -89,14 +97,14 @@ impl Contacts {
         self.contacts.iter()
     }
 
-    /// All of them once, from this GUID on and around.
-    pub(super) fn from(&self, guid: Guid) -> impl Iterator<Item = (&Guid, &Contact)> {
-        let behind = (Bound::Excluded(guid), Bound::Unbounded);
-        self.contacts.range(behind).chain(self.contacts.range(..=guid))
+    /// All GUIDs, in no order: one drawn from them is as likely as any other.
+    pub(super) fn all(&self) -> &[Guid] {
+        &self.all
     }
 
     pub(super) fn check(&self) {
         assert!(self.contacts.len() <= CONTACTS && self.contacts.len() == self.silence.len());
+        assert!(self.contacts.iter().all(|(guid, contact)| self.all.get(contact.slot) == Some(guid)));
         assert!(self.contacts.iter().all(|(guid, contact)| self.silence.contains(&(contact.filed, *guid))));
     }
 }

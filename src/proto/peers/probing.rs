@@ -23,8 +23,8 @@ const DRAW: Duration = Duration::from_secs(1);
 const GOODBYES_DRAWN: u32 = 8;
 /// Announced returns are followed in so many turns a second.
 const TURNS: u64 = 8;
-/// Contacts looked at for one that fits.
-const STEPS: usize = 16;
+/// Contacts drawn, at most, for each one that fits.
+const DRAWS: usize = 16;
 
 /// A peer that is to show that it is alive.
 #[derive(Clone, Debug)]
@@ -218,8 +218,10 @@ impl Peers {
     /// Neither it nor anybody on its behalf answered.
     fn fail(&mut self, now: Tick, place: u64, probe: &Probe) {
         let missed = probe.helpers.iter().filter(|(_, heard)| !heard).count();
-        // Helpers that are silent too point to ourselves (Lifeguard's "local health").
-        self.health = self.health.saturating_add(missed as u8).min(7);
+        // Where most helpers are silent too, the trouble may be our own (Lifeguard's "local health").
+        if missed * 2 > probe.helpers.len() {
+            self.health = (self.health + 1).min(7);
+        }
         let Some(incarnation) = self.table.at(place).map(|entry| entry.incarnation) else { return };
         self.cases.note(now, place, Note::Failed(probe.helpers.len(), missed));
         self.accuse(now, place, incarnation, self.accuser());
@@ -237,16 +239,15 @@ impl Peers {
 
     /// Up to so many random live peers whom we talk with, and who are no suspects.
     pub(super) fn some_contacts(&mut self, most: usize, without: Option<Guid>) -> Vec<Guid> {
-        let mut some = Vec::new();
-        for _ in 0..most * 2 {
-            let start = Guid(self.rng.random());
-            let fits = |guid: &Guid| {
-                let reach = self.table.find(guid).map(|(_, entry)| entry.reach());
-                reach == Some(Reach::Reachable) && Some(*guid) != without && !some.contains(guid)
-            };
-            let met = self.contacts.from(start).take(STEPS).filter(|(_, contact)| contact.met.is_some());
-            let found = met.map(|(&guid, _)| guid).find(fits);
-            some.extend(found);
+        let mut some: Vec<Guid> = Vec::new();
+        let all = self.contacts.all();
+        for _ in 0..if all.is_empty() { 0 } else { most * DRAWS } {
+            let guid = all[self.rng.random_range(0..all.len())];
+            let met = self.contacts.get(&guid).is_some_and(|contact| contact.met.is_some());
+            let fits = met && Some(guid) != without && !some.contains(&guid);
+            if fits && self.table.find(&guid).is_some_and(|(_, entry)| entry.reach() == Reach::Reachable) {
+                some.push(guid);
+            }
             if some.len() == most {
                 break;
             }
