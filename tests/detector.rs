@@ -240,3 +240,84 @@ fn every_state_has_its_reason() {
         assert!(explained.next.is_some_and(|(at, _)| at >= lab.now()) && explained.since.is_some());
     }
 }
+
+#[test]
+fn third_parties_bring_nobody_back() {
+    let mut lab = Lab::cluster(150, Timing::LAN, 12, 20 * SECOND);
+    (lab.cut(0, 5), lab.cut(5, 0));
+    lab.crash(5);
+    assert!(lab.run_until(20 * SECOND, |lab| known_dead(lab, 5)));
+    lab.start(5);
+    lab.register(5, 1);
+    lab.run(20 * SECOND);
+    assert_eq!(lab.reach(1, 5), Some(Reach::Reachable));
+    assert_eq!(lab.reach(0, 5), Some(Reach::Unreachable), "all say that it is back, and it was not met");
+    lab.mend();
+    assert!(lab.run_until(3 * SECOND, |lab| lab.reach(0, 5) == Some(Reach::Reachable)));
+}
+
+#[test]
+#[ignore = "takes minutes: `cargo test --test detector -- --ignored --nocapture`"]
+fn a_thousand_nodes() {
+    let started = std::time::Instant::now();
+    let mut lab = Lab::new(160, Timing::LAN);
+    for node in 0..1000 {
+        lab.add();
+        if node > 0 {
+            lab.register(node, 0);
+        }
+    }
+    let since = lab.now();
+    let knowing =
+        lab.run_until(120 * SECOND, |lab| lab.running().iter().all(|&node| lab.node(node).peers().live() == 999));
+    eprintln!(
+        "all started at once: all know all: {knowing} after {:?} ({:?})",
+        lab.now().since(since),
+        started.elapsed()
+    );
+    let equal = lab.run_until(120 * SECOND, Lab::all_know_all);
+    eprintln!("lists equal: {equal} after {:?} ({:?})", lab.now().since(since), started.elapsed());
+    lab.run(30 * SECOND);
+    let sent = |lab: &Lab| -> Vec<(u64, u64)> {
+        let stats = lab.running().into_iter().map(|node| lab.node(node).stats());
+        stats.map(|stats| (stats.datagrams_sent, stats.bytes_sent)).collect()
+    };
+    let before = sent(&lab);
+    lab.run(10 * SECOND);
+    let rates = sent(&lab).into_iter().zip(before).map(|(after, before)| (after.0 - before.0, after.1 - before.1));
+    let (most, sum) = rates.fold(((0, 0), (0, 0)), |(most, sum): ((u64, u64), (u64, u64)), rate| {
+        ((most.0.max(rate.0), most.1.max(rate.1)), (sum.0 + rate.0, sum.1 + rate.1))
+    });
+    eprintln!(
+        "idle, 10 s: most {most:?}, mean {:?} ({:?})",
+        (sum.0 as f64 / 1e3, sum.1 as f64 / 1e3),
+        started.elapsed()
+    );
+    let mut times = Vec::new();
+    for crash in 0..7 {
+        let (victim, since) = (999 - crash, lab.now());
+        lab.crash(victim);
+        assert!(lab.run_until(40 * SECOND, |lab| known_dead(lab, victim)));
+        times.push(lab.now().since(since).as_secs_f64());
+        lab.run(Duration::from_millis(2000 + 370 * crash as u64));
+    }
+    eprintln!("crashes: median {:.2}: {times:.2?} ({:?})", median(times.clone()), started.elapsed());
+    let dead: Vec<usize> = (993..1000).collect();
+    assert_eq!(mistaken(&lab, since, &dead), []);
+    let (left, right): (Vec<usize>, Vec<usize>) = (0..993).partition(|node| node % 2 == 0);
+    lab.partition(&[&left, &right]);
+    lab.run(60 * SECOND);
+    let live: Vec<usize> = left.iter().map(|&node| lab.node(node).peers().live()).collect();
+    eprintln!(
+        "after 60 s of a split: {} to {} live ({:?})",
+        live.iter().min().unwrap(),
+        live.iter().max().unwrap(),
+        started.elapsed()
+    );
+    lab.partition(&[]);
+    let since = lab.now();
+    let healed =
+        lab.run_until(60 * SECOND, |lab| lab.running().iter().all(|&node| lab.node(node).peers().live() == 992));
+    eprintln!("healed: {healed} after {:?} ({:?})", lab.now().since(since), started.elapsed());
+    assert!(healed);
+}

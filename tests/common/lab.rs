@@ -174,6 +174,11 @@ impl Lab {
         self.cuts.insert((from, to));
     }
 
+    /// Ends all cuts.
+    pub fn mend(&mut self) {
+        self.cuts.clear();
+    }
+
     /// The virtual time.
     pub fn now(&self) -> Tick {
         self.now

@@ -108,7 +108,10 @@ impl Node {
         if !newer.is_empty() {
             self.tell_news(now, peer, newer);
         }
-        self.compare(now, peer, hello.state);
+        // Whoever asked compares, lest both sides send a digest for the same difference.
+        if hello.stamp != NO_ANSWER {
+            self.compare(now, peer, hello.state);
+        }
         self.peers.compare_list(now, hello.list);
     }
 

@@ -130,6 +130,7 @@ impl Node {
                 self.peers.seen_at(registered.seen.0);
                 self.meet(now, guid, &registered.name, registered.incarnation, from, installed.new);
                 self.peers.holds(&guid, registered.state);
+                self.peers.join(guid);
                 self.compare(now, guid, registered.state);
             }
             _ => return Err(Rejected::Kind),

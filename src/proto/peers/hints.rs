@@ -33,6 +33,7 @@ pub(super) struct Hints {
     hints: BTreeMap<SocketAddr, Hint>,
     due: BTreeSet<(Tick, SocketAddr)>,
     accounts: BTreeMap<Guid, usize>,
+    seeds: BTreeSet<SocketAddr>,
     turn: Tick,
 }
 
@@ -113,17 +114,21 @@ impl Hints {
 
     /// Seeds that were tried and are to be tried on.
     pub(super) fn seeds(&self) -> impl Iterator<Item = &SocketAddr> {
-        self.hints.iter().filter(|(_, hint)| hint.seed && hint.tries > 0).map(|(addr, _)| addr)
+        self.seeds.iter().filter(|addr| self.hints.get(addr).is_some_and(|hint| hint.tries > 0))
     }
 
     pub(super) fn check(&self) {
         assert!(self.hints.len() == self.due.len());
+        assert!(self.seeds.iter().all(|addr| self.hints.get(addr).is_some_and(|hint| hint.seed)));
         let told = self.hints.values().filter(|hint| hint.account.is_some()).count();
         assert!(told <= HINTS && told == self.accounts.values().sum::<usize>());
         assert!(self.accounts.values().all(|&hints| 0 < hints && hints <= HINTS_PER_TELLER));
     }
 
     fn insert(&mut self, addr: SocketAddr, hint: Hint) {
+        if hint.seed {
+            self.seeds.insert(addr);
+        }
         self.due.insert((hint.at, addr));
         self.hints.insert(addr, hint);
     }
@@ -131,6 +136,7 @@ impl Hints {
     fn remove(&mut self, addr: &SocketAddr) -> Option<Hint> {
         let hint = self.hints.remove(addr)?;
         self.due.remove(&(hint.at, *addr));
+        self.seeds.remove(addr);
         if let Some(account) = hint.account
             && let Some(hints) = self.accounts.get_mut(&account)
         {
@@ -181,7 +187,7 @@ mod tests {
         }
         assert_eq!(hints.due(now + Duration::from_secs(30), |_| true).len(), 0);
         hints.settle(&addr(1));
-        assert!(hints.next() < now + 2 * MOST_RETRY);
+        assert!(hints.next() <= now + 2 * MOST_RETRY);
     }
 
     #[test]

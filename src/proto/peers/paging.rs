@@ -46,8 +46,9 @@ struct Span {
 #[derive(Debug, Default)]
 pub(super) struct Pager {
     spans: Vec<Span>,
-    /// When this node met its first peer; its neighbours behind it were asked for; how many it greeted.
+    /// When this node met its first peer; whether it asked for its neighbours before and behind it; how many it greeted.
     joined: Option<Tick>,
+    asked: bool,
     looked_back: bool,
     greeted: usize,
     /// Since when peers' lists have been another than ours, and when all was paged last.
@@ -137,10 +138,15 @@ impl Peers {
         }
     }
 
-    /// A handshake: the first one makes this node a member, which asks for its neighbours on the ring at once.
-    pub(super) fn join(&mut self, now: Tick, guid: Guid) {
-        if self.pager.joined.is_none() {
-            self.pager.joined = Some(now);
+    /// A handshake: the first one makes this node a member.
+    pub(super) fn note_joined(&mut self, now: Tick) {
+        self.pager.joined.get_or_insert(now);
+    }
+
+    /// This node registered with a peer. The first time it asks for its neighbours on the ring at once.
+    pub fn join(&mut self, guid: Guid) {
+        if !self.pager.asked {
+            self.pager.asked = true;
             self.errands.push_back(Errand::Ask(guid, Range::all_but(self.place)));
         }
     }

@@ -11,6 +11,7 @@ use crate::proto::time::Tick;
 use crate::proto::wire::{self, Address, HelloFor, LedgerState};
 use rand::RngExt;
 use rand::seq::SliceRandom;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Peers through whom one that did not answer is probed.
@@ -75,7 +76,7 @@ impl Peers {
         }
         if self.next_news <= now && !self.news.is_empty() {
             self.next_news = now + self.timing.update_gap;
-            self.tell_news();
+            self.tell_news(now);
         }
     }
 
@@ -127,11 +128,13 @@ impl Peers {
                 self.set(now, place, Reach::Reachable, Reason::Heard);
             }
         }
+        let at = self.addr(guid);
         let Peers { favours, errands, .. } = self;
         favours.retain(|favour| {
             let done = favour.ask.guid == *guid;
             if done {
-                let answer = HelloFor { errand: wire::Errand::Answered, ..favour.ask };
+                let addr = at.map_or(favour.ask.addr, Address);
+                let answer = HelloFor { errand: wire::Errand::Answered, addr, ..favour.ask };
                 errands.push_back(Errand::For(favour.asker, answer));
             }
             !done
@@ -139,11 +142,12 @@ impl Peers {
     }
 
     /// A peer answers our HELLO in the middle of a handshake: the time that takes is none of the probe's.
-    pub fn challenged(&mut self, now: Tick, from: std::net::SocketAddr) {
+    pub fn challenged(&mut self, now: Tick, from: SocketAddr) {
         let least = self.timing.probe_timeout.0;
-        let contacts = &self.contacts;
-        for probe in &mut self.probes {
-            let at = contacts.get(&probe.guid).map(|contact| contact.addr);
+        let Peers { contacts, table, probes, .. } = self;
+        for probe in probes {
+            let contact = contacts.get(&probe.guid).map(|contact| contact.addr);
+            let at = contact.or_else(|| table.find(&probe.guid).map(|(_, entry)| entry.addr()));
             if at == Some(from) && probe.helpers.is_empty() && now.since(probe.started) < least * 8 {
                 probe.indirect = probe.indirect.max(now + least);
                 probe.repeat = probe.indirect;
@@ -156,7 +160,8 @@ impl Peers {
     pub fn take_errand(&mut self, now: Tick, from: Guid, ask: HelloFor) {
         match ask.errand {
             wire::Errand::Probe => {
-                if self.favours.len() >= FAVOURS || ask.guid == self.me {
+                let asked = self.favours.iter().filter(|favour| favour.asker == from).count();
+                if self.favours.len() >= FAVOURS || asked >= PROBES || ask.guid == self.me {
                     return;
                 }
                 let (_, most) = self.timing.probe_timeout;
@@ -179,6 +184,7 @@ impl Peers {
                 self.probes[at].helpers.iter_mut().filter(|(helper, _)| *helper == from).for_each(|h| h.1 = true);
                 self.cases.note(now, place, Note::Helper(from, said == wire::Errand::Answered));
                 if said == wire::Errand::Answered {
+                    self.try_elsewhere(now, from, ask.guid, ask.addr.0);
                     self.probes.swap_remove(at);
                     self.health = self.health.saturating_sub(1);
                     if self.table.at(place).is_some_and(|entry| entry.reach() == Reach::Reachable) {
@@ -255,10 +261,12 @@ impl Peers {
         some
     }
 
-    fn tell_news(&mut self) {
-        for listener in self.some_contacts(LISTENERS, None) {
-            self.errands.push_back(Errand::Tell(listener));
+    fn tell_news(&mut self, now: Tick) {
+        let listeners = self.some_contacts(LISTENERS, None);
+        if listeners.is_empty() {
+            self.next_news = now + self.timer;
         }
+        self.errands.extend(listeners.into_iter().map(Errand::Tell));
     }
 
     /// Dead peers whose return was announced: they are registered with, a few at a time.
@@ -280,9 +288,8 @@ impl Peers {
     /// One dead peer after the other, or a seed, for ever: that heals any split.
     fn draw_dead(&mut self, now: Tick) {
         let dead = self.table.others().len();
-        let met = |addr: &std::net::SocketAddr| {
-            self.contacts.iter().any(|(guid, contact)| contact.addr == *addr && self.is_live(guid))
-        };
+        let met =
+            |addr: &SocketAddr| self.contacts.iter().any(|(guid, contact)| contact.addr == *addr && self.is_live(guid));
         let seeds: Vec<_> = self.hints.seeds().filter(|addr| !met(addr)).copied().collect();
         if dead + seeds.len() == 0 {
             return;

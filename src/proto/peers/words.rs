@@ -125,8 +125,8 @@ impl Peers {
             Word::Alive if said > known => {
                 // Where it is now, it shall show itself; an address that was never met is believed like its node.
                 let met = self.contacts.get(&update.guid).is_some_and(|contact| contact.met.is_some());
-                if met && update.addr.0 != addr {
-                    self.hint(now, update.addr.0, Some(teller), false);
+                if met {
+                    self.try_elsewhere(now, teller, update.guid, update.addr.0);
                 }
                 let addr = if met || !self.may_name(&teller, update.addr.0) { addr } else { update.addr.0 };
                 self.table.identify(place, addr, said, None);
@@ -138,6 +138,9 @@ impl Peers {
                     self.cases.note(now, place, Note::Announced(said));
                 }
                 self.pass_on(place, Word::Alive, 0, false);
+            }
+            Word::Alive if reach != Reach::Reachable || entry.reason() == Reason::Through => {
+                self.try_elsewhere(now, teller, update.guid, update.addr.0);
             }
             Word::Alive => {}
             Word::Suspect if reach.answers() && said >= known => self.accuse(now, place, said, update.accuser),
@@ -154,6 +157,14 @@ impl Peers {
                 self.pass_on(place, update.word, update.accuser, false);
             }
             Word::Suspect | Word::Dead | Word::Left | Word::Restarting => {}
+        }
+    }
+
+    /// A peer knows another address of a node that we cannot reach where we know it: it may have moved.
+    pub(super) fn try_elsewhere(&mut self, now: Tick, teller: Guid, guid: Guid, addr: SocketAddr) {
+        let from = self.contacts.get(&teller).map(|contact| contact.addr);
+        if let Some(from) = from.filter(|_| self.addr(&guid) != Some(addr) && self.may_name(&teller, addr)) {
+            self.hints.tell(now, addr, Some(guid), teller, from);
         }
     }
 
