@@ -570,7 +570,7 @@ fn cost(net: &mut Network, insider: &mut Insider, ask: TellMeMore) -> Vec<Messag
     insider.tell(net, &Message::TellMeMore(ask)).unwrap();
     net.run(Duration::from_millis(2));
     let heard = insider.hear(net).into_iter().map(|(_, message)| message);
-    heard.filter(|message| !matches!(message, Message::Hello(_) | Message::HelloBack(_))).collect()
+    heard.filter(|message| matches!(message, Message::Symbols(_) | Message::Holding(_) | Message::Tell(_))).collect()
 }
 
 #[test]

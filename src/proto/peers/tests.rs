@@ -186,8 +186,7 @@ fn a_flood_of_handshakes_is_bounded_and_the_dead_make_room() {
     peers.check();
     assert_eq!(peers.iter().count(), PEERS);
     assert!(peers.contacts.all().len() <= CONTACTS);
-    let mut told = Vec::new();
-    (0..2 * NEWS).for_each(|_| peers.news.take(1, 1, &mut told));
+    (0..NEWS).for_each(|_| peers.news.take(1, 1, &mut Vec::new()));
     assert!(peers.news.is_empty());
 }
 
@@ -230,7 +229,7 @@ fn all_are_probed_in_turn_and_newcomers_among_them() {
     assert_eq!(turns[..10].iter().collect::<BTreeSet<_>>().len(), 10);
     for n in (1..=11).filter(|n| *n != 3) {
         let at: Vec<usize> = (0..40).filter(|&turn| turns[turn] == guid(n)).collect();
-        assert!(at.windows(2).all(|pair| pair[1] - pair[0] <= 13), "node {n} at {at:?}");
+        assert!(at.windows(2).all(|pair| pair[1] - pair[0] <= 2 * 11), "node {n} at {at:?}");
         assert!(at.last() > Some(&27));
     }
     assert!(!turns[25..].contains(&guid(3)));
@@ -291,7 +290,7 @@ fn a_moments_silence_is_forgiven(rule: Option<Rule>) -> bool {
     let mut net = cluster(12, rule);
     net.partition(&[&[3]]);
     let forgotten = |net: &Network| (0..12).any(|node| node != 3 && seen(net, node, 3) == Reach::Unreachable);
-    let early = net.run_until(2 * SECOND, forgotten);
+    let early = net.run_until(29 * SECOND / 10, forgotten);
     net.heal();
     let suspected = (0..12).any(|node| node != 3 && seen(&net, node, 3) != Reach::Reachable);
     assert!(suspected, "its silence was noticed");
