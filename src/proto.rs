@@ -13,11 +13,13 @@
 //!
 //! | message | sent | answered by |
 //! |---|---|---|
-//! | REGISTER | to a seed, an address that a peer named, a peer that fell silent | CHALLENGE, then (with its cookie) REGISTERED |
-//! | HELLO | each `gossip_timer` to the peer probed longest ago, and to up to `gossip_max_peer_count` peers whose ledger differs | HELLO_BACK: count and root of the ledger, a page of the peer list where asked |
+//! | REGISTER | to a seed, an address that a peer named, a peer that is probed and has no session, a dead one each second | CHALLENGE, then (with its cookie) REGISTERED |
+//! | HELLO | each `gossip_timer` to the peer probed longest ago, and to up to `gossip_max_peer_count` peers whose ledger differs | HELLO_BACK: count and root of the ledger, news of peers, a page of the peer list where asked |
+//! | HELLO_BACK | unasked, to three random peers each 200 ms while there is news of peers | nothing |
+//! | HELLO_FOR | to three random peers, when a probe was not answered | HELLO_FOR: it answered, or it did not |
 //! | DID_YOU_HERE | when HELLO_BACK or REGISTERED shows another root | TELL_ME_MORE for what the receiver lacks, TELL for what the sender lacks |
 //! | TELL_ME_MORE | while anything is lacking | TELL (records, heads, fragments), Symbols, Holding |
-//! | LEAVE | when a node stops | nothing |
+//! | LEAVE | when a node stops, to up to 32 peers, who pass it on | nothing |
 //!
 //! A DID_YOU_HERE is one datagram for a ledger of any size: 44 coded symbols of a rateless IBLT and an estimator of the
 //! difference (Yang, Gilad, Alizadeh: *Practical Rateless Set Reconciliation*, SIGCOMM 2024). It settles up to 14
@@ -29,8 +31,10 @@
 //! | what | when | where |
 //! |---|---|---|
 //! | round | each `gossip_timer`, 10 % jitter | `peers` |
-//! | probe | 100 to 300 ms by RTT, longer with each of 5 silences, then the peer is unreachable | `peers` |
-//! | REGISTER again | 0.25 s, doubling to 30 s: for ever to seeds and peers, 7 times to addresses named by others | `peers` |
+//! | probe | 100 to 300 ms by three RTT, then 600 ms through others, both times (local health + 1); then the peer is suspected | `peers` |
+//! | suspicion | 2 s x log10 of the number of nodes (at least 32), up to four times that while fewer than three others confirm it; then the peer is dead | `peers` |
+//! | REGISTER again | one dead peer or seed a second, for ever, and 64 a second of those said to be back; seeds and addresses that others name after 0.25 s, doubling to 30 s, the latter 7 times | `peers` |
+//! | lists of peers that differ | for 10 s: paged, once a minute at most; a newcomer at once | `peers` |
 //! | ask again | smoothed RTT + 4 variances (RFC 6298), at least 20 ms, doubling | `fetches`, `repairs` |
 //! | next digest with the same peer | after 0.9 `gossip_timer`, at least 270 ms, at most 0.9 s | `repairs` |
 //! | cookies | 120 to 240 s | `session` |
@@ -60,7 +64,13 @@
 //! - Pieces under way and records on their way to the disk share the bound of 4 MiB, so there are 48 slabs, not 64.
 //! - One ledger is paged from one peer at a time, up to 1,120 GUIDs a request, instead of in disjoint spans from several.
 //!
-//! HELLO_FOR, RUMOR and HEARD have their kinds reserved.
+//! - A newly listed node's probes, and those of a peer that did not answer, are repeated within the probe: a lost HELLO
+//!   or REGISTER is no sign of death. A node that hears of a suspicion probes the suspect itself with probability
+//!   8 / (number of nodes), so that confirmations do not wait for everybody's turn.
+//! - Whom a node heard itself within 2 s does not die by others' words: it is suspected and may object.
+//! - The hash of a peer list takes a node's own address from what others say of it.
+//!
+//! RUMOR and HEARD have their kinds reserved.
 
 pub mod fact;
 pub mod fetches;

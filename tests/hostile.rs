@@ -6,9 +6,9 @@ mod insider;
 use gossip_node::proto::fact::LIST;
 use gossip_node::proto::gossip::{Gossip, Guid, Head, Key, Kind};
 use gossip_node::proto::limits::{
-    CHALLENGES_PER_SECOND, DIGEST_SYMBOLS, ESTIMATORS, FRAGMENT, GUIDS_PER_ASK, HEADER, HINTS_PER_TELLER, MAX_DATAGRAM,
-    MIN_CHALLENGED, MORE_SYMBOLS, PAGE, PAGES_PER_ASK, PIECE, PIECES_PER_ASK, SESSIONS_PER_ADDRESS, SYMBOLS_PER_ASK,
-    TAG,
+    CHALLENGES_PER_SECOND, DIGEST_SYMBOLS, ESTIMATORS, FEW_PEERS, FRAGMENT, GUIDS_PER_ASK, HEADER, HINTS_PER_TELLER,
+    MAX_DATAGRAM, MIN_CHALLENGED, MORE_SYMBOLS, PAGE, PAGES_PER_ASK, PIECE, PIECES_PER_ASK, SESSIONS_PER_ADDRESS,
+    SYMBOLS_PER_ASK, TAG,
 };
 use gossip_node::proto::ring::Range;
 use gossip_node::proto::seal::{Header, NetworkKey, Secret};
@@ -570,7 +570,7 @@ fn cost(net: &mut Network, insider: &mut Insider, ask: TellMeMore) -> Vec<Messag
     insider.tell(net, &Message::TellMeMore(ask)).unwrap();
     net.run(Duration::from_millis(2));
     let heard = insider.hear(net).into_iter().map(|(_, message)| message);
-    heard.filter(|message| !matches!(message, Message::Hello(_))).collect()
+    heard.filter(|message| matches!(message, Message::Symbols(_) | Message::Holding(_) | Message::Tell(_))).collect()
 }
 
 #[test]
@@ -655,7 +655,7 @@ fn peers_that_somebody_makes_up_are_tried_a_few_times() {
         insider.tell(&mut net, &Message::Hello(hello.clone())).unwrap();
         insider.tell(&mut net, &Message::HelloBack(hello)).unwrap();
     }
-    assert_eq!(net.node(0).peers().iter().count(), 2, "the made-up are no peers");
+    assert!(net.node(0).peers().iter().count() <= FEW_PEERS, "on one word, few of the made-up are listed");
     let before = net.node(0).stats().register_sent;
     net.run(60 * SECOND);
     let tried = net.node(0).stats().register_sent - before;

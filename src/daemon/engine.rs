@@ -348,7 +348,7 @@ impl Member {
             let met =
                 node.peers().iter().find(|(_, peer)| peer.addr == addr && peer.met.is_some_and(|met| met >= since));
             match met {
-                Some((guid, peer)) => drop(reply.send(view::registered(guid, peer, name))),
+                Some((guid, peer)) => drop(reply.send(view::registered(&guid, &peer, name))),
                 None if reply.is_closed() => {}
                 None => self.registering.push((addr, since, reply)),
             }

@@ -30,7 +30,7 @@ impl View {
         let (ours, addr, stats) = (node.ledger().state(), moment.addr, node.stats());
         let wall = |tick: Tick| moment.wall(tick);
         let mut peers: Vec<api::Peer> =
-            node.peers().iter().map(|(guid, peer)| shown(guid, peer, network, ours, wall)).collect();
+            node.peers().iter().map(|(guid, peer)| shown(&guid, &peer, network, ours, wall)).collect();
         peers.sort_by(|a, b| (&a.name, &a.guid).cmp(&(&b.name, &b.guid)));
         let reachable = peers.iter().filter(|peer| peer.reach == api::Reach::Reachable).count() as u64;
         let in_sync = peers.iter().filter(|peer| peer.in_sync).count() as u64;
@@ -53,7 +53,13 @@ impl View {
     }
 }
 
-fn shown(guid: &Guid, peer: &Peer, network: &str, ours: LedgerState, wall: impl Fn(Tick) -> Timestamp) -> api::Peer {
+fn shown(
+    guid: &Guid,
+    peer: &Peer<'_>,
+    network: &str,
+    ours: LedgerState,
+    wall: impl Fn(Tick) -> Timestamp,
+) -> api::Peer {
     let remembered = Some(peer.remembered).filter(|&at| at != Timestamp(0));
     let last_update = peer.heard.map(wall).or(remembered).map(rfc3339);
     let reach = reach(peer.reach);
@@ -102,7 +108,7 @@ pub fn reached(fact: &ReachFact, network: &str, at: Timestamp) -> api::PeerEvent
 }
 
 /// The answer to a REGISTER that succeeded.
-pub fn registered(guid: &Guid, peer: &Peer, network: &str) -> api::Registered {
+pub fn registered(guid: &Guid, peer: &Peer<'_>, network: &str) -> api::Registered {
     api::Registered {
         guid: guid.to_string(),
         name: peer.name.to_string(),

@@ -86,6 +86,40 @@ pub const PEERS: usize = 16_384;
 pub const HINTS: usize = 4096;
 /// Addresses that one teller may have among them.
 pub const HINTS_PER_TELLER: usize = 64;
+/// Hints tried at once; others wait their turn.
+pub const HINTS_PER_TURN: usize = 64;
+/// Peers at different addresses that must name a node before it is listed without having been met.
+pub const VOUCHES: usize = 3;
+/// Where fewer peers are listed, the word of one is enough.
+pub const FEW_PEERS: usize = 8;
+/// Bytes of a listed peer, its key included and its name not: 64 B x 16,384 are 1 MiB.
+pub const PEER_BYTES: usize = 64;
+/// Peers of which more is kept than of all, since this node talks with them: about 250 bytes each, 256 KiB in all.
+pub const CONTACTS: usize = 1024;
+/// Nodes that have to confirm a suspicion before it takes the least time.
+pub const CONFIRMATIONS: usize = 3;
+/// Pieces of news of peers waiting to be passed on; of more, those sent most often are dropped.
+pub const NEWS: usize = 1024;
+/// Probes at once: the one that is due, and those of peers whom others suspect.
+pub const PROBES: usize = 16;
+/// Indirect probes made for others at once; more are not made, and count against nobody.
+pub const FAVOURS: usize = 64;
+/// Peers of whose troubles a record is kept, and entries of each.
+pub const CASES: usize = 128;
+/// See [`CASES`].
+pub const NOTES: usize = 12;
+/// Dead peers whose return others announced that are registered with in a second.
+pub const RETURNS_PER_SECOND: u64 = 64;
+/// How long a dead peer stays on the list.
+pub const DEAD: Duration = Duration::from_secs(24 * 3600);
+/// Peers to whom a node that leaves says so itself; they tell the others.
+pub const GOODBYES: usize = 32;
+/// Parts of the ring that are paged at once.
+pub const SPANS: usize = 8;
+/// Pages of one part: more than 16,384 peers have.
+pub const PAGES_PER_SPAN: usize = 1024;
+/// Neighbours on the ring that a newcomer greets first, half of them on each side.
+pub const NEIGHBOURS: usize = 32;
 /// Peers listed in one HELLO.
 pub const CARDS: usize = 24;
 /// Pieces of news of peers in one HELLO.
@@ -147,6 +181,7 @@ const _: () = {
     assert!(WANTED_PER_PEER * 2 <= WANTED && PAGES_PER_ASK * PAGE * 4 <= WANTED_PER_PEER, "a span of pages finds room");
     assert!(8 + HEARD * 16 <= MIN_MAX_BODY, "HEARD fits a datagram");
     assert!(76 + UPDATES * 43 <= MIN_MAX_BODY, "a HELLO full of news fits a datagram");
+    assert!(HINTS_PER_TELLER <= HINTS && FEW_PEERS <= PEERS && CONTACTS <= SESSIONS);
     assert!(8 + 2 + PIECES_PER_ASK * 26 <= MIN_MAX_BODY, "asking for pieces takes one datagram");
     assert!(SLABS * PIECE + ARRIVING <= 4 << 20, "all fetches together take at most 4 MiB");
     assert!(MIN_PREFIX.is_power_of_two() && MAX_PREFIX.is_power_of_two());

@@ -2,6 +2,7 @@
 //! timer means is in the parts.
 
 mod answers;
+mod knowing;
 mod making;
 mod spreading;
 mod taking;
@@ -11,7 +12,7 @@ use crate::proto::fetches::Fetches;
 use crate::proto::gossip::{Draft, Gossip, Guid, Invalid, Kind};
 use crate::proto::ledger::Ledger;
 use crate::proto::limits::{HEADER, OUTBOX, TAG};
-use crate::proto::peers::{Errand, Peers};
+use crate::proto::peers::Peers;
 use crate::proto::receipts::Receipts;
 use crate::proto::repairs::Repairs;
 use crate::proto::rumors::Rumors;
@@ -20,7 +21,7 @@ use crate::proto::session::Sessions;
 use crate::proto::settings::Settings;
 use crate::proto::stats::{Rejected, Stats};
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{Leave, Message, Name};
+use crate::proto::wire::{Message, Name};
 use answers::Answers;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -99,7 +100,6 @@ pub struct Node {
     rng: ChaCha8Rng,
     last_authored: Timestamp,
     seen_at: Option<SocketAddr>,
-    paged_peers: Tick,
 }
 
 impl Node {
@@ -134,7 +134,6 @@ impl Node {
             rng,
             last_authored,
             seen_at,
-            paged_peers: now,
         }
     }
 
@@ -218,6 +217,7 @@ impl Node {
     /// Takes a datagram. A rejected one has changed nothing but its counter, and perhaps caused a CHALLENGE.
     pub fn handle_datagram(&mut self, now: Tick, from: SocketAddr, datagram: &[u8]) -> Result<(), Rejected> {
         let taken = self.take(now, from, datagram);
+        self.run_errands(now);
         match taken {
             Ok(()) => {
                 self.stats.datagrams_received += 1;
@@ -230,18 +230,8 @@ impl Node {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Tick) {
-        for gone in self.peers.handle_timeout(now, self.ledger.state()) {
-            self.forget_traffic(now, &gone);
-        }
-        while let Some(errand) = self.peers.poll_errand() {
-            match errand {
-                Errand::Hello(guid) => self.hello(now, guid, None),
-                Errand::Register(addr) => {
-                    let registration = self.sessions.register(now, addr);
-                    self.send_register(addr, registration);
-                }
-            }
-        }
+        self.peers.handle_timeout(now, self.ledger.state());
+        self.run_errands(now);
         self.fetches.handle_timeout(now);
         self.spread_timeout(now);
     }
@@ -299,13 +289,9 @@ impl Node {
         self.handle_timeout(now);
     }
 
-    /// Says goodbye to all who listen.
+    /// Says goodbye to those who listen.
     pub fn leave(&mut self, _now: Tick, restarting: bool) {
-        let listening: Vec<Guid> =
-            self.peers.iter().filter(|(_, peer)| peer.reach.answers()).map(|(&guid, _)| guid).collect();
-        for guid in listening {
-            self.send(guid, Message::Leave(Leave { restarting }));
-        }
+        self.say_goodbye(restarting);
     }
 
     // ---- what the node wants done ----

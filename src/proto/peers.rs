@@ -1,290 +1,291 @@
 //! [`Peers`]: whom we know, and how each is doing. It decides whom to greet and with whom to register; who may talk at
 //! all is for `session`.
 //!
-//! Each round, one HELLO probes a peer (oldest first) and, where ledgers differ, up to GOSSIP_MAX_PEER_COUNT peers are
-//! greeted. A probe that stays silent is repeated; after [`PROBES`] silences the peer is unreachable and is registered
-//! with again, at growing intervals, for ever. Addresses that others name are *hints*: registered with a few times
-//! before they count.
+//! Membership and failure detection are SWIM's (Das, Gupta, Motivala, DSN 2002) with Lifeguard's refinements (Dadgar,
+//! Phillips, Currey, DSN-W 2018). Each round, one HELLO probes the peer that *this node* probed longest ago; who does
+//! not answer is probed through three others, then suspected, then dead. What is found out is passed on in updates, an
+//! update about a node counts for the *incarnation* that it names, and only that node itself makes a later one. Nobody
+//! comes alive by what others say: an address that others name is a *hint*, a dead peer whose return is announced is
+//! registered with, and a handshake decides.
 
+mod cases;
+mod contacts;
+mod hints;
+mod meeting;
+mod news;
+mod paging;
 mod peer;
+mod probing;
+mod rule;
+mod suspicion;
+mod table;
+mod words;
 
-pub use peer::{Explanation, PROBES, Peer, Reach, Reason};
+pub use peer::{Explanation, Peer, Reach, Reason};
 
-use crate::proto::fact::PeerFact;
+use crate::proto::fact::{Fact, PeerFact};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{
-    CARDS, DATAGRAMS_PER_PEER, HINTS, HINTS_PER_TELLER, MAX_NAME, MIN_MAX_BODY, NETWORKS, PEERS,
-};
+use crate::proto::limits::{FAVOURS, PEERS, PROBES};
 use crate::proto::ring::{Range, place};
 use crate::proto::rtt::Rtt;
-use crate::proto::settings::{PeerSelect, Settings};
-use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{Address, Card, CardPage, Hello, LedgerState, List, ListState, Name};
-use peer::{MOST_RETRY, Probe, Retry};
-use rand::seq::SliceRandom;
+use crate::proto::settings::{PeerSelect, Settings, Timing};
+use crate::proto::time::Tick;
+use crate::proto::wire::{HelloFor, ListState};
+use cases::Cases;
+use contacts::Contacts;
+use hints::Hints;
+use news::News;
+use paging::Pager;
+use probing::{Favour, Probe};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use siphasher::sip::SipHasher24;
-use std::collections::{BTreeMap, VecDeque};
-use std::hash::Hasher;
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
 use std::time::Duration;
+use suspicion::Suspicions;
+use table::{Entry, Table};
 
-/// REGISTERs to an address that was only named to us.
-const HINT_TRIES: u32 = 6;
-/// A HELLO is answered within this time or counts as lost.
-const STAMP: Duration = Duration::from_secs(10);
-/// Bytes of a HELLO around its cards, with all the names of networks that it may have.
-const HELLO_FRAME: usize = Hello::EMPTY + 16 + CardPage::EMPTY + NETWORKS * (2 + MAX_NAME);
-
-struct Hint {
-    teller: Option<Guid>,
-    seed: bool,
-    retry: Retry,
-}
+/// Among so many dead peers, the one that is dead for longest goes for a new one.
+const SAMPLE: usize = 8;
 
 /// Something to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Errand {
     /// A first REGISTER to this address.
     Register(SocketAddr),
-    /// A HELLO to this peer.
+    /// A HELLO to this peer, or a REGISTER where there is no session.
     Hello(Guid),
+    /// The same, and it is to send its list of this part of the ring.
+    Ask(Guid, Range),
+    /// News to this peer, in a HELLO_BACK that answers nothing.
+    Tell(Guid),
+    /// A HELLO_FOR to this peer.
+    For(Guid, HelloFor),
+}
+
+/// Who shook hands with this node.
+#[derive(Clone, Copy, Debug)]
+pub struct Met<'a> {
+    /// Its GUID.
+    pub guid: Guid,
+    /// Its name.
+    pub name: &'a str,
+    /// Where its datagrams come from.
+    pub addr: SocketAddr,
+    /// Its incarnation.
+    pub incarnation: u32,
 }
 
 /// All nodes that we know.
 pub struct Peers {
     me: Guid,
+    place: u64,
+    /// Where others see us, as far as anyone said.
+    addr: Option<SocketAddr>,
+    incarnation: u32,
+    health: u8,
     timer: Duration,
+    timing: Timing,
     most: usize,
     select: PeerSelect,
-    peers: BTreeMap<Guid, Peer>,
-    hints: BTreeMap<SocketAddr, Hint>,
+    /// Whether there is more to learn than the states that peers told us show.
+    behind: bool,
+    table: Table,
+    contacts: Contacts,
+    hints: Hints,
+    news: News,
+    suspicions: Suspicions,
+    cases: Cases,
+    pager: Pager,
+    probes: Vec<Probe>,
+    favours: Vec<Favour>,
+    /// Dead peers whose return was announced, by place.
+    returns: BTreeSet<u64>,
     errands: VecDeque<Errand>,
+    facts: VecDeque<Fact>,
+    gone: Vec<Guid>,
     next_round: Tick,
+    next_draw: Tick,
+    next_return: Tick,
+    next_news: Tick,
+    drawn: usize,
     rng: ChaCha8Rng,
+    #[cfg(test)]
+    lacking: Option<rule::Rule>,
 }
 
 impl Peers {
-    /// Nobody known yet.
+    /// Nobody known yet. The incarnation is the wall clock's seconds: a node that starts again outdoes what was said of
+    /// it before.
     pub fn new(settings: &Settings, seed: [u8; 32], now: Tick) -> Peers {
-        let (peers, hints, errands) = Default::default();
+        let (table, contacts, hints, news, suspicions) = Default::default();
+        let (cases, pager, probes, favours, returns, errands, facts, gone) = Default::default();
+        let (addr, health, behind, drawn) = Default::default();
+        let mut rng = ChaCha8Rng::from_seed(seed);
         Peers {
             me: settings.guid,
+            place: place(&settings.guid),
+            addr,
+            incarnation: u32::try_from(settings.started.0.saturating_add(now.0) / 1_000_000).unwrap_or(u32::MAX / 2),
+            health,
             timer: settings.gossip_timer,
+            timing: settings.timing,
             most: settings.gossip_max_peer_count.max(1),
             select: settings.peer_select,
-            peers,
+            behind,
+            table,
+            contacts,
             hints,
+            news,
+            suspicions,
+            cases,
+            pager,
+            probes,
+            favours,
+            returns,
             errands,
-            next_round: now + settings.gossip_timer,
-            rng: ChaCha8Rng::from_seed(seed),
+            facts,
+            gone,
+            next_round: now + settings.gossip_timer.mul_f64(rng.random_range(0.5..1.1)),
+            next_draw: now,
+            next_return: now,
+            next_news: now,
+            drawn,
+            rng,
+            #[cfg(test)]
+            lacking: tests::lacking(),
         }
     }
 
-    /// This node took another GUID.
-    pub fn rename(&mut self, me: Guid) {
-        self.me = me;
-        self.peers.remove(&me);
+    // ---- views ----
+
+    /// This node's incarnation.
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation
     }
 
-    /// A peer met before the last start.
-    pub fn restore(&mut self, now: Tick, fact: PeerFact) {
-        if fact.guid == self.me || self.peers.len() >= PEERS {
-            return;
-        }
-        let mut peer = Peer::new(fact.name, fact.addr, now);
-        (peer.reach, peer.reason, peer.remembered) = (Reach::Unreachable, Reason::Remembered, fact.last_update);
-        self.peers.insert(fact.guid, peer);
+    /// Its local health: 0 is well, up to 7; the worse, the more patient it is with others.
+    pub fn health(&self) -> u8 {
+        self.health
     }
 
-    /// Registers with this address: a few times, or for ever where it is a seed.
-    pub fn hint(&mut self, now: Tick, addr: SocketAddr, teller: Option<Guid>, seed: bool) {
-        let retry = Retry { at: now, tries: 0 };
-        if teller.is_some() {
-            let of_teller = self.hints.values().filter(|hint| hint.teller == teller).count();
-            let full = self.hints.len() >= HINTS || of_teller >= HINTS_PER_TELLER;
-            if full || !is_fit(addr) || self.hints.contains_key(&addr) {
-                return;
-            }
-        } else if let Some(hint) = self.hints.get_mut(&addr) {
-            (hint.seed, hint.retry) = (hint.seed | seed, retry);
-            return;
-        }
-        self.hints.insert(addr, Hint { teller, seed, retry });
-    }
-
-    /// A session with this peer was opened. Returns what to remember of it, and who is gone for it.
-    pub fn met(
-        &mut self,
-        now: Tick,
-        guid: Guid,
-        name: &str,
-        addr: SocketAddr,
-        at: Timestamp,
-    ) -> (Option<PeerFact>, Vec<Guid>) {
-        let mut gone = Vec::new();
-        if !self.peers.contains_key(&guid) && self.peers.len() >= PEERS {
-            let stranger = self.peers.iter().find(|(_, peer)| matches!(peer.reach, Reach::Unreachable | Reach::Left));
-            let Some((&stranger, _)) = stranger else { return (None, gone) };
-            self.peers.remove(&stranger);
-            gone.push(stranger);
-        }
-        if self.hints.get(&addr).is_some_and(|hint| !hint.seed) {
-            self.hints.remove(&addr);
-        }
-        // Two GUIDs at one address: the older one is no longer there.
-        for (&stale, other) in self.peers.iter_mut().filter(|(other, peer)| **other != guid && peer.addr == addr) {
-            gone.push(stale);
-            (other.reach, other.reason) = (Reach::Left, Reason::Goodbye(false));
-        }
-        let peer = self.peers.entry(guid).or_insert_with(|| Peer::new(name.into(), addr, now));
-        (peer.name, peer.addr, peer.met) = (name.into(), addr, Some(now));
-        peer.heard(now);
-        (Some(PeerFact { guid, name: name.into(), addr, last_update: at }), gone)
-    }
-
-    /// An authentic datagram came from this peer. False if it sends too many and this one is to be dropped.
-    pub fn heard(&mut self, now: Tick, guid: &Guid) -> bool {
-        let Some(peer) = self.peers.get_mut(guid) else { return false };
-        peer.heard(now);
-        let second = now.0 / 1_000_000;
-        peer.second = if peer.second.0 == second { (second, peer.second.1.saturating_add(1)) } else { (second, 1) };
-        peer.second.1 <= DATAGRAMS_PER_PEER
-    }
-
-    /// It answered a HELLO that left at `sent`, by our clock.
-    pub fn answered(&mut self, now: Tick, guid: &Guid, sent: Tick) {
-        let Some(peer) = self.peers.get_mut(guid) else { return };
-        peer.probe = None;
-        // Any HELLO will do, as each carries its own stamp; a stamp of long ago is none of ours.
-        if sent <= now && now.since(sent) < STAMP {
-            peer.rtt.sample(now.since(sent));
-        }
-    }
-
-    /// It said what it holds.
-    pub fn holds(&mut self, guid: &Guid, state: LedgerState) {
-        if let Some(peer) = self.peers.get_mut(guid) {
-            peer.state = Some(state);
-        }
-    }
-
-    /// It said in which other networks it is.
-    pub fn belongs(&mut self, guid: &Guid, networks: &[Name]) {
-        if let Some(peer) = self.peers.get_mut(guid) {
-            peer.networks = networks.iter().map(|name| name.as_str().into()).collect();
-        }
-    }
-
-    /// It said goodbye.
-    pub fn left(&mut self, now: Tick, guid: &Guid, restarting: bool) {
-        if let Some(peer) = self.peers.get_mut(guid) {
-            (peer.reach, peer.reason, peer.probe) = (Reach::Left, Reason::Goodbye(restarting), None);
-            peer.retry = Retry { at: now + MOST_RETRY, tries: 8 };
-        }
-    }
-
-    /// Peers named by another peer: those we do not reach become hints. Our own GUID is named to us only where a copy
-    /// of this node lives.
-    pub fn told(&mut self, now: Tick, teller: Guid, cards: &[Card]) {
-        let local = self.peers.get(&teller).is_some_and(|peer| peer.addr.ip().is_loopback());
-        for card in cards {
-            let Address(addr) = card.addr;
-            let known = self.peers.get(&card.guid).is_some_and(|peer| peer.reach.answers() || peer.addr == addr);
-            if !known && (local || !addr.ip().is_loopback()) {
-                self.hint(now, addr, Some(teller), false);
-            }
-        }
-    }
-
-    /// The nodes that we reach in a part of the ring, as many as fit a HELLO; but not the one whom it is for.
-    pub fn cards(&self, to: Guid, range: Range) -> CardPage {
-        let answering = self.peers.iter().filter(|(guid, peer)| **guid != to && peer.reach.answers());
-        let mut cards: Vec<(u64, Card)> = answering
-            .filter_map(|(&guid, peer)| {
-                Some((
-                    place(&guid),
-                    Card { guid, addr: Address(peer.addr), incarnation: 0, name: Name::new(&peer.name)? },
-                ))
-            })
-            .filter(|(place, _)| range.contains(*place))
-            .collect();
-        cards.sort_by_key(|(place, _)| place.wrapping_sub(range.from));
-        let mut room = MIN_MAX_BODY - HELLO_FRAME;
-        let (mut page, mut end) = (Vec::new(), range.to);
-        for (place, card) in cards {
-            let size = Card::size(card.name.as_str().len());
-            if size > room || page.len() == CARDS {
-                end = place;
-                break;
-            }
-            room -= size;
-            page.push(card);
-        }
-        CardPage { range: Range { from: range.from, to: end }, cards: List::new(page) }
-    }
-
-    /// Equal where two nodes reach the same nodes, themselves included.
-    pub fn list(&self) -> ListState {
-        let answering = self.peers.iter().filter(|(_, peer)| peer.reach.answers()).map(|(guid, _)| guid);
-        answering.chain([&self.me]).fold(ListState::default(), |list, guid| {
-            let mut hasher = SipHasher24::new();
-            hasher.write(&guid.0);
-            ListState { count: list.count + 1, hash: list.hash.wrapping_add(hasher.finish()) }
-        })
-    }
-
-    /// The live peers in a part of the ring, in its order.
-    pub fn ring(&self, range: Range) -> impl Iterator<Item = (u64, Guid)> {
-        let mut live: Vec<(u64, Guid)> = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| peer.reach.answers())
-            .map(|(guid, _)| (place(guid), *guid))
-            .filter(|(place, _)| range.contains(*place))
-            .collect();
-        live.sort_by_key(|(place, _)| place.wrapping_sub(range.from));
-        live.into_iter()
-    }
-
-    /// How many peers are live.
+    /// How many peers are listed and count as alive, suspects included.
     pub fn live(&self) -> usize {
-        self.peers.values().filter(|peer| peer.reach.answers()).count()
+        self.table.live().len()
     }
 
-    /// A random live peer.
+    /// Those of them in a part of the ring, in its order.
+    pub fn ring(&self, range: Range) -> impl Iterator<Item = (u64, Guid)> {
+        self.table.range(range).map(|(place, entry)| (place, entry.guid))
+    }
+
+    /// Any of them.
     pub fn random(&mut self) -> Option<Guid> {
-        let live: Vec<Guid> =
-            self.peers.iter().filter(|(_, peer)| peer.reach.answers()).map(|(guid, _)| *guid).collect();
-        (!live.is_empty()).then(|| live[self.rng.random_range(0..live.len())])
+        let live = self.table.live();
+        let place = (!live.is_empty()).then(|| live[self.rng.random_range(0..live.len())])?;
+        self.table.at(place).map(|entry| entry.guid)
     }
 
-    /// Where a peer is reached.
+    /// Where a peer receives.
     pub fn addr(&self, guid: &Guid) -> Option<SocketAddr> {
-        self.peers.get(guid).map(|peer| peer.addr)
+        let contact = self.contacts.get(guid).map(|contact| contact.addr);
+        contact.or_else(|| self.table.find(guid).map(|(_, entry)| entry.addr()))
     }
 
     /// Round-trip times to a peer.
     pub fn rtt(&self, guid: &Guid) -> Rtt {
-        self.peers.get(guid).map(|peer| peer.rtt).unwrap_or_default()
+        self.contacts.get(guid).map(|contact| contact.rtt).unwrap_or_default()
     }
 
-    /// All that we know, by GUID.
-    pub fn iter(&self) -> impl Iterator<Item = (&Guid, &Peer)> {
-        self.peers.iter()
+    /// Equal where two nodes list the same nodes as alive, themselves included, in the same incarnations and places.
+    pub fn list(&self) -> ListState {
+        self.table.list(&self.me, self.incarnation, self.addr)
+    }
+
+    /// All that we know, in the ring's order.
+    pub fn iter(&self) -> impl Iterator<Item = (Guid, Peer<'_>)> {
+        self.table.iter().map(|(_, entry)| (entry.guid, self.shown(entry)))
     }
 
     /// One of them.
-    pub fn peer(&self, guid: &Guid) -> Option<&Peer> {
-        self.peers.get(guid)
+    pub fn peer(&self, guid: &Guid) -> Option<Peer<'_>> {
+        self.table.find(guid).map(|(_, entry)| self.shown(entry))
     }
 
-    /// Why a peer is in its state.
-    pub fn explain(&self, guid: &Guid) -> Option<Explanation> {
-        let peer = self.peers.get(guid)?;
-        let (since, evidence, next) = Default::default();
-        Some(Explanation { reach: peer.reach, since, reason: peer.reason, evidence, next })
+    /// Panics if a bound is broken.
+    pub fn check(&self) {
+        assert!(self.table.len() <= PEERS && self.table.find(&self.me).is_none());
+        assert!(self.probes.len() <= PROBES && self.favours.len() <= FAVOURS && self.health <= 7);
+        self.table.check();
+        self.contacts.check();
+        self.hints.check();
+        self.news.check();
+        self.suspicions.check();
+        self.cases.check();
+        self.pager.check();
+        for place in self.suspicions.places() {
+            assert_eq!(self.table.at(place).map(Entry::reach), Some(Reach::Suspect));
+        }
+        assert!(self.contacts.iter().all(|(guid, _)| self.table.find(guid).is_some()));
+    }
+
+    fn shown<'a>(&'a self, entry: &'a Entry) -> Peer<'a> {
+        let contact = self.contacts.get(&entry.guid);
+        Peer {
+            name: &entry.name,
+            addr: contact.map_or_else(|| entry.addr(), |contact| contact.addr),
+            incarnation: entry.incarnation,
+            reach: entry.reach(),
+            reason: entry.reason(),
+            met: contact.and_then(|contact| contact.met),
+            heard: contact.and_then(|contact| contact.heard),
+            remembered: contact.map(|contact| contact.remembered).unwrap_or_default(),
+            rtt: contact.map(|contact| contact.rtt).unwrap_or_default(),
+            networks: contact.map_or(&[], |contact| &contact.networks),
+            state: contact.and_then(|contact| contact.state),
+        }
+    }
+
+    // ---- commands ----
+
+    /// This node took another GUID.
+    pub fn rename(&mut self, me: Guid) {
+        (self.me, self.place) = (me, place(&me));
+        if self.table.find(&me).is_some() {
+            self.drop_entry(self.place);
+        }
+    }
+
+    /// Where a peer sees us.
+    pub fn seen_at(&mut self, addr: SocketAddr) {
+        self.addr = Some(addr);
+    }
+
+    /// Whether this node knows that it lacks something, whatever its peers told of themselves: then each round turns to
+    /// as many peers as it may.
+    pub fn behind(&mut self, behind: bool) {
+        self.behind = behind;
+    }
+
+    /// A peer met before the last start.
+    pub fn restore(&mut self, now: Tick, fact: PeerFact) {
+        if fact.guid == self.me || self.table.len() >= PEERS {
+            return;
+        }
+        let entry = Entry::new(fact.guid, &fact.name, fact.addr, 0);
+        if self.table.insert(now, entry, 0, Reach::Unreachable, Reason::Remembered) {
+            self.contacts.open(now, fact.guid, fact.addr).remembered = fact.last_update;
+            self.returns.insert(place(&fact.guid));
+        }
+    }
+
+    /// Registers with this address: a few times, or for ever where it is a seed.
+    pub fn hint(&mut self, now: Tick, addr: SocketAddr, teller: Option<Guid>, seed: bool) {
+        match teller {
+            None => self.hints.ask(now, addr, seed),
+            Some(teller) if words::is_fit(addr) => drop(self.hints.tell(now, addr, None, teller, addr)),
+            Some(_) => {}
+        }
     }
 
     /// The next thing to send.
@@ -292,87 +293,52 @@ impl Peers {
         self.errands.pop_front()
     }
 
-    /// Counts silences, registers again, and holds the round where it is due. Returns who became unreachable.
-    pub fn handle_timeout(&mut self, now: Tick, ours: LedgerState) -> Vec<Guid> {
-        let mut gone = Vec::new();
-        for (&guid, peer) in &mut self.peers {
-            if peer.probe.is_some_and(|probe| probe.deadline <= now) {
-                if peer.missed(now) {
-                    self.errands.push_back(Errand::Hello(guid));
-                } else {
-                    gone.push(guid);
-                }
-            } else if !peer.reach.answers() && peer.retry.at <= now {
-                peer.retry.again(now);
-                self.errands.push_back(Errand::Register(peer.addr));
-            }
-        }
-        let met: Vec<SocketAddr> =
-            self.peers.values().filter(|peer| peer.reach.answers()).map(|peer| peer.addr).collect();
-        self.hints.retain(|&addr, hint| {
-            if hint.retry.at <= now {
-                // A user's REGISTER is sent even to a peer that is met; a seed rests while it is.
-                if !(hint.seed && hint.retry.tries > 0 && met.contains(&addr)) {
-                    self.errands.push_back(Errand::Register(addr));
-                }
-                hint.retry.again(now);
-            }
-            hint.seed || hint.retry.tries <= HINT_TRIES
-        });
-        if self.next_round <= now {
-            // The jitter keeps the rounds of nodes that started together apart.
-            self.next_round = now + self.timer.mul_f64(self.rng.random_range(0.9..1.1));
-            self.hold_round(now, ours);
-        }
-        gone
+    /// The next thing to keep, or to tell those who watch.
+    pub fn poll_fact(&mut self) -> Option<Fact> {
+        self.facts.pop_front()
     }
 
-    /// When that is next.
-    pub fn poll_timeout(&self) -> Tick {
-        let probes = self.peers.values().filter_map(|peer| match peer.probe {
-            Some(probe) => Some(probe.deadline),
-            None if !peer.reach.answers() => Some(peer.retry.at),
-            None => None,
-        });
-        let hints = self.hints.values().map(|hint| hint.retry.at);
-        probes.chain(hints).min().unwrap_or(Tick::NEVER).min(self.next_round)
-    }
-
-    /// Panics if a bound is broken.
-    pub fn check(&self) {
-        assert!(self.peers.len() <= PEERS && !self.peers.contains_key(&self.me));
-    }
-
-    fn hold_round(&mut self, now: Tick, ours: LedgerState) {
-        let mut free: Vec<(Tick, Guid, bool)> = Vec::new();
-        for (&guid, peer) in self.peers.iter().filter(|(_, peer)| peer.reach.answers() && peer.probe.is_none()) {
-            free.push((peer.probed, guid, peer.state == Some(ours)));
-        }
-        match self.select {
-            PeerSelect::Random => free.shuffle(&mut self.rng),
-            PeerSelect::OldestFirst => free.sort(),
-            PeerSelect::Both => {
-                free.sort();
-                if let Some((_, rest)) = free.split_first_mut() {
-                    rest.shuffle(&mut self.rng);
-                }
+    /// Who is not there any more, and was not told of before.
+    pub fn poll_gone(&mut self) -> Option<Guid> {
+        while let Some(gone) = self.gone.pop() {
+            if !self.table.find(&gone).is_some_and(|(_, entry)| entry.reach().answers()) {
+                return Some(gone);
             }
         }
-        let mut free = free.into_iter();
-        let probe = free.next();
-        let others = free.filter(|&(_, _, in_sync)| !in_sync).take(self.most - 1);
-        for (_, guid, _) in probe.into_iter().chain(others) {
-            if let Some(peer) = self.peers.get_mut(&guid) {
-                peer.probed = now;
-                peer.probe = Some(Probe { deadline: now + peer.patience(0), silences: 0 });
-                self.errands.push_back(Errand::Hello(guid));
-            }
+        None
+    }
+
+    fn is_live(&self, guid: &Guid) -> bool {
+        self.table.find(guid).is_some_and(|(_, entry)| entry.reach().answers())
+    }
+
+    /// How this node signs accusations.
+    fn accuser(&self) -> u32 {
+        (self.place >> 32) as u32
+    }
+
+    /// Makes room for one where the table is full: of some dead peers, the one that is dead for longest goes.
+    fn make_room(&mut self) {
+        if self.table.len() < PEERS || self.table.others().is_empty() {
+            return;
         }
+        let others = self.table.others();
+        let start = self.rng.random_range(0..others.len());
+        let sample = others.iter().cycle().skip(start).take(SAMPLE.min(others.len()));
+        let oldest = sample.min_by_key(|place| self.table.at(**place).map(Entry::since)).copied();
+        oldest.into_iter().for_each(|place| self.drop_entry(place));
+    }
+
+    fn drop_entry(&mut self, place: u64) {
+        if let Some(guid) = self.table.at(place).map(|entry| entry.guid) {
+            self.contacts.remove(&guid);
+            self.gone.push(guid);
+        }
+        self.suspicions.end(place);
+        self.returns.remove(&place);
+        self.table.remove(place);
     }
 }
 
-/// Whether an address that somebody named may be sent to at all.
-fn is_fit(addr: SocketAddr) -> bool {
-    let broadcast = matches!(addr.ip(), IpAddr::V4(ip) if ip.is_broadcast());
-    addr.port() >= 1024 && !addr.ip().is_unspecified() && !addr.ip().is_multicast() && !broadcast
-}
+#[cfg(test)]
+mod tests;

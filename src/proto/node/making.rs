@@ -1,16 +1,15 @@
-//! How datagrams are made: asks, greetings and handshakes, and the queue of small messages.
+//! How datagrams are made: asks and handshakes, and the queue of small messages.
 
 use super::answers::Shelf;
 use super::{Node, To};
 use crate::proto::fact::Bodies;
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{HEADER, NETWORKS, OUTBOX, REGISTER_SIZE, TAG};
+use crate::proto::limits::{HEADER, OUTBOX, REGISTER_SIZE, TAG};
 use crate::proto::repairs::Repairs;
-use crate::proto::ring::Range;
 use crate::proto::seal::Header;
 use crate::proto::session::{Challenge, Registration};
-use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{self, Blob, Hello, List, Message, Name, TellMeMore};
+use crate::proto::time::Tick;
+use crate::proto::wire::{self, Blob, Message, TellMeMore};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
@@ -24,28 +23,6 @@ impl Node {
     pub(super) fn poll_answer(&mut self, bodies: &impl Bodies, room: usize) -> Option<(Guid, Message)> {
         let Node { answers, ledger, rumors, fetches, .. } = self;
         answers.poll(&Shelf { bodies, ledger, rumors, fetches }, room)
-    }
-
-    pub(super) fn hello(&mut self, now: Tick, to: Guid, page_ask: Option<Range>) {
-        let hello = Hello { page_ask, ..self.make_hello(now, now.0) };
-        self.send(to, Message::Hello(hello));
-    }
-
-    pub(super) fn make_hello(&self, now: Tick, stamp: u64) -> Hello {
-        let networks = self.settings.other_networks.iter().take(NETWORKS).filter_map(|name| Name::new(name)).collect();
-        Hello {
-            stamp,
-            state: self.ledger.state(),
-            horizon: Timestamp(0),
-            list: self.peers.list(),
-            incarnation: 0,
-            health: 0,
-            clock: self.wall(now),
-            updates: List::default(),
-            page_ask: None,
-            page: None,
-            networks: List::new(networks),
-        }
     }
 
     pub(super) fn send_digest(&mut self, to: Guid) {
@@ -67,7 +44,7 @@ impl Node {
             guid: self.settings.guid,
             name: self.name.clone(),
             epoch: self.sessions.epoch(),
-            incarnation: 0,
+            incarnation: self.peers.incarnation(),
             cookie,
             padding: Blob(Bytes::from(vec![0; REGISTER_SIZE - fields])),
         };

@@ -6,21 +6,18 @@ use crate::proto::fact::Fact;
 use crate::proto::fetches::Arrived;
 use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{PAGE, TOLD_UNASKED};
+use crate::proto::peers::Met;
 use crate::proto::repairs::Found;
-use crate::proto::ring::{Range, place};
+use crate::proto::ring::Range;
 use crate::proto::seal::Verified;
 use crate::proto::session::{Registering, Verdict};
 use crate::proto::stats::Rejected;
 use crate::proto::time::Tick;
-use crate::proto::wire::{
-    self, Address, Blob, CardPage, Hello, Holding, LedgerState, List, Message, Name, Tell, TellMeMore,
-};
+use crate::proto::wire::{self, Address, Blob, CardPage, Holding, LedgerState, List, Message, Name, Tell, TellMeMore};
 use rand::Rng;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Peer lists are compared with one peer at most this often.
-const PAGE_PEERS: Duration = Duration::from_secs(2);
 /// While so much is still to come from a peer, another digest shows little news.
 const BUSY: Duration = Duration::from_secs(3);
 
@@ -44,9 +41,7 @@ impl Node {
             Verdict::Rejected(cause) => return Err(cause),
         };
         let message = Message::decode(&verified)?;
-        if !self.peers.heard(now, &peer) {
-            return Err(Rejected::Budget);
-        }
+        self.peers.heard(now, &peer)?;
         self.rumors.heard(&peer);
         match message {
             Message::Hello(hello) => self.take_hello(now, peer, hello),
@@ -66,13 +61,11 @@ impl Node {
             }
             Message::TellMeMore(ask) => self.take_ask(now, peer, ask),
             Message::Tell(tell) => self.take_tell(now, peer, tell),
+            Message::HelloFor(errand) => self.peers.take_errand(now, peer, errand),
             Message::Rumor(rumor) => self.take_rumor(now, peer, rumor),
             Message::Heard(heard) => self.take_heard(now, peer, heard),
-            Message::HelloFor(_) => {}
             Message::Leave(leave) => {
                 self.peers.left(now, &peer, leave.restarting);
-                self.forget_traffic(now, &peer);
-                self.sessions.remove(now, peer);
             }
             Message::Register(_) | Message::Challenge(_) | Message::Registered(_) => return Err(Rejected::Kind),
         }
@@ -96,13 +89,13 @@ impl Node {
                 match self.sessions.handle_register(now, from, header, len, guid, epoch, cookie) {
                     Registering::Challenge(challenge) => self.challenge(from, challenge),
                     Registering::Installed(installed) => {
-                        self.meet(now, guid, &register.name, from, installed.new);
+                        self.meet(now, guid, &register.name, register.incarnation, from, installed.new);
                         let registered = wire::Registered {
                             echo: header.counter,
                             guid: self.settings.guid,
                             name: self.name.clone(),
                             epoch: self.sessions.epoch(),
-                            incarnation: 0,
+                            incarnation: self.peers.incarnation(),
                             seen: Address(from),
                             state: self.ledger.state(),
                         };
@@ -119,7 +112,7 @@ impl Node {
                             // Another one, which has the better right to its GUID, can find out nowhere but here.
                             let card = wire::Card { guid, addr: Address(from), incarnation: 0, name: register.name };
                             let page = Some(CardPage { range: Range::EMPTY, cards: List::new(vec![card]) });
-                            let hello = Hello { page, ..self.make_hello(now, now.0) };
+                            let hello = self.make_hello(now, guid, now.0, page, Vec::new());
                             self.send(guid, Message::Hello(hello));
                         }
                         return Err(cause);
@@ -129,32 +122,31 @@ impl Node {
             Message::Challenge(challenge) => {
                 let (echo, cookie) = (challenge.echo, challenge.cookie);
                 let registration = self.sessions.handle_challenge(now, from, header, echo, cookie)?;
+                self.peers.challenged(now, from);
                 self.send_register(from, registration);
             }
             Message::Registered(registered) => {
                 let (echo, guid, epoch) = (registered.echo, registered.guid, registered.epoch);
                 let installed = self.sessions.handle_registered(now, from, header, echo, guid, epoch)?;
                 self.seen_at = Some(registered.seen.0);
-                self.meet(now, guid, &registered.name, from, installed.new);
+                self.peers.seen_at(registered.seen.0);
+                self.meet(now, guid, &registered.name, registered.incarnation, from, installed.new);
                 self.peers.holds(&guid, registered.state);
+                self.peers.join(guid);
                 self.compare(now, guid, registered.state);
-                // A newcomer asks for the peer list at once.
-                self.hello(now, guid, Some(Range::all_but(place(&self.settings.guid))));
             }
             _ => return Err(Rejected::Kind),
         }
         Ok(())
     }
 
-    pub(super) fn meet(&mut self, now: Tick, guid: Guid, name: &Name, addr: SocketAddr, new: bool) {
+    pub(super) fn meet(&mut self, now: Tick, guid: Guid, name: &Name, incarnation: u32, addr: SocketAddr, new: bool) {
         if new {
             self.stats.sessions_opened += 1;
             self.forget_asks(&guid);
         }
         let at = self.wall(now);
-        let (fact, gone) = self.peers.met(now, guid, name.as_str(), addr, at);
-        self.facts.extend(fact.map(Fact::Peer));
-        gone.iter().for_each(|gone| self.forget_traffic(now, gone));
+        self.peers.met(now, Met { guid, name: name.as_str(), addr, incarnation }, at);
         if new {
             self.rumors.met(guid);
         }
@@ -172,45 +164,6 @@ impl Node {
         self.facts.push_back(Fact::Identity(guid));
         let addrs: Vec<SocketAddr> = self.peers.iter().map(|(_, peer)| peer.addr).collect();
         addrs.into_iter().for_each(|addr| self.peers.hint(now, addr, None, false));
-    }
-
-    /// What HELLO and HELLO_BACK say alike.
-    pub(super) fn note_hello(&mut self, now: Tick, peer: Guid, hello: &Hello) {
-        self.peers.holds(&peer, hello.state);
-        if hello.state == self.ledger.state() {
-            self.receipts.equals(now, peer);
-        }
-        self.peers.belongs(&peer, &hello.networks);
-        if let Some(page) = &hello.page {
-            self.peers.told(now, peer, &page.cards);
-        }
-    }
-
-    pub(super) fn take_hello(&mut self, now: Tick, peer: Guid, hello: Hello) {
-        self.note_hello(now, peer, &hello);
-        let page = hello.page_ask.map(|range| self.peers.cards(peer, range));
-        let back = Hello { page, ..self.make_hello(now, hello.stamp) };
-        self.send(peer, Message::HelloBack(back));
-    }
-
-    pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, hello: Hello) {
-        self.peers.answered(now, &peer, Tick(hello.stamp));
-        if let Some(trip) = self.peers.rtt(&peer).smoothed() {
-            self.rumors.handle_trip(trip);
-        }
-        self.note_hello(now, peer, &hello);
-        self.compare(now, peer, hello.state);
-        if hello.list != self.peers.list() {
-            let all = Range::all_but(place(&self.settings.guid));
-            if let Some(page) = hello.page {
-                if page.range.to != all.to {
-                    self.hello(now, peer, Some(Range { from: page.range.to, to: all.to }));
-                }
-            } else if now.since(self.paged_peers) >= PAGE_PEERS {
-                self.paged_peers = now;
-                self.hello(now, peer, Some(all));
-            }
-        }
     }
 
     /// Sends our digest to a peer that holds something else than we, if none passed lately.

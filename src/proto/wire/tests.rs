@@ -7,7 +7,7 @@ use crate::proto::limits::{
     CARDS, FRAGMENT, HEADER, HEARD, MAX_DATAGRAM, MAX_NAME, MIN_CHALLENGED, MIN_MAX_BODY, NETWORKS, TAG, UPDATES,
 };
 use crate::proto::node::{Node, Transmit};
-use crate::proto::peers::Peers;
+use crate::proto::peers::{Met, Peers};
 use crate::proto::ring::Range;
 use crate::proto::seal::{Header, NetworkKey, Secret};
 use crate::proto::settings::Settings;
@@ -661,7 +661,7 @@ fn cards_with_the_longest_names_leave_room_for_the_longest_names_of_networks() {
         let mut peers = Peers::new(&Settings::new(guid(255), "me", key()), [0; 32], Tick(0));
         for n in 1..100 {
             let addr = SocketAddr::from(([10, 0, 0, n], 7000));
-            peers.met(Tick(0), guid(n), text, addr, Timestamp(0));
+            peers.met(Tick(0), Met { guid: guid(n), name: text, addr, incarnation: 1 }, Timestamp(0));
         }
         let page = peers.cards(guid(0), Range::all_but(0));
         assert!((6..=CARDS).contains(&page.cards.len()), "{} cards", page.cards.len());

@@ -1,0 +1,130 @@
+//! What [`Peers`](crate::proto::peers::Peers) wants sent, and what HELLO and HELLO_FOR tell it.
+
+use super::Node;
+use crate::proto::gossip::Guid;
+use crate::proto::limits::{GOODBYES, MAX_NAME, MIN_MAX_BODY, NETWORKS};
+use crate::proto::peers::Errand;
+use crate::proto::ring::Range;
+use crate::proto::time::{Tick, Timestamp};
+use crate::proto::wire::{Card, CardPage, Hello, Leave, List, Message, Name, Update};
+
+/// The stamp of a HELLO_BACK that answers nothing: it only tells news.
+const NO_ANSWER: u64 = u64::MAX;
+
+impl Node {
+    /// Does what the peers' part wants done; after everything that may have changed it.
+    pub(super) fn run_errands(&mut self, now: Tick) {
+        while let Some(gone) = self.peers.poll_gone() {
+            self.forget_traffic(now, &gone);
+            self.sessions.remove(now, gone);
+        }
+        while let Some(fact) = self.peers.poll_fact() {
+            self.facts.push_back(fact);
+        }
+        while let Some(errand) = self.peers.poll_errand() {
+            match errand {
+                Errand::Register(addr) => {
+                    let registration = self.sessions.register(now, addr);
+                    self.send_register(addr, registration);
+                }
+                Errand::Hello(guid) => self.hello(now, guid, None),
+                Errand::Ask(guid, range) => self.hello(now, guid, Some(range)),
+                Errand::Tell(guid) if self.sessions.contains(guid) => self.tell_news(now, guid, Vec::new()),
+                Errand::Tell(_) => {}
+                Errand::For(guid, errand) => self.send(guid, Message::HelloFor(errand)),
+            }
+        }
+    }
+
+    /// Greets a peer; where there is no session with it, registers with it, which is a greeting too.
+    pub(super) fn hello(&mut self, now: Tick, to: Guid, page_ask: Option<Range>) {
+        if self.sessions.contains(to) {
+            let hello = self.make_hello(now, to, now.0, None, Vec::new());
+            self.send(to, Message::Hello(Hello { page_ask, ..hello }));
+        } else if let Some(addr) = self.peers.addr(&to) {
+            let registration = self.sessions.register(now, addr);
+            self.send_register(addr, registration);
+        }
+    }
+
+    /// What HELLO and HELLO_BACK say alike; `newer` is what the receiver should know and does not.
+    pub(super) fn make_hello(
+        &mut self,
+        now: Tick,
+        to: Guid,
+        stamp: u64,
+        page: Option<CardPage>,
+        newer: Vec<Update>,
+    ) -> Hello {
+        let others = self.settings.other_networks.iter().take(NETWORKS);
+        let networks = List::new(others.filter_map(|name| Name::new(name)).collect::<Vec<Name>>());
+        let cards = page.iter().flat_map(|page| page.cards.iter()).map(|card| Card::size(card.name.as_str().len()));
+        let paged = if page.is_some() { CardPage::EMPTY + cards.sum::<usize>() } else { 0 };
+        let taken = Hello::EMPTY + 16 + NETWORKS * (2 + MAX_NAME) + paged;
+        let updates = self.peers.news_for(&to, newer, MIN_MAX_BODY.saturating_sub(taken) / Update::SIZE);
+        Hello {
+            stamp,
+            state: self.ledger.state(),
+            horizon: Timestamp(0),
+            list: self.peers.list(),
+            incarnation: self.peers.incarnation(),
+            health: self.peers.health(),
+            clock: self.wall(now),
+            updates,
+            page_ask: None,
+            page,
+            networks,
+        }
+    }
+
+    /// Tells a peer news that it did not ask for.
+    fn tell_news(&mut self, now: Tick, to: Guid, newer: Vec<Update>) {
+        let hello = self.make_hello(now, to, NO_ANSWER, None, newer);
+        self.send(to, Message::HelloBack(hello));
+    }
+
+    /// What HELLO and HELLO_BACK say alike. Returns what the peer should know and does not.
+    fn note_hello(&mut self, now: Tick, peer: Guid, hello: &Hello) -> Vec<Update> {
+        self.peers.holds(&peer, hello.state);
+        if hello.state == self.ledger.state() {
+            self.receipts.equals(now, peer);
+        }
+        self.peers.belongs(&peer, &hello.networks);
+        self.peers.incarnate(now, &peer, hello.incarnation);
+        let newer = self.peers.hear(now, peer, &hello.updates);
+        if let Some(page) = &hello.page {
+            self.peers.told(now, peer, page);
+        }
+        newer
+    }
+
+    pub(super) fn take_hello(&mut self, now: Tick, peer: Guid, hello: Hello) {
+        let newer = self.note_hello(now, peer, &hello);
+        let page = hello.page_ask.map(|range| self.peers.cards(peer, range));
+        let back = self.make_hello(now, peer, hello.stamp, page, newer);
+        self.send(peer, Message::HelloBack(back));
+    }
+
+    pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, hello: Hello) {
+        self.peers.answered(now, &peer, Tick(hello.stamp));
+        if let Some(trip) = self.peers.rtt(&peer).smoothed() {
+            self.rumors.handle_trip(trip);
+        }
+        let newer = self.note_hello(now, peer, &hello);
+        if !newer.is_empty() {
+            self.tell_news(now, peer, newer);
+        }
+        // Whoever asked compares, lest both sides send a digest for the same difference.
+        if hello.stamp != NO_ANSWER {
+            self.compare(now, peer, hello.state);
+        }
+        self.peers.compare_list(now, hello.list);
+    }
+
+    /// Says goodbye to some who listen; they tell the others.
+    pub(super) fn say_goodbye(&mut self, restarting: bool) {
+        for guid in self.peers.listening(GOODBYES) {
+            self.send(guid, Message::Leave(Leave { restarting }));
+        }
+    }
+}

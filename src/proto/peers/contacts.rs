@@ -1,0 +1,110 @@
+//! [`Contacts`]: what a node knows of those peers with whom it talks, beyond what it knows of all. Bounded: the one that
+//! was not talked with for longest goes, and its round-trip times are measured afresh when it is next met.
+
+use crate::proto::gossip::Guid;
+use crate::proto::limits::CONTACTS;
+use crate::proto::rtt::Rtt;
+use crate::proto::time::{Tick, Timestamp};
+use crate::proto::wire::LedgerState;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Whoever was heard within this time of its place in the order of silence stays there: a datagram costs one look-up.
+const REFILE: Duration = Duration::from_secs(1);
+
+/// A peer with whom this node talks, or did before its last start.
+#[derive(Clone, Debug)]
+pub(super) struct Contact {
+    pub(super) addr: SocketAddr,
+    pub(super) met: Option<Tick>,
+    pub(super) heard: Option<Tick>,
+    pub(super) remembered: Timestamp,
+    pub(super) rtt: Rtt,
+    pub(super) networks: Vec<Box<str>>,
+    pub(super) state: Option<LedgerState>,
+    /// The incarnation that it told us itself.
+    pub(super) told: u32,
+    /// The incarnation in which it counted as dead or gone before it was met again.
+    pub(super) died: Option<u32>,
+    /// The second in which it was last heard, and its datagrams in it.
+    pub(super) second: (u64, u32),
+    filed: Tick,
+    /// Where it stands among all.
+    slot: usize,
+}
+
+impl Contact {
+    fn new(now: Tick, addr: SocketAddr, slot: usize) -> Contact {
+        let (met, heard, remembered, rtt, networks, state, told, died, second) = Default::default();
+        Contact { addr, met, heard, remembered, rtt, networks, state, told, died, second, filed: now, slot }
+    }
+}
+
+/// Contacts by GUID.
+#[derive(Debug, Default)]
+pub(super) struct Contacts {
+    contacts: BTreeMap<Guid, Contact>,
+    silence: BTreeSet<(Tick, Guid)>,
+    all: Vec<Guid>,
+}
+
+impl Contacts {
+    pub(super) fn get(&self, guid: &Guid) -> Option<&Contact> {
+        self.contacts.get(guid)
+    }
+
+    pub(super) fn get_mut(&mut self, guid: &Guid) -> Option<&mut Contact> {
+        self.contacts.get_mut(guid)
+    }
+
+    /// The contact of this GUID, made where there is none.
+    pub(super) fn open(&mut self, now: Tick, guid: Guid, addr: SocketAddr) -> &mut Contact {
+        if !self.contacts.contains_key(&guid) {
+            if self.contacts.len() >= CONTACTS
+                && let Some(&(_, silent)) = self.silence.first()
+            {
+                self.remove(&silent);
+            }
+            self.silence.insert((now, guid));
+            self.all.push(guid);
+        }
+        let last = self.all.len().saturating_sub(1);
+        self.contacts.entry(guid).or_insert_with(|| Contact::new(now, addr, last))
+    }
+
+    /// It was heard: it goes to the end of the order of silence.
+    pub(super) fn refile(&mut self, now: Tick, guid: &Guid) {
+        let Some(contact) = self.contacts.get_mut(guid).filter(|contact| now.since(contact.filed) >= REFILE) else {
+            return;
+        };
+        self.silence.remove(&(contact.filed, *guid));
+        self.silence.insert((now, *guid));
+        contact.filed = now;
+    }
+
+    pub(super) fn remove(&mut self, guid: &Guid) {
+        if let Some(contact) = self.contacts.remove(guid) {
+            self.silence.remove(&(contact.filed, *guid));
+            self.all.swap_remove(contact.slot);
+            if let Some(moved) = self.all.get(contact.slot).and_then(|moved| self.contacts.get_mut(moved)) {
+                moved.slot = contact.slot;
+            }
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Guid, &Contact)> {
+        self.contacts.iter()
+    }
+
+    /// All GUIDs, in no order: one drawn from them is as likely as any other.
+    pub(super) fn all(&self) -> &[Guid] {
+        &self.all
+    }
+
+    pub(super) fn check(&self) {
+        assert!(self.contacts.len() <= CONTACTS && self.contacts.len() == self.silence.len());
+        assert!(self.contacts.iter().all(|(guid, contact)| self.all.get(contact.slot) == Some(guid)));
+        assert!(self.contacts.iter().all(|(guid, contact)| self.silence.contains(&(contact.filed, *guid))));
+    }
+}

@@ -1,0 +1,203 @@
+//! [`Hints`]: addresses that are registered with and have not answered: seeds, for ever, and what others name, a few
+//! times. A node that enough others name counts as a peer though it was not met yet.
+
+use crate::proto::gossip::Guid;
+use crate::proto::limits::{HINTS, HINTS_PER_TELLER, HINTS_PER_TURN, VOUCHES};
+use crate::proto::time::Tick;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// REGISTERs to an address that was only named to us.
+const TRIES: u32 = 6;
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const MOST_RETRY: Duration = Duration::from_secs(30);
+/// Between two turns in which hints are tried.
+const TURN: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+struct Hint {
+    /// Who is there, where somebody said so, and the addresses of those who did.
+    guid: Option<Guid>,
+    tellers: Vec<SocketAddr>,
+    /// On whose account it is; nobody's: this node's user.
+    account: Option<Guid>,
+    seed: bool,
+    at: Tick,
+    tries: u32,
+}
+
+/// Hints by address.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    hints: BTreeMap<SocketAddr, Hint>,
+    due: BTreeSet<(Tick, SocketAddr)>,
+    accounts: BTreeMap<Guid, usize>,
+    seeds: BTreeSet<SocketAddr>,
+    turn: Tick,
+}
+
+impl Hints {
+    /// The user names an address, or the seed that it is.
+    pub(super) fn ask(&mut self, now: Tick, addr: SocketAddr, seed: bool) {
+        let seed = seed || self.hints.get(&addr).is_some_and(|hint| hint.seed);
+        self.remove(&addr);
+        self.insert(addr, Hint { guid: None, tellers: Vec::new(), account: None, seed, at: now, tries: 0 });
+        self.turn = self.turn.min(now);
+    }
+
+    /// A peer at `from` names a node; it is tried from `at` on. Returns how many have named it so far, or none where no
+    /// room is left for it.
+    pub(super) fn tell(
+        &mut self,
+        at: Tick,
+        addr: SocketAddr,
+        guid: Option<Guid>,
+        teller: Guid,
+        from: SocketAddr,
+    ) -> Option<usize> {
+        if let Some(hint) = self.hints.get_mut(&addr) {
+            hint.guid = hint.guid.or(guid);
+            if hint.guid == guid && hint.tellers.len() < VOUCHES && !hint.tellers.contains(&from) {
+                hint.tellers.push(from);
+            }
+            return (hint.guid == guid).then_some(hint.tellers.len());
+        }
+        let account = self.accounts.get(&teller).copied().unwrap_or_default();
+        if self.hints.len() >= HINTS || account >= HINTS_PER_TELLER {
+            return None;
+        }
+        self.accounts.insert(teller, account + 1);
+        let hint = Hint { guid, tellers: vec![from], account: Some(teller), seed: false, at, tries: 0 };
+        self.insert(addr, hint);
+        Some(1)
+    }
+
+    /// Somebody answers there: no more to be tried, but a seed stays one.
+    pub(super) fn settle(&mut self, addr: &SocketAddr) {
+        if self.hints.get(addr).is_some_and(|hint| !hint.seed) {
+            self.remove(addr);
+        }
+    }
+
+    /// Addresses to try now, of which seeds whom nobody `rests`. What was tried often enough goes.
+    pub(super) fn due(&mut self, now: Tick, rests: impl Fn(&SocketAddr) -> bool) -> Vec<SocketAddr> {
+        let mut due = Vec::new();
+        if self.turn > now {
+            return due;
+        }
+        while due.len() < HINTS_PER_TURN
+            && let Some(&(_, addr)) = self.due.first().filter(|(at, _)| *at <= now)
+            && let Some(mut hint) = self.remove(&addr)
+        {
+            // A user's REGISTER is sent even to a peer that is met; a seed rests while it is.
+            if !(hint.seed && hint.tries > 0 && rests(&addr)) {
+                due.push(addr);
+            }
+            hint.at = now + (FIRST_RETRY * (1 << hint.tries.min(8))).min(MOST_RETRY);
+            hint.tries += 1;
+            if hint.seed || hint.tries <= TRIES {
+                if let Some(account) = hint.account {
+                    *self.accounts.entry(account).or_default() += 1;
+                }
+                self.insert(addr, hint);
+            }
+        }
+        self.turn = if due.len() < HINTS_PER_TURN { now } else { now + TURN };
+        due
+    }
+
+    /// When that is next.
+    pub(super) fn next(&self) -> Tick {
+        self.due.first().map_or(Tick::NEVER, |&(at, _)| at.max(self.turn))
+    }
+
+    /// Seeds that were tried and are to be tried on.
+    pub(super) fn seeds(&self) -> impl Iterator<Item = &SocketAddr> {
+        self.seeds.iter().filter(|addr| self.hints.get(addr).is_some_and(|hint| hint.tries > 0))
+    }
+
+    pub(super) fn check(&self) {
+        assert!(self.hints.len() == self.due.len());
+        assert!(self.seeds.iter().all(|addr| self.hints.get(addr).is_some_and(|hint| hint.seed)));
+        let told = self.hints.values().filter(|hint| hint.account.is_some()).count();
+        assert!(told <= HINTS && told == self.accounts.values().sum::<usize>());
+        assert!(self.accounts.values().all(|&hints| 0 < hints && hints <= HINTS_PER_TELLER));
+    }
+
+    fn insert(&mut self, addr: SocketAddr, hint: Hint) {
+        if hint.seed {
+            self.seeds.insert(addr);
+        }
+        self.due.insert((hint.at, addr));
+        self.hints.insert(addr, hint);
+    }
+
+    fn remove(&mut self, addr: &SocketAddr) -> Option<Hint> {
+        let hint = self.hints.remove(addr)?;
+        self.due.remove(&(hint.at, *addr));
+        self.seeds.remove(addr);
+        if let Some(account) = hint.account
+            && let Some(hints) = self.accounts.get_mut(&account)
+        {
+            *hints -= 1;
+            if *hints == 0 {
+                self.accounts.remove(&account);
+            }
+        }
+        Some(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addr(n: u32) -> SocketAddr {
+        SocketAddr::from((n.to_be_bytes(), 7000))
+    }
+
+    #[test]
+    fn hints_are_bounded_by_teller_and_in_all() {
+        let mut hints = Hints::default();
+        for teller in 0..200 {
+            for n in 0..100 {
+                let kept = hints.tell(Tick(0), addr(1000 * teller + n), None, Guid([teller as u8; 16]), addr(teller));
+                assert_eq!(kept.is_some(), n < HINTS_PER_TELLER as u32 && teller < (HINTS / HINTS_PER_TELLER) as u32);
+            }
+        }
+        hints.check();
+        let (mut tried, mut now) = (0, Tick(0));
+        while hints.next() != Tick::NEVER {
+            now = now.max(hints.next());
+            tried += hints.due(now, |_| false).len();
+            hints.check();
+        }
+        assert_eq!(tried, HINTS * (TRIES as usize + 1));
+    }
+
+    #[test]
+    fn a_seed_is_tried_for_ever_and_rests_while_it_is_met() {
+        let mut hints = Hints::default();
+        hints.ask(Tick(0), addr(1), true);
+        let mut now = Tick(0);
+        for _ in 0..50 {
+            now = hints.next();
+            assert_eq!(hints.due(now, |_| false).len(), 1);
+        }
+        assert_eq!(hints.due(now + Duration::from_secs(30), |_| true).len(), 0);
+        hints.settle(&addr(1));
+        assert!(hints.next() <= now + 2 * MOST_RETRY);
+    }
+
+    #[test]
+    fn three_tellers_are_three_only_from_three_addresses_for_one_guid() {
+        let mut hints = Hints::default();
+        let mut tell =
+            |guid: u8, from: u32| hints.tell(Tick(0), addr(9), Some(Guid([guid; 16])), Guid([1; 16]), addr(from));
+        assert_eq!(
+            [tell(5, 1), tell(5, 1), tell(6, 2), tell(5, 2), tell(5, 3)],
+            [Some(1), Some(1), None, Some(2), Some(3)]
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! What peers do themselves: they shake hands, send, answer, and say goodbye.
+
+use super::cases::Note;
+use super::table::Entry;
+use super::{Errand, Met, Peers, Reach, Reason};
+use crate::proto::fact::{Fact, PeerFact};
+use crate::proto::gossip::Guid;
+use crate::proto::limits::{DATAGRAMS_PER_PEER, PEERS};
+use crate::proto::ring::place;
+use crate::proto::stats::Rejected;
+use crate::proto::time::{Tick, Timestamp};
+use crate::proto::wire::{LedgerState, Name, Word};
+use rand::Rng;
+use std::time::Duration;
+
+/// A HELLO is answered within this time or counts as lost.
+const STAMP: Duration = Duration::from_secs(10);
+
+impl Peers {
+    /// A session with this peer was opened.
+    pub fn met(&mut self, now: Tick, met: Met<'_>, at: Timestamp) {
+        let Met { guid, name, addr, incarnation } = met;
+        self.hints.settle(&addr);
+        // Two GUIDs at one address: the older one is no longer there.
+        let stale = self.contacts.iter().filter(|(other, contact)| **other != guid && contact.addr == addr);
+        for stale in stale.map(|(&stale, _)| place(&stale)).collect::<Vec<u64>>() {
+            self.set(now, stale, Reach::Left, Reason::Goodbye(false));
+        }
+        let (place, before) =
+            (place(&guid), self.table.find(&guid).map(|(_, entry)| (entry.reach(), entry.incarnation)));
+        if before.is_none() {
+            self.make_room();
+            let entry = Entry::new(guid, name, addr, incarnation);
+            if guid == self.me || self.table.len() >= PEERS {
+                return;
+            }
+            let draw = self.rng.next_u32() as usize;
+            if !self.table.insert(now, entry, draw, Reach::Reachable, Reason::Heard) {
+                return;
+            }
+        }
+        let last = before.map_or(incarnation, |(_, incarnation)| incarnation);
+        self.table.identify(place, addr, last.max(incarnation), Some(name));
+        let contact = self.contacts.open(now, guid, addr);
+        (contact.addr, contact.met, contact.heard, contact.told) = (addr, Some(now), Some(now), incarnation);
+        let dead = before.is_some_and(|(reach, _)| !reach.answers());
+        if dead && incarnation <= last {
+            contact.died = Some(last);
+        }
+        self.contacts.refile(now, &guid);
+        self.facts.push_back(Fact::Peer(PeerFact { guid, name: name.into(), addr, last_update: at }));
+        match before {
+            None => self.tell_reach(place),
+            Some((Reach::Suspect, _)) if incarnation <= last => {}
+            Some(_) => self.set(now, place, Reach::Reachable, Reason::Heard),
+        }
+        if before.is_none() || incarnation > last {
+            self.pass_on(place, Word::Alive, 0, false);
+        }
+        if dead || before.is_some_and(|(reach, _)| reach == Reach::Suspect) {
+            self.cases.note(now, place, Note::Met);
+        }
+        // What is said of it that it does not know, it shall hear at once, so that it can object.
+        if self.objection(&guid).is_some() {
+            self.errands.push_back(Errand::Tell(guid));
+        }
+        self.returns.remove(&place);
+        self.probe_answered(now, &guid);
+        self.note_joined(now);
+    }
+
+    /// An authentic datagram came from this peer. It is dropped where the peer sends too many, or is dead: only a
+    /// handshake brings it back.
+    pub fn heard(&mut self, now: Tick, guid: &Guid) -> Result<(), Rejected> {
+        if self.contacts.get(guid).is_none() {
+            let Some((_, entry)) = self.table.find(guid) else { return Err(Rejected::Full) };
+            self.contacts.open(now, *guid, entry.addr()).told = entry.incarnation;
+        }
+        self.contacts.refile(now, guid);
+        let dead = !self.table.find(guid).is_some_and(|(_, entry)| entry.reach().answers());
+        let Some(contact) = self.contacts.get_mut(guid) else { return Err(Rejected::Full) };
+        let second = now.0 / 1_000_000;
+        contact.second =
+            if contact.second.0 == second { (second, contact.second.1.saturating_add(1)) } else { (second, 1) };
+        match contact.second.1 <= DATAGRAMS_PER_PEER {
+            _ if dead => Err(Rejected::Session),
+            false => Err(Rejected::Budget),
+            true => {
+                contact.heard = Some(now);
+                Ok(())
+            }
+        }
+    }
+
+    /// It answered a HELLO that left at `sent`, by our clock.
+    pub fn answered(&mut self, now: Tick, guid: &Guid, sent: Tick) {
+        let Some(contact) = self.contacts.get_mut(guid) else { return };
+        // Any HELLO will do, as each carries its own stamp; a stamp of long ago is none of ours.
+        if sent <= now && now.since(sent) < STAMP {
+            contact.rtt.sample(now.since(sent));
+            self.hello_answered(now, guid, sent);
+        }
+    }
+
+    /// It said what it holds.
+    pub fn holds(&mut self, guid: &Guid, state: LedgerState) {
+        if let Some(contact) = self.contacts.get_mut(guid) {
+            contact.state = Some(state);
+        }
+    }
+
+    /// It said in which other networks it is.
+    pub fn belongs(&mut self, guid: &Guid, networks: &[Name]) {
+        if let Some(contact) = self.contacts.get_mut(guid) {
+            contact.networks = networks.iter().map(|name| name.as_str().into()).collect();
+        }
+    }
+
+    /// It said goodbye.
+    pub fn left(&mut self, now: Tick, guid: &Guid, restarting: bool) {
+        let place = place(guid);
+        if self.table.find(guid).is_some_and(|(_, entry)| entry.reach() != Reach::Left) {
+            self.set(now, place, Reach::Left, Reason::Goodbye(restarting));
+            self.pass_on(place, if restarting { Word::Restarting } else { Word::Left }, self.accuser(), true);
+        }
+    }
+
+    /// Peers to whom this node says goodbye itself; they tell the others.
+    pub fn listening(&self, most: usize) -> Vec<Guid> {
+        let met = self.contacts.iter().filter(|(_, contact)| contact.met.is_some()).map(|(&guid, _)| guid);
+        met.filter(|guid| self.is_live(guid)).take(most).collect()
+    }
+}

@@ -1,0 +1,343 @@
+//! Probes: who is asked for a sign of life, directly and through others (SWIM, section 4.1; Lifeguard, section IV.A), the
+//! same for others on their request, and all that is due by time.
+
+use super::cases::Note;
+use super::{Errand, Peers, Reach, Reason};
+use crate::proto::gossip::Guid;
+use crate::proto::limits::{DEAD, FAVOURS, PROBES, RETURNS_PER_SECOND};
+use crate::proto::ring::place;
+use crate::proto::settings::PeerSelect;
+use crate::proto::time::Tick;
+use crate::proto::wire::{self, Address, HelloFor, LedgerState};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Peers through whom one that did not answer is probed.
+const HELPERS: usize = 3;
+/// Peers to whom news is told at once.
+const LISTENERS: usize = 3;
+/// Dead peers are drawn this often.
+const DRAW: Duration = Duration::from_secs(1);
+/// One of so many draws that meet a peer which said goodbye is used.
+const GOODBYES_DRAWN: u32 = 8;
+/// Announced returns are followed in so many turns a second.
+const TURNS: u64 = 8;
+/// Contacts drawn, at most, for each one that fits.
+const DRAWS: usize = 16;
+
+/// A peer that is to show that it is alive.
+#[derive(Clone, Debug)]
+pub(super) struct Probe {
+    pub(super) guid: Guid,
+    started: Tick,
+    /// When others are asked too, when it is repeated, and when it has failed.
+    indirect: Tick,
+    repeat: Tick,
+    end: Tick,
+    /// Who was asked, and whether a word came back from there.
+    helpers: Vec<(Guid, bool)>,
+    /// Whether it is the round's own, not one that a rumour set off.
+    own: bool,
+}
+
+/// A probe on behalf of another peer.
+#[derive(Clone, Debug)]
+pub(super) struct Favour {
+    asker: Guid,
+    ask: HelloFor,
+    /// When to say that there was no answer; said: never.
+    silent: Tick,
+    end: Tick,
+}
+
+impl Peers {
+    /// Does what is due: probes, suspicions, hints, returns, pages, news, and the round, which turns to peers that hold
+    /// something else than `ours`.
+    pub fn handle_timeout(&mut self, now: Tick, ours: LedgerState) {
+        self.continue_probes(now);
+        self.continue_favours(now);
+        self.judge(now);
+        let Peers { hints, contacts, .. } = self;
+        for addr in hints.due(now, |addr| contacts.iter().any(|(_, contact)| contact.addr == *addr)) {
+            self.errands.push_back(Errand::Register(addr));
+        }
+        self.follow_returns(now);
+        if self.next_draw <= now {
+            self.next_draw = now + DRAW;
+            self.draw_dead(now);
+        }
+        self.turn_pages(now);
+        if self.next_round <= now {
+            // The jitter keeps the rounds of nodes that started together apart.
+            self.next_round = now + self.timer.mul_f64(self.rng.random_range(0.9..1.1));
+            self.hold_round(now, ours);
+        }
+        if self.next_news <= now && !self.news.is_empty() {
+            self.next_news = now + self.timing.update_gap;
+            self.tell_news(now);
+        }
+    }
+
+    /// When that is next.
+    pub fn poll_timeout(&self) -> Tick {
+        let probes = self.probes.iter().map(|probe| probe.indirect.min(probe.repeat).min(probe.end));
+        let favours = self.favours.iter().map(|favour| favour.silent.min(favour.end));
+        let draw = if self.table.others().is_empty() && self.hints.seeds().next().is_none() {
+            Tick::NEVER
+        } else {
+            self.next_draw
+        };
+        let returns = if self.returns.is_empty() { Tick::NEVER } else { self.next_return };
+        let news = if self.news.is_empty() { Tick::NEVER } else { self.next_news };
+        let single =
+            [self.suspicions.next(), self.hints.next(), draw, returns, news, self.next_round, self.pager.next()];
+        probes.chain(favours).chain(single).min().unwrap_or(Tick::NEVER)
+    }
+
+    /// A peer is asked to show that it is alive.
+    pub(super) fn begin_probe(&mut self, now: Tick, guid: Guid, own: bool) {
+        if self.probes.len() >= PROBES || self.probes.iter().any(|probe| probe.guid == guid) {
+            return;
+        }
+        let (least, most) = self.timing.probe_timeout;
+        let patience = u32::from(self.health) + 1;
+        let trips = self.rtt(&guid).smoothed().map_or(least, |rtt| rtt * 3);
+        let direct = trips.clamp(least, most.max(least)) * patience;
+        let through = self.timer.mul_f64(0.6).clamp(least, most.max(least) * 2) * patience;
+        let (indirect, helpers) = (now + direct, Vec::new());
+        let end = indirect + through;
+        self.probes.push(Probe { guid, started: now, indirect, repeat: indirect, end, helpers, own });
+        self.errands.push_back(Errand::Hello(guid));
+    }
+
+    /// A handshake with it is an answer too.
+    pub(super) fn probe_answered(&mut self, now: Tick, guid: &Guid) {
+        self.hello_answered(now, guid, now);
+    }
+
+    /// It answered what left at `sent`.
+    pub(super) fn hello_answered(&mut self, now: Tick, guid: &Guid, sent: Tick) {
+        let before = self.probes.len();
+        self.probes.retain(|probe| probe.guid != *guid || sent < probe.started);
+        if self.probes.len() < before {
+            self.health = self.health.saturating_sub(1);
+            let place = place(guid);
+            if self.table.at(place).is_some_and(|entry| entry.reach() == Reach::Reachable) {
+                self.set(now, place, Reach::Reachable, Reason::Heard);
+            }
+        }
+        let at = self.addr(guid);
+        let Peers { favours, errands, .. } = self;
+        favours.retain(|favour| {
+            let done = favour.ask.guid == *guid;
+            if done {
+                let addr = at.map_or(favour.ask.addr, Address);
+                let answer = HelloFor { errand: wire::Errand::Answered, addr, ..favour.ask };
+                errands.push_back(Errand::For(favour.asker, answer));
+            }
+            !done
+        });
+    }
+
+    /// A peer answers our HELLO in the middle of a handshake: the time that takes is none of the probe's.
+    pub fn challenged(&mut self, now: Tick, from: SocketAddr) {
+        let least = self.timing.probe_timeout.0;
+        let Peers { contacts, table, probes, .. } = self;
+        for probe in probes {
+            let contact = contacts.get(&probe.guid).map(|contact| contact.addr);
+            let at = contact.or_else(|| table.find(&probe.guid).map(|(_, entry)| entry.addr()));
+            if at == Some(from) && probe.helpers.is_empty() && now.since(probe.started) < least * 8 {
+                probe.indirect = probe.indirect.max(now + least);
+                probe.repeat = probe.indirect;
+                probe.end = probe.end.max(probe.indirect + least * 3);
+            }
+        }
+    }
+
+    /// A peer asks to have another one probed, or says what became of that.
+    pub fn take_errand(&mut self, now: Tick, from: Guid, ask: HelloFor) {
+        match ask.errand {
+            wire::Errand::Probe => {
+                let asked = self.favours.iter().filter(|favour| favour.asker == from).count();
+                if self.favours.len() >= FAVOURS || asked >= PROBES || ask.guid == self.me {
+                    return;
+                }
+                let (_, most) = self.timing.probe_timeout;
+                let silent = now + most.mul_f64(0.8);
+                self.favours.push(Favour { asker: from, ask, silent, end: now + most * 3 });
+                // Only whom we know ourselves, and where we know it: nobody is sent to an address by another's word.
+                if self.table.find(&ask.guid).is_some() {
+                    self.errands.push_back(Errand::Hello(ask.guid));
+                }
+            }
+            said => {
+                let place = place(&ask.guid);
+                let Some(at) = self.probes.iter().position(|probe| {
+                    probe.guid == ask.guid
+                        && probe.started.0 == ask.stamp
+                        && probe.helpers.iter().any(|(h, _)| *h == from)
+                }) else {
+                    return;
+                };
+                self.probes[at].helpers.iter_mut().filter(|(helper, _)| *helper == from).for_each(|h| h.1 = true);
+                self.cases.note(now, place, Note::Helper(from, said == wire::Errand::Answered));
+                if said == wire::Errand::Answered {
+                    self.try_elsewhere(now, from, ask.guid, ask.addr.0);
+                    self.probes.swap_remove(at);
+                    self.health = self.health.saturating_sub(1);
+                    if self.table.at(place).is_some_and(|entry| entry.reach() == Reach::Reachable) {
+                        self.set(now, place, Reach::Reachable, Reason::Through);
+                    }
+                }
+            }
+        }
+    }
+
+    fn continue_probes(&mut self, now: Tick) {
+        for mut probe in std::mem::take(&mut self.probes) {
+            let place = place(&probe.guid);
+            if probe.end <= now {
+                self.fail(now, place, &probe);
+                continue;
+            }
+            if probe.indirect <= now {
+                probe.indirect = Tick::NEVER;
+                let addr = Address(self.addr(&probe.guid).unwrap_or(([0, 0, 0, 0], 0).into()));
+                for helper in self.some_contacts(HELPERS, Some(probe.guid)) {
+                    probe.helpers.push((helper, false));
+                    let ask = HelloFor { stamp: probe.started.0, guid: probe.guid, addr, errand: wire::Errand::Probe };
+                    self.errands.push_back(Errand::For(helper, ask));
+                }
+                self.cases.note(now, place, Note::Silent(now.since(probe.started), probe.helpers.len()));
+            }
+            // A lost REGISTER, or HELLO, is no sign of death.
+            if probe.repeat <= now {
+                probe.repeat = now + self.timing.probe_timeout.1;
+                self.errands.push_back(Errand::Hello(probe.guid));
+            }
+            self.probes.push(probe);
+        }
+    }
+
+    /// Neither it nor anybody on its behalf answered.
+    fn fail(&mut self, now: Tick, place: u64, probe: &Probe) {
+        let missed = probe.helpers.iter().filter(|(_, heard)| !heard).count();
+        // Where most helpers are silent too, the trouble may be our own (Lifeguard's "local health").
+        if missed * 2 > probe.helpers.len() {
+            self.health = (self.health + 1).min(7);
+        }
+        let Some(incarnation) = self.table.at(place).map(|entry| entry.incarnation) else { return };
+        self.cases.note(now, place, Note::Failed(probe.helpers.len(), missed));
+        self.accuse(now, place, incarnation, self.accuser());
+    }
+
+    fn continue_favours(&mut self, now: Tick) {
+        let Peers { favours, errands, .. } = self;
+        for favour in favours.iter_mut().filter(|favour| favour.silent <= now) {
+            favour.silent = Tick::NEVER;
+            let answer = HelloFor { errand: wire::Errand::Silent, ..favour.ask };
+            errands.push_back(Errand::For(favour.asker, answer));
+        }
+        favours.retain(|favour| favour.end > now);
+    }
+
+    /// Up to so many random live peers whom we talk with, and who are no suspects.
+    pub(super) fn some_contacts(&mut self, most: usize, without: Option<Guid>) -> Vec<Guid> {
+        let mut some: Vec<Guid> = Vec::new();
+        let all = self.contacts.all();
+        for _ in 0..if all.is_empty() { 0 } else { most * DRAWS } {
+            let guid = all[self.rng.random_range(0..all.len())];
+            let met = self.contacts.get(&guid).is_some_and(|contact| contact.met.is_some());
+            let fits = met && Some(guid) != without && !some.contains(&guid);
+            if fits && self.table.find(&guid).is_some_and(|(_, entry)| entry.reach() == Reach::Reachable) {
+                some.push(guid);
+            }
+            if some.len() == most {
+                break;
+            }
+        }
+        some
+    }
+
+    fn tell_news(&mut self, now: Tick) {
+        let listeners = self.some_contacts(LISTENERS, None);
+        if listeners.is_empty() {
+            self.next_news = now + self.timer;
+        }
+        self.errands.extend(listeners.into_iter().map(Errand::Tell));
+    }
+
+    /// Dead peers whose return was announced: they are registered with, a few at a time.
+    fn follow_returns(&mut self, now: Tick) {
+        if self.next_return > now || self.returns.is_empty() {
+            return;
+        }
+        self.next_return = now + Duration::from_secs(1) / TURNS as u32;
+        for _ in 0..RETURNS_PER_SECOND / TURNS {
+            // From a random place on, or all nodes would turn to the same peer at once.
+            let start: u64 = self.rng.random();
+            let next = self.returns.range(start..).next().or(self.returns.first()).copied();
+            let Some(place) = next else { return };
+            self.returns.remove(&place);
+            self.try_again(now, place);
+        }
+    }
+
+    /// One dead peer after the other, or a seed, for ever: that heals any split.
+    fn draw_dead(&mut self, now: Tick) {
+        let dead = self.table.others().len();
+        let met =
+            |addr: &SocketAddr| self.contacts.iter().any(|(guid, contact)| contact.addr == *addr && self.is_live(guid));
+        let seeds: Vec<_> = self.hints.seeds().filter(|addr| !met(addr)).copied().collect();
+        if dead + seeds.len() == 0 {
+            return;
+        }
+        self.drawn = (self.drawn + 1) % (dead + seeds.len());
+        let Some(&place) = self.table.others().get(self.drawn) else {
+            self.errands.extend(seeds.get(self.drawn - dead).map(|&seed| Errand::Register(seed)));
+            return;
+        };
+        let Some(entry) = self.table.at(place) else { return };
+        if now.since(entry.since()) >= DEAD {
+            self.drop_entry(place);
+        } else if entry.reason() != Reason::Goodbye(false) || self.rng.random_ratio(1, GOODBYES_DRAWN) {
+            self.try_again(now, place);
+        }
+    }
+
+    fn try_again(&mut self, now: Tick, place: u64) {
+        if let Some(entry) = self.table.at(place).filter(|entry| !entry.reach().answers()) {
+            let addr = self.contacts.get(&entry.guid).map_or_else(|| entry.addr(), |contact| contact.addr);
+            self.errands.push_back(Errand::Register(addr));
+            self.cases.note(now, place, Note::Tried);
+        }
+    }
+
+    fn hold_round(&mut self, now: Tick, ours: LedgerState) {
+        let free = !self.probes.iter().any(|probe| probe.own);
+        let target = match self.select {
+            _ if !free => None,
+            PeerSelect::Random => self.random(),
+            PeerSelect::OldestFirst | PeerSelect::Both => {
+                self.table.oldest().and_then(|place| self.table.at(place)).map(|entry| entry.guid)
+            }
+        };
+        if let Some(guid) = target {
+            self.begin_probe(now, guid, true);
+        }
+        let mut others: Vec<(Option<Tick>, Guid)> = (self.contacts.iter())
+            .filter(|(_, contact)| self.behind || contact.state.is_some_and(|state| state != ours))
+            .filter(|(guid, _)| Some(**guid) != target && self.is_live(guid))
+            .map(|(&guid, contact)| (contact.heard, guid))
+            .collect();
+        match self.select {
+            PeerSelect::OldestFirst => others.sort(),
+            PeerSelect::Random | PeerSelect::Both => others.shuffle(&mut self.rng),
+        }
+        for (_, guid) in others.into_iter().take(self.most - 1) {
+            self.errands.push_back(Errand::Hello(guid));
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! [`Rule`]: the rules of the failure detector by name.
+
+use super::Peers;
+
+/// The rules without which live peers count as dead, or dead ones as alive. In tests one of them can be taken away, to
+/// see that it was needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Who did not answer is suspected before it counts as dead.
+    Suspicion,
+    /// A later incarnation outdoes what was said of an earlier one, and nothing else does.
+    Incarnation,
+    /// What others say never makes anyone alive: only a handshake does.
+    OwnEars,
+}
+
+impl Peers {
+    #[cfg(test)]
+    pub(super) fn lacks(&self, rule: Rule) -> bool {
+        self.lacking == Some(rule)
+    }
+
+    #[cfg(not(test))]
+    pub(super) const fn lacks(&self, _: Rule) -> bool {
+        false
+    }
+}

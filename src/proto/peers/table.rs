@@ -1,0 +1,280 @@
+//! [`Table`]: all nodes that are listed, alive or not, in the ring's order. Small, since a node has one entry for every
+//! other node of its network; what is known of those few whom it talks with is in `contacts`.
+
+use super::peer::{Reach, Reason};
+use crate::proto::gossip::Guid;
+use crate::proto::limits::PEER_BYTES;
+use crate::proto::ring::{Range, place};
+use crate::proto::time::Tick;
+use crate::proto::wire::ListState;
+use siphasher::sip::SipHasher24;
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// An address without what only this host knows of it (an IPv6 scope).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Plain {
+    ip: [u8; 16],
+    port: u16,
+}
+
+impl Plain {
+    fn new(addr: SocketAddr) -> Plain {
+        let ip = match addr.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        Plain { ip: ip.octets(), port: addr.port() }
+    }
+
+    fn addr(self) -> SocketAddr {
+        SocketAddr::new(Ipv6Addr::from(self.ip).to_canonical(), self.port)
+    }
+}
+
+/// One listed node.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) guid: Guid,
+    /// Its name, empty where nobody told it yet.
+    pub(super) name: Box<str>,
+    addr: Plain,
+    pub(super) incarnation: u32,
+    /// In hundredths of a second.
+    since: u32,
+    /// Where it stands among the live, or among the others.
+    slot: u32,
+    reach: Reach,
+    reason: Reason,
+}
+
+// Names have their own memory; all else of an entry and its key is this.
+const _: () = assert!(size_of::<(u64, Entry)>() - size_of::<Box<str>>() <= PEER_BYTES);
+
+impl Entry {
+    pub(super) fn new(guid: Guid, name: &str, addr: SocketAddr, incarnation: u32) -> Entry {
+        let (reach, reason) = (Reach::Reachable, Reason::Heard);
+        Entry { guid, name: name.into(), addr: Plain::new(addr), incarnation, since: 0, slot: 0, reach, reason }
+    }
+
+    pub(super) fn addr(&self) -> SocketAddr {
+        self.addr.addr()
+    }
+
+    pub(super) fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    pub(super) fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    pub(super) fn since(&self) -> Tick {
+        Tick(u64::from(self.since) * 10_000)
+    }
+
+    fn hash(&self) -> u64 {
+        hash(&self.guid, self.incarnation, self.addr)
+    }
+}
+
+/// Entries by place. The live ones stand in the order in which they are probed, of which the first `probed` had their
+/// turn in this pass.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    entries: BTreeMap<u64, Entry>,
+    live: Vec<u64>,
+    others: Vec<u64>,
+    probed: usize,
+    /// Sum of the hashes of the live.
+    sum: u64,
+}
+
+impl Table {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn live(&self) -> &[u64] {
+        &self.live
+    }
+
+    /// Those who are dead or have left.
+    pub(super) fn others(&self) -> &[u64] {
+        &self.others
+    }
+
+    pub(super) fn at(&self, place: u64) -> Option<&Entry> {
+        self.entries.get(&place)
+    }
+
+    pub(super) fn find(&self, guid: &Guid) -> Option<(u64, &Entry)> {
+        let place = place(guid);
+        self.entries.get(&place).filter(|entry| entry.guid == *guid).map(|entry| (place, entry))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Entry)> {
+        self.entries.iter().map(|(&place, entry)| (place, entry))
+    }
+
+    /// The live in a part of the ring, in its order.
+    pub(super) fn range(&self, range: Range) -> impl Iterator<Item = (u64, &Entry)> {
+        let (first, second) = match range {
+            Range { from, to } if from <= to => (from..to, 0..0),
+            Range { from, to } => (from..u64::MAX, 0..to),
+        };
+        // A range that goes around the end has the last place of all in it.
+        let last = (range.from > range.to).then(|| self.entries.get_key_value(&u64::MAX)).flatten();
+        let around = self.entries.range(first).chain(last).chain(self.entries.range(second));
+        around.filter(|(_, entry)| entry.reach.answers()).map(|(&place, entry)| (place, entry))
+    }
+
+    /// Adds one; a live one comes at a random place among those whose turn is still to come, as `draw` has it. False if
+    /// another stands at its place of the ring: 64 bits meet by chance in no network, so somebody made that up.
+    pub(super) fn insert(&mut self, now: Tick, mut entry: Entry, draw: usize, reach: Reach, reason: Reason) -> bool {
+        let place = place(&entry.guid);
+        if self.entries.contains_key(&place) {
+            return false;
+        }
+        (entry.reach, entry.reason, entry.since) = (reach, reason, hundredths(now));
+        if reach.answers() {
+            self.sum = self.sum.wrapping_add(entry.hash());
+        }
+        self.entries.insert(place, entry);
+        self.enlist(place, reach, draw);
+        true
+    }
+
+    pub(super) fn remove(&mut self, place: u64) {
+        self.delist(place);
+        if let Some(entry) = self.entries.remove(&place).filter(|entry| entry.reach.answers()) {
+            self.sum = self.sum.wrapping_sub(entry.hash());
+        }
+    }
+
+    /// Says how one is reached from now on; true if that is new.
+    pub(super) fn set(&mut self, now: Tick, place: u64, reach: Reach, reason: Reason, draw: usize) -> bool {
+        let Some(entry) = self.entries.get_mut(&place) else { return false };
+        let before = std::mem::replace(&mut entry.reach, reach);
+        entry.reason = reason;
+        if before == reach {
+            return false;
+        }
+        entry.since = hundredths(now);
+        let hash = entry.hash();
+        match (before.answers(), reach.answers()) {
+            (true, false) => self.sum = self.sum.wrapping_sub(hash),
+            (false, true) => self.sum = self.sum.wrapping_add(hash),
+            _ => return true,
+        }
+        self.delist_as(place, before);
+        self.enlist(place, reach, draw);
+        true
+    }
+
+    /// Says where one is, in which incarnation, and what it is called.
+    pub(super) fn identify(&mut self, place: u64, addr: SocketAddr, incarnation: u32, name: Option<&str>) {
+        let Some(entry) = self.entries.get_mut(&place) else { return };
+        let before = entry.hash();
+        (entry.addr, entry.incarnation) = (Plain::new(addr), incarnation);
+        if let Some(name) = name.filter(|name| **name != *entry.name) {
+            entry.name = name.into();
+        }
+        if entry.reach.answers() {
+            self.sum = self.sum.wrapping_sub(before).wrapping_add(entry.hash());
+        }
+    }
+
+    /// The live one that was probed longest ago; its turn is over then.
+    pub(super) fn oldest(&mut self) -> Option<u64> {
+        if self.probed >= self.live.len() {
+            self.probed = 0;
+        }
+        let place = self.live.get(self.probed).copied();
+        self.probed += usize::from(place.is_some());
+        place
+    }
+
+    /// How many are alive and a hash of all of them, where this one, ourselves, is one of them.
+    pub(super) fn list(&self, me: &Guid, incarnation: u32, addr: Option<SocketAddr>) -> ListState {
+        let own = addr.map_or(0, |addr| hash(me, incarnation, Plain::new(addr)));
+        ListState { count: self.live.len() as u32 + 1, hash: self.sum.wrapping_add(own) }
+    }
+
+    pub(super) fn check(&self) {
+        assert_eq!(self.live.len() + self.others.len(), self.entries.len());
+        assert!(self.probed <= self.live.len());
+        let mut sum = 0u64;
+        for (list, alive) in [(&self.live, true), (&self.others, false)] {
+            for (slot, place) in list.iter().enumerate() {
+                let entry = &self.entries[place];
+                assert_eq!((entry.slot as usize, entry.reach.answers()), (slot, alive));
+                sum = sum.wrapping_add(if alive { entry.hash() } else { 0 });
+            }
+        }
+        assert_eq!(sum, self.sum);
+    }
+
+    fn enlist(&mut self, place: u64, reach: Reach, draw: usize) {
+        if reach.answers() {
+            self.live.push(place);
+            let last = self.live.len() - 1;
+            let slot = self.probed.min(last) + draw % (last - self.probed.min(last) + 1);
+            self.swap(slot, last);
+        } else {
+            self.others.push(place);
+            self.seat(self.others.len() - 1, false);
+        }
+    }
+
+    fn delist(&mut self, place: u64) {
+        if let Some(entry) = self.entries.get(&place) {
+            self.delist_as(place, entry.reach);
+        }
+    }
+
+    fn delist_as(&mut self, place: u64, reach: Reach) {
+        let Some(slot) = self.entries.get(&place).map(|entry| entry.slot as usize) else { return };
+        if !reach.answers() {
+            self.others.swap_remove(slot);
+            self.seat(slot, false);
+            return;
+        }
+        // Those who had their turn stay in front of those who had not.
+        let mut slot = slot;
+        if slot < self.probed {
+            self.probed -= 1;
+            self.swap(slot, self.probed);
+            slot = self.probed;
+        }
+        self.live.swap_remove(slot);
+        self.seat(slot, true);
+    }
+
+    fn swap(&mut self, one: usize, other: usize) {
+        self.live.swap(one, other);
+        self.seat(one, true);
+        self.seat(other, true);
+    }
+
+    fn seat(&mut self, slot: usize, alive: bool) {
+        let list = if alive { &self.live } else { &self.others };
+        if let Some(entry) = list.get(slot).and_then(|place| self.entries.get_mut(place)) {
+            entry.slot = slot as u32;
+        }
+    }
+}
+
+fn hundredths(now: Tick) -> u32 {
+    u32::try_from(now.since(Tick(0)).as_millis() / 10).unwrap_or(u32::MAX)
+}
+
+fn hash(guid: &Guid, incarnation: u32, addr: Plain) -> u64 {
+    let mut hasher = SipHasher24::new();
+    hasher.write(&guid.0);
+    hasher.write(&incarnation.to_le_bytes());
+    hasher.write(&addr.ip);
+    hasher.write(&addr.port.to_le_bytes());
+    hasher.finish()
+}

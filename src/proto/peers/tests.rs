@@ -1,0 +1,337 @@
+//! The rules of membership, shown by hand and in the simulator: what holds with a rule, and what goes wrong without it.
+
+use super::rule::Rule;
+use super::*;
+use crate::proto::limits::{CONTACTS, FEW_PEERS, HINTS_PER_TELLER, NEWS};
+use crate::proto::seal::{NetworkKey, Secret};
+use crate::proto::stats::Rejected;
+use crate::proto::time::Timestamp;
+use crate::proto::wire::{Address, Card, CardPage, LedgerState, List, Name, Update, Word};
+use crate::sim::Network;
+use std::cell::Cell;
+
+thread_local! {
+    static LACKING: Cell<Option<Rule>> = const { Cell::new(None) };
+}
+
+/// The rule that nodes lack that are made on this thread.
+pub(super) fn lacking() -> Option<Rule> {
+    LACKING.get()
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn secs(seconds: u64) -> Tick {
+    Tick(seconds * 1_000_000)
+}
+
+fn guid(n: u16) -> Guid {
+    let [high, low] = n.to_be_bytes();
+    Guid([high, low, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, high, low])
+}
+
+fn addr(n: u16) -> SocketAddr {
+    let [high, low] = n.to_be_bytes();
+    SocketAddr::from(([10, 0, high, low], 7000))
+}
+
+/// A node that has met nodes 1 to `met`, at one second.
+fn peers(met: u16) -> Peers {
+    let key = NetworkKey::new(&Secret([7; 32]));
+    let mut peers = Peers::new(&Settings::new(guid(0), "me", key), [0; 32], Tick(0));
+    for n in 1..=met {
+        meet(&mut peers, secs(1), n, 5);
+    }
+    peers
+}
+
+fn meet(peers: &mut Peers, now: Tick, n: u16, incarnation: u32) {
+    peers.met(now, Met { guid: guid(n), name: &format!("n{n}"), addr: addr(n), incarnation }, Timestamp(0));
+    peers.check();
+}
+
+fn update(n: u16, word: Word, incarnation: u32) -> Update {
+    Update { guid: guid(n), addr: Address(addr(n)), incarnation, word, accuser: 1 }
+}
+
+fn reach(peers: &Peers, n: u16) -> Reach {
+    peers.peer(&guid(n)).expect("it is listed").reach
+}
+
+/// All that is to be sent until then; nobody answers.
+fn pass(peers: &mut Peers, until: Tick) -> Vec<Errand> {
+    let mut errands: Vec<Errand> = std::iter::from_fn(|| peers.poll_errand()).collect();
+    while peers.poll_timeout() <= until {
+        let now = peers.poll_timeout();
+        peers.handle_timeout(now, LedgerState::default());
+        errands.extend(std::iter::from_fn(|| peers.poll_errand()));
+        peers.news_for(&guid(9999), Vec::new(), 24);
+        peers.check();
+    }
+    errands
+}
+
+// ---- by hand ----
+
+#[test]
+fn the_dead_stay_dead_whatever_others_say_and_are_tried_at_once() {
+    let mut peers = peers(4);
+    peers.hear(secs(9), guid(1), &[update(4, Word::Dead, 5)]);
+    assert_eq!(reach(&peers, 4), Reach::Unreachable);
+    assert_eq!(peers.poll_gone(), Some(guid(4)));
+    assert_eq!(peers.heard(secs(9), &guid(4)), Err(Rejected::Session), "a datagram alone changes nothing");
+    for incarnation in [0, 5, 6, u32::MAX] {
+        peers.hear(secs(9), guid(1), &[update(4, Word::Alive, incarnation)]);
+        assert_eq!(reach(&peers, 4), Reach::Unreachable);
+    }
+    assert!(pass(&mut peers, secs(9) + SECOND / 4).contains(&Errand::Register(addr(4))));
+    meet(&mut peers, secs(10), 4, 7);
+    assert_eq!(reach(&peers, 4), Reach::Reachable);
+}
+
+#[test]
+fn who_comes_back_in_the_incarnation_in_which_it_died_hears_of_that_and_objects() {
+    let mut peers = peers(4);
+    peers.hear(secs(9), guid(1), &[update(4, Word::Dead, 5)]);
+    meet(&mut peers, secs(10), 4, 5);
+    let told = peers.news_for(&guid(4), Vec::new(), 24);
+    assert!(told.iter().any(|told| (told.guid, told.word, told.incarnation) == (guid(4), Word::Dead, 5)));
+    peers.incarnate(secs(10), &guid(4), 6);
+    assert_eq!((reach(&peers, 4), peers.peer(&guid(4)).unwrap().incarnation), (Reach::Reachable, 6));
+    let told = peers.news_for(&guid(3), Vec::new(), 24);
+    assert!(told.iter().any(|told| (told.guid, told.word, told.incarnation) == (guid(4), Word::Alive, 6)));
+    assert_eq!(peers.objection(&guid(4)), None);
+}
+
+#[test]
+fn a_node_objects_to_what_is_said_of_it_with_a_later_incarnation() {
+    let mut peers = peers(3);
+    let before = peers.incarnation();
+    let me = |word, incarnation| Update { guid: guid(0), ..update(0, word, incarnation) };
+    peers.hear(secs(2), guid(1), &[me(Word::Suspect, before)]);
+    assert_eq!((peers.incarnation(), peers.health()), (before + 1, 1));
+    peers.hear(secs(2), guid(1), &[me(Word::Suspect, before), me(Word::Alive, before + 1)]);
+    assert_eq!((peers.incarnation(), peers.health()), (before + 1, 1), "what is outdone needs no other");
+    peers.hear(secs(2), guid(1), &[me(Word::Left, before + 7)]);
+    assert_eq!(peers.incarnation(), before + 8);
+    let told = peers.news_for(&guid(2), Vec::new(), 1);
+    assert_eq!((told[0].guid, told[0].incarnation), (guid(0), before + 8), "first of all");
+}
+
+#[test]
+fn a_stale_accusation_is_answered_with_the_later_incarnation() {
+    let mut peers = peers(4);
+    peers.incarnate(secs(5), &guid(4), 8);
+    for word in [Word::Suspect, Word::Dead, Word::Left] {
+        let newer = peers.hear(secs(5), guid(1), &[update(4, word, 7)]);
+        assert_eq!(newer.iter().map(|newer| (newer.word, newer.incarnation)).collect::<Vec<_>>(), [(Word::Alive, 8)]);
+        assert_eq!(reach(&peers, 4), Reach::Reachable);
+    }
+}
+
+#[test]
+fn whom_we_hear_ourselves_others_cannot_declare_dead() {
+    let mut peers = peers(4);
+    peers.heard(secs(20), &guid(4)).unwrap();
+    peers.hear(secs(21), guid(1), &[update(4, Word::Dead, 5)]);
+    assert_eq!(reach(&peers, 4), Reach::Suspect, "it may object first");
+    assert!(peers.objection(&guid(4)).is_some());
+    peers.incarnate(secs(21), &guid(4), 6);
+    assert_eq!(reach(&peers, 4), Reach::Reachable);
+}
+
+#[test]
+fn it_takes_three_tellers_at_three_addresses_to_list_who_was_not_met() {
+    let mut peers = peers(FEW_PEERS as u16);
+    for teller in [1, 1, 2, 2, 3] {
+        assert!(peers.peer(&guid(100)).is_none());
+        peers.hear(secs(2), guid(teller), &[update(100, Word::Alive, 1)]);
+    }
+    let listed = peers.peer(&guid(100)).expect("three named it");
+    assert_eq!((listed.reach, listed.reason, listed.name), (Reach::Reachable, Reason::Named, ""));
+    peers.hear(secs(2), guid(1), &[update(101, Word::Dead, 1), update(102, Word::Suspect, 1)]);
+    assert_eq!(peers.iter().count(), FEW_PEERS + 1, "nobody gets listed by bad news");
+    assert_eq!(peers.live(), FEW_PEERS + 1);
+}
+
+#[test]
+fn what_one_teller_makes_up_is_bounded() {
+    let mut peers = peers(3);
+    for n in 1000..6000 {
+        peers.hear(secs(2), guid(1), &[update(n, Word::Alive, 1)]);
+        let name = Name::new("nobody").unwrap();
+        let card = Card { guid: guid(n + 6000), addr: Address(addr(n + 6000)), incarnation: 1, name };
+        peers.told(secs(2), guid(1), &CardPage { range: Range::EMPTY, cards: List::new(vec![card]) });
+        peers.check();
+    }
+    assert!(peers.iter().count() <= FEW_PEERS, "few are listed on one word");
+    let tried = pass(&mut peers, secs(300))
+        .into_iter()
+        .filter(|errand| matches!(errand, Errand::Register(to) if to.ip() >= addr(1000).ip()));
+    assert!(tried.count() <= 8 * HINTS_PER_TELLER + 300, "hints a few times each, one dead peer a second");
+}
+
+#[test]
+fn a_flood_of_handshakes_is_bounded_and_the_dead_make_room() {
+    let mut peers = peers(0);
+    for n in 0..u16::MAX {
+        peers.met(secs(1), Met { guid: guid(n), name: "n", addr: addr(n), incarnation: 1 }, Timestamp(0));
+        if n % 2 == 0 {
+            peers.left(secs(1), &guid(n), false);
+        }
+        std::iter::from_fn(|| peers.poll_fact()).for_each(drop);
+        std::iter::from_fn(|| peers.poll_errand()).for_each(drop);
+        std::iter::from_fn(|| peers.poll_gone()).for_each(drop);
+    }
+    peers.check();
+    assert_eq!(peers.iter().count(), PEERS);
+    assert!(peers.contacts.all().len() <= CONTACTS);
+    (0..NEWS).for_each(|_| peers.news.take(1, 1, &mut Vec::new()));
+    assert!(peers.news.is_empty());
+}
+
+#[test]
+fn equal_views_are_equal_lists_whatever_happened_before() {
+    let listed = |order: &[u16]| {
+        let mut peers = peers(0);
+        for &n in order {
+            meet(&mut peers, secs(1), n, 5);
+        }
+        peers
+    };
+    let (mut one, mut other) = (listed(&[1, 2, 3, 4]), listed(&[4, 2, 1, 3]));
+    assert_eq!(one.list(), other.list());
+    one.hear(secs(9), guid(1), &[update(4, Word::Dead, 5)]);
+    assert_ne!(one.list(), other.list());
+    other.left(secs(9), &guid(4), true);
+    assert_eq!(one.list(), other.list());
+    one.incarnate(secs(9), &guid(2), 6);
+    assert_ne!(one.list(), other.list());
+    other.hear(secs(9), guid(1), &[update(2, Word::Alive, 6)]);
+    assert_eq!(one.list(), other.list());
+    assert_eq!(one.list().count, 4);
+}
+
+#[test]
+fn all_are_probed_in_turn_and_newcomers_among_them() {
+    let mut peers = peers(10);
+    let mut turns = Vec::new();
+    for turn in 0..40 {
+        if turn == 15 {
+            meet(&mut peers, secs(2), 11, 1);
+        }
+        if turn == 25 {
+            peers.left(secs(2), &guid(3), false);
+        }
+        turns.extend(peers.table.oldest().and_then(|place| peers.table.at(place)).map(|entry| entry.guid));
+        peers.table.check();
+    }
+    assert_eq!(turns[..10].iter().collect::<BTreeSet<_>>().len(), 10);
+    for n in (1..=11).filter(|n| *n != 3) {
+        let at: Vec<usize> = (0..40).filter(|&turn| turns[turn] == guid(n)).collect();
+        assert!(at.windows(2).all(|pair| pair[1] - pair[0] <= 2 * 11), "node {n} at {at:?}");
+        assert!(at.last() > Some(&27));
+    }
+    assert!(!turns[25..].contains(&guid(3)));
+}
+
+#[test]
+fn the_ring_has_the_live_in_order_from_where_one_asks() {
+    let mut peers = peers(50);
+    peers.left(secs(2), &guid(7), false);
+    let places = |range| peers.ring(range).map(|(place, _)| place).collect::<Vec<u64>>();
+    let all = places(Range::all_but(place(&guid(0))));
+    assert_eq!(all.len(), 49);
+    for from in [0, 1 << 62, 3 << 62, u64::MAX] {
+        let range = Range { from, to: from.wrapping_add(1 << 63) };
+        let (half, rest) = (places(range), places(Range { from: range.to, to: from }));
+        assert!(
+            half.is_sorted_by_key(|place| place.wrapping_sub(from)) && half.iter().all(|place| range.contains(*place))
+        );
+        assert_eq!(half.len() + rest.len(), 49);
+    }
+    assert!(places(Range::EMPTY).is_empty());
+    let drawn: BTreeSet<Guid> = (0..2000).filter_map(|_| peers.random()).collect();
+    assert_eq!(drawn.len(), 49);
+}
+
+#[test]
+fn a_page_holds_what_it_covers() {
+    let peers = peers(200);
+    let all = Range::all_but(place(&guid(0)));
+    let (mut range, mut seen) = (all, BTreeSet::new());
+    while !range.is_empty() {
+        let page = peers.cards(guid(1), range);
+        assert!(page.cards.iter().all(|card| page.range.contains(place(&card.guid)) && seen.insert(card.guid)));
+        assert!(page.range.to == all.to || page.cards.len() > 10);
+        range = Range { from: page.range.to, to: all.to };
+    }
+    assert_eq!(seen.len(), 199, "all but the one who asks");
+}
+
+// ---- in the simulator ----
+
+/// So many nodes that know each other, all of which lack a rule.
+fn cluster(nodes: usize, rule: Option<Rule>) -> Network {
+    LACKING.set(rule);
+    let mut net = Network::new(5);
+    net.add_cluster(nodes);
+    net.run(30 * SECOND);
+    LACKING.set(None);
+    net
+}
+
+fn seen(net: &Network, by: usize, node: usize) -> Reach {
+    net.node(by).peers().peer(&net.node(node).settings().guid).map_or(Reach::Unreachable, |peer| peer.reach)
+}
+
+/// Whether a node that hears nobody for a moment is dead for nobody, then and later.
+fn a_moments_silence_is_forgiven(rule: Option<Rule>) -> bool {
+    let mut net = cluster(12, rule);
+    net.partition(&[&[3]]);
+    let forgotten = |net: &Network| (0..12).any(|node| node != 3 && seen(net, node, 3) == Reach::Unreachable);
+    let early = net.run_until(29 * SECOND / 10, forgotten);
+    net.heal();
+    let suspected = (0..12).any(|node| node != 3 && seen(&net, node, 3) != Reach::Reachable);
+    assert!(suspected, "its silence was noticed");
+    !early && !net.run_until(30 * SECOND, forgotten)
+}
+
+/// Whether a node that others announce counts as alive only for those who met it.
+fn only_a_handshake_brings_back(rule: Option<Rule>) -> bool {
+    let mut net = cluster(6, rule);
+    let guid = net.node(3).settings().guid;
+    (net.cut(0, 3), net.cut(3, 0));
+    net.crash(3);
+    net.run(30 * SECOND);
+    assert!(
+        (0..6)
+            .filter(|node| *node != 3)
+            .all(|node| net.node(node).peers().peer(&guid).unwrap().reach == Reach::Unreachable)
+    );
+    LACKING.set(rule);
+    net.start(3);
+    LACKING.set(None);
+    net.register(3, 1);
+    net.run(10 * SECOND);
+    assert_eq!(seen(&net, 1, 3), Reach::Reachable, "it is back");
+    seen(&net, 0, 3) == Reach::Unreachable
+}
+
+#[test]
+fn without_suspicion_a_moments_silence_is_death() {
+    assert!(a_moments_silence_is_forgiven(None));
+    assert!(!a_moments_silence_is_forgiven(Some(Rule::Suspicion)));
+}
+
+#[test]
+fn without_incarnations_no_objection_is_heard() {
+    assert!(a_moments_silence_is_forgiven(None));
+    assert!(!a_moments_silence_is_forgiven(Some(Rule::Incarnation)));
+}
+
+#[test]
+fn without_own_ears_the_dead_come_back_by_hearsay() {
+    assert!(only_a_handshake_brings_back(None));
+    assert!(!only_a_handshake_brings_back(Some(Rule::OwnEars)));
+}

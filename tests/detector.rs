@@ -1,0 +1,323 @@
+//! Who is there: how soon a crash is known to all, that nobody alive counts as dead, that splits heal, and what it costs
+//! when nothing happens. Design section 8 has the figures to hold.
+
+#[path = "common/lab.rs"]
+mod lab;
+
+use gossip_node::proto::peers::Reach;
+use gossip_node::proto::settings::Timing;
+use gossip_node::proto::time::Tick;
+use lab::Lab;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Whether all who run know that this one is not there.
+fn known_dead(lab: &Lab, node: usize) -> bool {
+    lab.running().iter().all(|&other| other == node || lab.reach(other, node) == Some(Reach::Unreachable))
+}
+
+/// Lives that were taken for lost: by whom, and who.
+fn mistaken(lab: &Lab, since: Tick, dead: &[usize]) -> Vec<(f64, usize, String)> {
+    let dead: Vec<_> = dead.iter().map(|&node| lab.guid(node)).collect();
+    (lab.reaches.iter())
+        .filter(|(at, _, fact)| *at >= since && fact.reach == Reach::Unreachable && !dead.contains(&fact.guid))
+        .map(|(at, node, fact)| (at.0 as f64 / 1e6, *node, fact.name.to_string()))
+        .collect()
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// Seconds after which each of so many crashes, one after the other, is known to all.
+fn crashes(seed: u64, timing: Timing, nodes: usize, crashes: usize) -> Vec<f64> {
+    let mut lab = Lab::cluster(seed, timing, nodes, 30 * SECOND);
+    assert!(lab.all_know_all());
+    let times = (0..crashes).map(|crash| {
+        let (victim, since) = (nodes - 1 - crash, lab.now());
+        lab.crash(victim);
+        assert!(lab.run_until(30 * SECOND, |lab| known_dead(lab, victim)), "node {victim} is dead");
+        let took = lab.now().since(since).as_secs_f64();
+        lab.run(Duration::from_millis(3000 + 370 * crash as u64));
+        took
+    });
+    let times = times.collect();
+    let dead: Vec<usize> = (nodes - crashes..nodes).collect();
+    assert_eq!(mistaken(&lab, Tick(0), &dead), []);
+    times
+}
+
+#[test]
+fn a_joiner_with_one_seed_knows_all_in_no_time() {
+    for nodes in [2, 5, 25, 100] {
+        let mut lab = Lab::cluster(nodes as u64, Timing::LAN, nodes, 40 * SECOND);
+        assert!(lab.all_know_all(), "{nodes} nodes know each other");
+        let (late, since) = (lab.add(), lab.now());
+        lab.register(late, nodes / 2);
+        assert!(lab.run_until(5 * SECOND, |lab| lab.node(late).peers().live() == nodes), "the joiner knows all");
+        let took = lab.now().since(since);
+        assert!(lab.run_until(20 * SECOND, Lab::all_know_all), "all know the joiner");
+        let all = lab.now().since(since);
+        eprintln!("{nodes} nodes: the joiner knows all after {took:?}, lists are equal after {all:?}");
+        assert_eq!(mistaken(&lab, Tick(0), &[]), []);
+    }
+}
+
+#[test]
+fn a_crash_is_known_to_all_in_time() {
+    for (name, timing, nodes, most) in [
+        ("lan", Timing::LAN, 25, 8.0),
+        ("lan", Timing::LAN, 100, 8.0),
+        ("fast", Timing::FAST, 25, 4.9),
+        ("fast", Timing::FAST, 100, 4.9),
+    ] {
+        let times = crashes(40 + nodes as u64, timing, nodes, 9);
+        let longest = times.iter().copied().fold(0.0, f64::max);
+        let median = median(times.clone());
+        eprintln!("{name}, {nodes} nodes: median {median:.2} s, longest {longest:.2} s: {times:.2?}");
+        assert!(median <= most * 1.1, "{median}");
+        let least = timing.suspicion.as_secs_f64() * (nodes.max(32) as f64).log10();
+        assert!(times.iter().all(|&time| time > least * 0.99), "who is suspected has time to object");
+    }
+}
+
+#[test]
+fn where_few_are_there_to_confirm_a_suspicion_takes_its_least_time() {
+    for nodes in [2, 3, 4] {
+        for seed in 0..5 {
+            let mut lab = Lab::cluster(60 + seed, Timing::LAN, nodes, 20 * SECOND);
+            lab.run(Duration::from_millis(170 * seed));
+            lab.crash(nodes - 1);
+            let since = lab.now();
+            assert!(lab.run_until(20 * SECOND, |lab| known_dead(lab, nodes - 1)));
+            let took = lab.now().since(since).as_secs_f64();
+            eprintln!("{nodes} nodes: {took:.2} s");
+            // A round until it is probed (each of the others in turn), the probe, the least suspicion, and its spread.
+            assert!(took > 3.0 && took < 1.1 * (nodes - 1) as f64 + 0.8 + 3.02 + 1.0, "{nodes} nodes: {took}");
+            assert_eq!(mistaken(&lab, Tick(0), &[nodes - 1]), []);
+        }
+    }
+}
+
+#[test]
+fn nobody_alive_counts_as_dead_at_5_percent_loss() {
+    for (nodes, timing) in [(25, Timing::LAN), (100, Timing::LAN), (100, Timing::FAST)] {
+        let mut lab = Lab::cluster(7, timing, nodes, 30 * SECOND);
+        lab.loss = 0.05;
+        let since = lab.now();
+        lab.run(300 * SECOND);
+        let suspected = lab.reaches.iter().filter(|(_, _, fact)| fact.reach == Reach::Suspect).count();
+        let mistaken = mistaken(&lab, since, &[]);
+        eprintln!("{nodes} nodes: suspected {suspected} times, taken for dead {} times", mistaken.len());
+        assert_eq!(mistaken, []);
+    }
+}
+
+#[test]
+fn a_node_that_stalls_for_three_seconds_is_not_dead_and_says_so() {
+    let mut suspected = 0;
+    for seed in 0..10 {
+        let mut lab = Lab::cluster(80 + seed, Timing::LAN, 5, 20 * SECOND);
+        lab.run(Duration::from_millis(130 * seed));
+        let before = lab.node(3).peers().incarnation();
+        let known = lab.reaches.len();
+        lab.freeze(3, 3 * SECOND);
+        lab.run(10 * SECOND);
+        assert_eq!(mistaken(&lab, Tick(0), &[]), [], "seed {seed}");
+        let frozen = lab.guid(3);
+        if lab.reaches[known..].iter().any(|(_, _, fact)| fact.guid == frozen && fact.reach == Reach::Suspect) {
+            suspected += 1;
+            assert!(lab.node(3).peers().incarnation() > before, "it objected");
+        }
+        assert!(lab.all_know_all());
+    }
+    assert!(suspected >= 5, "suspected {suspected} times of 10");
+}
+
+#[test]
+fn a_split_heals_within_five_seconds() {
+    for (nodes, span) in [(2, 60), (5, 60), (5, 600), (30, 60), (100, 60)] {
+        let mut lab = Lab::cluster(90, Timing::LAN, nodes, 30 * SECOND);
+        assert!(lab.all_know_all());
+        let (left, right): (Vec<usize>, Vec<usize>) = (0..nodes).partition(|node| node % 2 == 0);
+        lab.partition(&[&left, &right]);
+        lab.run(span * SECOND);
+        assert!(left.iter().all(|&node| lab.node(node).peers().live() == left.len() - 1), "the split was real");
+        lab.partition(&[]);
+        let since = lab.now();
+        let healed = lab
+            .run_until(60 * SECOND, |lab| lab.running().iter().all(|&node| lab.node(node).peers().live() == nodes - 1));
+        let took = lab.now().since(since);
+        eprintln!("{nodes} nodes, split for {span} s: healed after {took:?}");
+        assert!(healed && took < 5 * SECOND, "{nodes} nodes: {took:?}");
+        assert!(lab.run_until(20 * SECOND, Lab::all_know_all), "and lists become equal");
+    }
+}
+
+#[test]
+fn a_goodbye_is_known_to_all_within_a_second() {
+    for nodes in [5, 30, 100] {
+        let mut lab = Lab::cluster(100, Timing::LAN, nodes, 30 * SECOND);
+        for (leaver, restarting) in [(nodes - 1, false), (nodes - 2, true)] {
+            let since = lab.now();
+            lab.stop(leaver, restarting);
+            let gone = |lab: &Lab| lab.running().iter().all(|&node| lab.reach(node, leaver) == Some(Reach::Left));
+            assert!(lab.run_until(SECOND, gone), "{nodes} nodes: node {leaver} left");
+            eprintln!("{nodes} nodes: known to all after {:?}", lab.now().since(since));
+            let reason = lab.node(0).peers().peer(&lab.guid(leaver)).unwrap().reason.to_string();
+            assert_eq!(reason.contains("restarting"), restarting, "{reason}");
+            lab.run(5 * SECOND);
+        }
+        assert_eq!(mistaken(&lab, Tick(0), &[]), []);
+    }
+}
+
+#[test]
+fn a_restart_comes_back_in_a_later_incarnation() {
+    for (nodes, pause) in [(5, 0), (5, 2), (30, 2), (30, 20)] {
+        let mut lab = Lab::cluster(110, Timing::LAN, nodes, 20 * SECOND);
+        let before = lab.node(3).peers().incarnation();
+        lab.crash(3);
+        lab.run(pause * SECOND);
+        lab.start(3);
+        lab.register(3, 0);
+        assert!(lab.run_until(20 * SECOND, Lab::all_know_all), "{nodes} nodes, {pause} s: all know all");
+        assert!(lab.node(3).peers().incarnation() > before || pause == 0);
+        if pause < 3 {
+            assert_eq!(mistaken(&lab, Tick(0), &[]), []);
+        }
+    }
+}
+
+#[test]
+fn an_idle_node_sends_next_to_nothing() {
+    let mut lab = Lab::cluster(120, Timing::LAN, 100, 120 * SECOND);
+    assert!(lab.all_know_all());
+    let sent = |lab: &Lab| -> Vec<(u64, u64)> {
+        let stats = lab.running().into_iter().map(|node| lab.node(node).stats());
+        stats.map(|stats| (stats.datagrams_sent, stats.bytes_sent)).collect()
+    };
+    let before = sent(&lab);
+    lab.run(10 * SECOND);
+    let rates: Vec<(f64, f64)> = (sent(&lab).iter().zip(before))
+        .map(|(after, before)| ((after.0 - before.0) as f64 / 10.0, (after.1 - before.1) as f64 / 10.0))
+        .collect();
+    let most = rates.iter().fold((0.0f64, 0.0f64), |most, rate| (most.0.max(rate.0), most.1.max(rate.1)));
+    let mean = rates.iter().fold((0.0, 0.0), |sum, rate| (sum.0 + rate.0 / 100.0, sum.1 + rate.1 / 100.0));
+    eprintln!("datagrams and bytes a second: mean {mean:.2?}, most {most:.2?}");
+    assert!(most.0 <= 4.0 && most.1 <= 1000.0, "{most:?}");
+}
+
+#[test]
+fn one_that_answers_others_is_not_dead_for_whom_it_does_not_answer() {
+    let mut lab = Lab::cluster(130, Timing::LAN, 5, 20 * SECOND);
+    (lab.cut(1, 2), lab.cut(2, 1));
+    lab.run(120 * SECOND);
+    assert_eq!(mistaken(&lab, Tick(0), &[]), []);
+    let peer = lab.guid(2);
+    let explained = lab.node(1).peers().explain(&peer).unwrap();
+    assert!(explained.evidence.iter().any(|(_, text)| text.contains("it answered node-")), "{explained:#?}");
+    assert_eq!(explained.reach, Reach::Reachable);
+}
+
+#[test]
+fn every_state_has_its_reason() {
+    let mut lab = Lab::cluster(140, Timing::LAN, 5, 20 * SECOND);
+    lab.crash(4);
+    let dead = lab.guid(4);
+    assert!(lab.run_until(10 * SECOND, |lab| lab.reach(0, 4) == Some(Reach::Suspect)));
+    let explained = lab.node(0).peers().explain(&dead).unwrap();
+    let (deadline, what) = explained.next.clone().unwrap();
+    assert!(deadline > lab.now() && what.contains("dead unless it objects"), "{explained:#?}");
+    assert!(lab.run_until(20 * SECOND, |lab| known_dead(lab, 4)));
+    lab.run(5 * SECOND);
+    for node in 0..4 {
+        let explained = lab.node(node).peers().explain(&dead).unwrap();
+        let text: String = explained.evidence.iter().map(|(_, text)| format!("{text}\n")).collect();
+        assert!(text.contains("suspects it") && text.contains("it was last heard"), "{text}");
+        assert!(explained.next.is_some_and(|(at, _)| at >= lab.now()) && explained.since.is_some());
+    }
+}
+
+#[test]
+fn third_parties_bring_nobody_back() {
+    let mut lab = Lab::cluster(150, Timing::LAN, 12, 20 * SECOND);
+    (lab.cut(0, 5), lab.cut(5, 0));
+    lab.crash(5);
+    assert!(lab.run_until(20 * SECOND, |lab| known_dead(lab, 5)));
+    lab.start(5);
+    lab.register(5, 1);
+    lab.run(20 * SECOND);
+    assert_eq!(lab.reach(1, 5), Some(Reach::Reachable));
+    assert_eq!(lab.reach(0, 5), Some(Reach::Unreachable), "all say that it is back, and it was not met");
+    lab.mend();
+    assert!(lab.run_until(3 * SECOND, |lab| lab.reach(0, 5) == Some(Reach::Reachable)));
+}
+
+#[test]
+#[ignore = "takes minutes: `cargo test --test detector -- --ignored --nocapture`"]
+fn a_thousand_nodes() {
+    let started = std::time::Instant::now();
+    let mut lab = Lab::new(160, Timing::LAN);
+    for node in 0..1000 {
+        lab.add();
+        if node > 0 {
+            lab.register(node, 0);
+        }
+    }
+    let since = lab.now();
+    let knowing =
+        lab.run_until(120 * SECOND, |lab| lab.running().iter().all(|&node| lab.node(node).peers().live() == 999));
+    eprintln!(
+        "all started at once: all know all: {knowing} after {:?} ({:?})",
+        lab.now().since(since),
+        started.elapsed()
+    );
+    let equal = lab.run_until(120 * SECOND, Lab::all_know_all);
+    eprintln!("lists equal: {equal} after {:?} ({:?})", lab.now().since(since), started.elapsed());
+    lab.run(30 * SECOND);
+    let sent = |lab: &Lab| -> Vec<(u64, u64)> {
+        let stats = lab.running().into_iter().map(|node| lab.node(node).stats());
+        stats.map(|stats| (stats.datagrams_sent, stats.bytes_sent)).collect()
+    };
+    let before = sent(&lab);
+    lab.run(10 * SECOND);
+    let rates = sent(&lab).into_iter().zip(before).map(|(after, before)| (after.0 - before.0, after.1 - before.1));
+    let (most, sum) = rates.fold(((0, 0), (0, 0)), |(most, sum): ((u64, u64), (u64, u64)), rate| {
+        ((most.0.max(rate.0), most.1.max(rate.1)), (sum.0 + rate.0, sum.1 + rate.1))
+    });
+    eprintln!(
+        "idle, 10 s: most {most:?}, mean {:?} ({:?})",
+        (sum.0 as f64 / 1e3, sum.1 as f64 / 1e3),
+        started.elapsed()
+    );
+    let mut times = Vec::new();
+    for crash in 0..7 {
+        let (victim, since) = (999 - crash, lab.now());
+        lab.crash(victim);
+        assert!(lab.run_until(40 * SECOND, |lab| known_dead(lab, victim)));
+        times.push(lab.now().since(since).as_secs_f64());
+        lab.run(Duration::from_millis(2000 + 370 * crash as u64));
+    }
+    eprintln!("crashes: median {:.2}: {times:.2?} ({:?})", median(times.clone()), started.elapsed());
+    let dead: Vec<usize> = (993..1000).collect();
+    assert_eq!(mistaken(&lab, since, &dead), []);
+    let (left, right): (Vec<usize>, Vec<usize>) = (0..993).partition(|node| node % 2 == 0);
+    lab.partition(&[&left, &right]);
+    lab.run(60 * SECOND);
+    let live: Vec<usize> = left.iter().map(|&node| lab.node(node).peers().live()).collect();
+    eprintln!(
+        "after 60 s of a split: {} to {} live ({:?})",
+        live.iter().min().unwrap(),
+        live.iter().max().unwrap(),
+        started.elapsed()
+    );
+    lab.partition(&[]);
+    let since = lab.now();
+    let healed =
+        lab.run_until(60 * SECOND, |lab| lab.running().iter().all(|&node| lab.node(node).peers().live() == 992));
+    eprintln!("healed: {healed} after {:?} ({:?})", lab.now().since(since), started.elapsed());
+    assert!(healed);
+}
