@@ -393,7 +393,6 @@ fn creating_may_wait_for_others_to_hold_it() {
 }
 
 #[test]
-#[ignore = "needs receipts in the core"]
 fn with_wait_all_every_peer_holds_it_when_it_returns() {
     let cluster = Cluster::of(3);
     for number in 0..10 {

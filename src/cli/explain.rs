@@ -4,7 +4,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::peers::{address, reach, rtt};
 use crate::api::Explanation;
-use crate::display::{age, display_line, local_time};
+use crate::display::{age, display_line, local_millis, local_time};
 use clap::Args;
 use std::fmt::Write as _;
 
@@ -59,10 +59,10 @@ fn text(explained: &Explanation, now: jiff::Timestamp) -> String {
         text.push_str("\nevidence, the latest first:\n");
     }
     for moment in &explained.evidence {
-        let _ = writeln!(text, "  {}  {}", local_time(&moment.at), display_line(&moment.what));
+        let _ = writeln!(text, "  {}  {}", local_millis(&moment.at), display_line(&moment.what));
     }
     if let Some(next) = &explained.next {
-        let _ = writeln!(text, "\nnext: {} {}", display_line(&next.what), until(&next.at, now));
+        let _ = writeln!(text, "\nnext, {}: {}", until(&next.at, now), display_line(&next.what));
     }
     text
 }
@@ -115,7 +115,8 @@ mod tests {
             "(2 s ago): 2 others could not reach it either\n",
             "12, the same as here",
             "nas suspects it\n",
-            "next: it counts as unreachable in 1.5 s (",
+            "next, in 1.5 s (",
+            "): it counts as unreachable\n",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 /// Kibibytes of MSG that may be on their way from callers to the disk.
 const ADDING: usize = 64 << 10;
 /// Between two looks at the node while somebody waits for a state of it.
-pub(super) const GLANCE: Duration = Duration::from_millis(20);
+const GLANCE: Duration = Duration::from_millis(20);
 /// Who may follow events at once.
 const FOLLOWERS: usize = 64;
 

@@ -1,10 +1,13 @@
 //! Who holds a record: asked of the node, and waited for by who creates one.
 
-use super::handle::{GLANCE, Handle, Refusal, stopping};
+use super::handle::{Handle, Refusal, stopping};
 use crate::api;
 use crate::proto::gossip::Guid;
 use bytes::Bytes;
 use std::time::Duration;
+
+/// Between two looks at who holds a record: somebody waits, and the answers come within milliseconds.
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// How many reachable peers are to hold a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
