@@ -9,6 +9,7 @@
 //! All of this may fail at any time: the next digest finds the gap. So queues are bounded, and what is too much is
 //! dropped. Only names wait here; bytes are read when a datagram is packed.
 
+mod delegation;
 mod lane;
 mod news;
 mod outgoing;
@@ -24,7 +25,7 @@ use crate::proto::rtt::Rtt;
 use crate::proto::settings::{Settings, Timing};
 use crate::proto::time::Tick;
 use crate::proto::wire::Parts;
-use lane::{Lane, Parcel};
+use lane::Lane;
 use news::News;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -33,16 +34,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use table::Table;
 
-/// Silences after which a rumour's range goes to somebody else.
-const DELEGATED: u32 = 2;
-/// Times that a rumour is sent to one peer.
-const SENDS: u32 = 6;
-/// How long a peer that acknowledged none of these gets no rumours, unless it is heard of.
-const SILENCE: Duration = Duration::from_secs(10);
-/// Children of a node where a record fits no datagram: nobody uploads to more than these at a time.
-const LONG_FAN: usize = 2;
 /// Timeouts before each next send.
-const PATIENCE: [u32; SENDS as usize] = [1, 1, 2, 2, 3, 3];
+const PATIENCE: [u32; 6] = [1, 1, 2, 2, 3, 3];
+/// Timeouts that a handshake may take before what waits for it counts as unacknowledged.
+const HANDSHAKE: u32 = 2;
 /// Between two sessions opened beforehand.
 const ACQUAINTANCE: Duration = Duration::from_millis(500);
 
@@ -178,7 +173,8 @@ impl Rumors {
     /// Acknowledges a rumour to who sent it.
     pub fn acknowledge(&mut self, now: Tick, peer: Guid, guid: Guid) {
         if !self.lacks(Rule::Acknowledgement) {
-            self.with_lane(now, peer, |lane| lane.got(guid));
+            let window = self.timing.heard_gap;
+            self.with_lane(now, peer, |lane| lane.got(now + window, guid));
         }
     }
 
@@ -315,114 +311,14 @@ impl Rumors {
         self.news.check();
     }
 
-    /// Cuts a range into parts and hands each to its first live peer.
-    fn delegate(&mut self, now: Tick, guid: Guid, range: Range, ways: &impl Ways) {
-        if range.is_empty() {
-            return;
-        }
-        self.table.renew(now, (ways.live(), self.fan), self.timing.table_age, &mut self.rng);
-        let long = self.fresh.get(&guid).is_some_and(|fresh| fresh.long);
-        let fan = if long { LONG_FAN } else { self.fan };
-        let most = fan * (fan + 1);
-        let few: Vec<u64> = ways.ring(range).take(most + 1).map(|(place, _)| place).collect();
-        let parts: Vec<Range> = match few.len() {
-            // Each is a leaf.
-            count if count <= fan => {
-                few.into_iter().map(|place| Range { from: place, to: place.wrapping_add(1) }).collect()
-            }
-            // Each head will have leaves only.
-            count if count <= most => {
-                let size = count.div_ceil(fan);
-                let part = |index: usize, first: u64| Range {
-                    from: first,
-                    to: few.get((index + 1) * size).copied().unwrap_or(range.to),
-                };
-                few.iter().step_by(size).enumerate().map(|(index, &first)| part(index, first)).collect()
-            }
-            _ => self.table.cut(self.me, range, fan),
-        };
-        parts.into_iter().for_each(|part| self.hand(now, guid, part, ways));
-    }
-
-    /// Hands a part to the first live peer in it that is not silent.
-    fn hand(&mut self, now: Tick, guid: Guid, part: Range, ways: &impl Ways) {
-        if part.is_empty() {
-            return;
-        }
-        let is_silent = |peer: &Guid| self.lanes.get(peer).is_some_and(|lane| lane.silent_until > now);
-        let Some((place, peer)) = ways.ring(part).find(|(_, peer)| !is_silent(peer)) else { return };
-        self.push(now, peer, guid, part.behind(place), ways);
-    }
-
-    /// Queues a rumour for a peer. Dropped where too many are under way: announcements and digests speak of it.
-    fn push(&mut self, now: Tick, peer: Guid, guid: Guid, range: Range, ways: &impl Ways) {
-        let timeout = self.timeout(&peer, 0, ways) * 2;
-        let met = ways.met(&peer);
-        let Some(lane) = self.lane(now, peer) else { return };
-        if let Some(parcel) = lane.parcels.get_mut(&guid) {
-            // It was to get it alone, as another's leaf or after silences; now it is to serve a range.
-            if parcel.range.is_empty() {
-                parcel.range = range;
-            }
-            return;
-        }
-        if lane.parcels.len() >= RUMORS_PER_LANE {
-            return;
-        }
-        if met {
-            lane.parcels.insert(guid, Parcel { range, silences: 0, sent: None });
-            lane.queue.push_back(guid);
-            self.schedule(peer);
-        } else {
-            // Whoever does not even answer the handshake is silent too.
-            let deadline = now + timeout;
-            lane.parcels.insert(guid, Parcel { range, silences: 0, sent: Some((now, deadline)) });
-            self.deadlines.insert((deadline, peer, guid));
-            self.strangers.insert(peer);
-        }
-    }
-
-    fn count_silence(&mut self, now: Tick, peer: Guid, guid: Guid, ways: &impl Ways) {
-        let Some(lane) = self.lanes.get_mut(&peer) else { return };
-        let Some(parcel) = lane.parcels.get_mut(&guid) else { return };
-        (parcel.silences, parcel.sent) = (parcel.silences + 1, None);
-        lane.queue.push_back(guid);
-        let (silences, range) = (parcel.silences, parcel.range);
-        self.news.trouble(now);
-        self.repeated += 1;
-        if silences >= SENDS {
-            lane.silent_until = now + SILENCE;
-            self.abandon(now, peer, ways);
-            return;
-        }
-        if silences == DELEGATED {
-            parcel.range = Range::EMPTY;
-            self.hand(now, guid, range, ways);
-        }
-        if !ways.met(&peer) {
-            self.strangers.insert(peer);
-        }
-        self.schedule(peer);
-    }
-
-    /// Takes everything from a silent peer: ranges go to others.
-    fn abandon(&mut self, now: Tick, peer: Guid, ways: &impl Ways) {
-        let Some(lane) = self.lanes.get_mut(&peer) else { return };
-        lane.queue.clear();
-        for (guid, parcel) in std::mem::take(&mut lane.parcels) {
-            if let Some((_, deadline)) = parcel.sent {
-                self.deadlines.remove(&(deadline, peer, guid));
-            }
-            self.hand(now, guid, parcel.range, ways);
-        }
-        self.schedule(peer);
-    }
-
     /// How long an acknowledgement may take before that counts as a silence.
     fn timeout(&self, peer: &Guid, silences: u32, ways: &impl Ways) -> Duration {
-        let own = self.lanes.get(peer).map(|lane| lane.rtt).filter(|rtt| rtt.smoothed().is_some());
-        let known = own.or_else(|| Some(ways.rtt(peer)).filter(|rtt| rtt.smoothed().is_some())).unwrap_or(self.rtt);
-        let once = known.patience().map_or(known.timeout(0), |patience| patience + self.timing.heard_gap);
+        // Acknowledgements wait for company; those that came have shown how long.
+        let own = self.lanes.get(peer).and_then(|lane| lane.rtt.patience());
+        let once = own.unwrap_or_else(|| {
+            let known = ways.rtt(peer).patience().or_else(|| self.rtt.patience());
+            known.unwrap_or(self.rtt.timeout(0)) + self.timing.heard_gap
+        });
         let index = (silences as usize).min(PATIENCE.len() - 1);
         once.max(self.timing.rumor_timeout) * PATIENCE[index]
     }

@@ -159,7 +159,7 @@ impl Node {
         if self.fetches.is_known(&guid) {
             return;
         }
-        if self.fetches.is_partial(&guid) || !self.rumors.await_record(now, guid, peer, ways!(self)) {
+        if self.fetches.is_partial(&guid) || !self.rumors.expect_record(now, guid, peer, ways!(self)) {
             self.want(peer, &[guid]);
         }
     }

@@ -33,6 +33,8 @@ pub(super) struct Lane {
     holds: Vec<Guid>,
     asks: Vec<Guid>,
     parts: Vec<Parts>,
+    /// When acknowledgements must go.
+    got_by: Tick,
     /// Before this no RUMOR, and no HEARD.
     pub(super) records_at: Tick,
     pub(super) heard_at: Tick,
@@ -63,7 +65,11 @@ impl Lane {
         Lane { due: Tick::NEVER, ..Lane::default() }
     }
 
-    pub(super) fn got(&mut self, guid: Guid) {
+    /// Acknowledgements wait until `by` for company: another one, or a rumour that goes the same way.
+    pub(super) fn got(&mut self, by: Tick, guid: Guid) {
+        if self.got.is_empty() {
+            self.got_by = by;
+        }
         add(&mut self.got, guid);
     }
 
@@ -106,8 +112,18 @@ impl Lane {
     /// When there is something to send.
     pub(super) fn wants(&self) -> Tick {
         let records = if self.queue.is_empty() || self.waits_for_disk { Tick::NEVER } else { self.records_at };
-        let words = if self.has_words() { self.heard_at } else { Tick::NEVER };
-        records.min(words)
+        records.min(self.words_at())
+    }
+
+    /// When there is something to say.
+    pub(super) fn words_at(&self) -> Tick {
+        let got = match self.got.len() {
+            0 => Tick::NEVER,
+            HEARD.. => self.heard_at,
+            _ => self.got_by,
+        };
+        let prompt = !(self.holds.is_empty() && self.asks.is_empty() && self.parts.is_empty());
+        got.min(if prompt { self.heard_at } else { Tick::NEVER })
     }
 
     /// Whether nothing would be lost with it.

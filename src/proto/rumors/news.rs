@@ -24,11 +24,11 @@ pub(super) struct News {
     next_announcement: Tick,
     troubled_until: Tick,
     /// Announced by a peer: when it is to be pulled.
-    awaited: BTreeMap<Guid, Vec<Guid>>,
+    expected: BTreeMap<Guid, Vec<Guid>>,
     ripe: BTreeSet<(Tick, Guid)>,
 }
 
-/// Holders remembered of one awaited record.
+/// Holders remembered of one expected record.
 const HOLDERS: usize = 3;
 
 impl News {
@@ -44,8 +44,8 @@ impl News {
     }
 
     pub(super) fn check(&self) {
-        assert!(self.held.len() <= ANNOUNCED + 1 && self.awaited.len() <= ANNOUNCED);
-        assert_eq!(self.awaited.len(), self.ripe.len());
+        assert!(self.held.len() <= ANNOUNCED + 1 && self.expected.len() <= ANNOUNCED);
+        assert_eq!(self.expected.len(), self.ripe.len());
     }
 }
 
@@ -79,31 +79,31 @@ impl Rumors {
     }
 
     /// A peer holds a record that we lack: it is pulled if it does not come by itself. False where it must be pulled at
-    /// once, since too many are awaited.
-    pub fn await_record(&mut self, now: Tick, guid: Guid, peer: Guid, ways: &impl Ways) -> bool {
-        if let Some(holders) = self.news.awaited.get_mut(&guid) {
+    /// once, since too many are expected.
+    pub fn expect_record(&mut self, now: Tick, guid: Guid, peer: Guid, ways: &impl Ways) -> bool {
+        if let Some(holders) = self.news.expected.get_mut(&guid) {
             if holders.len() < HOLDERS && !holders.contains(&peer) {
                 holders.push(peer);
             }
             return true;
         }
-        if self.news.awaited.len() >= ANNOUNCED {
+        if self.news.expected.len() >= ANNOUNCED {
             return false;
         }
         let trips = ways.rtt(&peer).smoothed().unwrap_or_default() * 3;
-        self.news.awaited.insert(guid, vec![peer]);
+        self.news.expected.insert(guid, vec![peer]);
         self.news.ripe.insert((now + trips.max(self.timing.grace), guid));
         true
     }
 
-    /// A record that was awaited for long enough, and who holds it.
+    /// A record that was expected for long enough, and who holds it.
     pub fn poll_ripe(&mut self, now: Tick) -> Option<(Guid, Vec<Guid>)> {
         let &(at, guid) = self.news.ripe.first()?;
         if at > now {
             return None;
         }
         self.news.ripe.pop_first();
-        Some((guid, self.news.awaited.remove(&guid).unwrap_or_default()))
+        Some((guid, self.news.expected.remove(&guid).unwrap_or_default()))
     }
 
     pub(super) fn poll_news(&self) -> Tick {

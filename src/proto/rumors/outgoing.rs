@@ -1,18 +1,15 @@
 //! How rumours become datagrams: what is due for a peer is packed together, and no peer gets more than one datagram in
 //! the least gap, unless it is full.
 
-use super::{Fresh, Rumors, Ways};
+use super::{Fresh, HANDSHAKE, Rumors, Ways};
 use crate::proto::fact::{Bodies, Body};
 use crate::proto::gossip::{Guid, Head};
 use crate::proto::ring::Range;
 use crate::proto::time::Tick;
 use crate::proto::wire::{HeadTold, List, Message, Pushed, Record, Rumor};
-use std::time::Duration;
 
 /// Bytes kept for acknowledgements that ride along.
 const ACKNOWLEDGEMENTS: usize = 3 * 16;
-/// How long a handshake may take before what waits for it counts as unacknowledged.
-const HANDSHAKE: Duration = Duration::from_millis(100);
 
 enum Step {
     Packed,
@@ -29,7 +26,7 @@ impl Rumors {
                 return None;
             }
             let message =
-                if ways.met(&peer) { self.pack(now, peer, bodies, room, ways) } else { self.block(now, peer) };
+                if ways.met(&peer) { self.pack(now, peer, bodies, room, ways) } else { self.block(now, peer, ways) };
             self.schedule(peer);
             if let Some(message) = message {
                 return Some((peer, message));
@@ -52,8 +49,8 @@ impl Rumors {
     }
 
     /// Nothing goes to who has no session, until it has: rumours count as unacknowledged by then, and words are dropped.
-    fn block(&mut self, now: Tick, peer: Guid) -> Option<Message> {
-        let deadline = now + HANDSHAKE;
+    fn block(&mut self, now: Tick, peer: Guid, ways: &impl Ways) -> Option<Message> {
+        let deadline = now + self.timeout(&peer, 0, ways) * HANDSHAKE;
         let lane = self.lanes.get_mut(&peer)?;
         while lane.has_words() {
             lane.take_heard();
@@ -78,11 +75,11 @@ impl Rumors {
             lane.records_at = if lane.queue.is_empty() { now + record_gap } else { now };
             return Some(Message::Rumor(rumor));
         }
-        if !lane.has_words() || lane.heard_at > now {
+        if lane.words_at() > now {
             return None;
         }
         let heard = lane.take_heard();
-        lane.heard_at = if lane.has_words() { now } else { now + heard_gap };
+        lane.heard_at = now + heard_gap;
         Some(Message::Heard(heard))
     }
 
