@@ -1,6 +1,10 @@
 //! The control API's JSON types and paths, shared by server and client. The CLI's `--json` prints these very structs.
 //! Unknown values are null, never absent.
 
+mod live;
+
+pub use live::{Event, EventsQuery, Explanation, Gap, HeldBy, Moment, PeerEvent, SendRate};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -10,6 +14,8 @@ pub const PREFIX: &str = "/api/v1";
 pub const LISTED_MSG: usize = 4 << 10;
 /// Longest preview of a MSG, in characters.
 pub const PREVIEW: usize = 80;
+/// How long creating waits for others to hold the record, if nobody says, in milliseconds.
+pub const WAIT_MS: u64 = 30_000;
 /// Records in `GET /status/gossip` unless the query says otherwise.
 pub const STATUS_LIMIT: u64 = 20;
 
@@ -22,6 +28,12 @@ pub struct NewGossip {
     /// Who says it; the node's name if absent.
     #[serde(default)]
     pub who_name: Option<String>,
+    /// Answer when so many reachable peers are known to hold it: a number or `all`; at once if absent.
+    #[serde(default)]
+    pub wait: Option<String>,
+    /// How long to wait for them, in milliseconds; [`WAIT_MS`] if absent.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
 }
 
 /// The query of `PUT /gossip/raw`, whose body is MSG.
@@ -34,6 +46,12 @@ pub struct RawQuery {
     /// Who says it; the node's name if absent.
     #[serde(default)]
     pub who_name: Option<String>,
+    /// As in [`NewGossip`].
+    #[serde(default)]
+    pub wait: Option<String>,
+    /// As in [`NewGossip`].
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
 }
 
 /// The query of the requests that ask for nothing but a network.
@@ -57,7 +75,19 @@ pub struct StatusQuery {
     pub limit: Option<u64>,
 }
 
-/// The answer to both, given once the record is on disk.
+/// The answer to both, given once the record is on disk and, if that was asked for, held by others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    /// The record's head.
+    #[serde(flatten)]
+    pub head: Added,
+    /// Who holds it; null if nobody asked to wait.
+    pub held_by: Option<HeldBy>,
+    /// Whether as many hold it as was waited for; null if nobody asked to wait.
+    pub waited: Option<bool>,
+}
+
+/// A record's head.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Added {
     /// The record's name.
@@ -86,6 +116,8 @@ pub struct Gossip {
     pub preview: Option<String>,
     /// MSG; null while incomplete and, in lists, when longer than [`LISTED_MSG`].
     pub msg: Option<String>,
+    /// Who is known to hold it; null in lists and events.
+    pub held_by: Option<HeldBy>,
 }
 
 /// Which records `GET /gossip` lists: the newest `limit` that match, oldest first.
@@ -146,6 +178,12 @@ pub struct Peer {
     pub reason: String,
     /// Smoothed round-trip time, in milliseconds.
     pub rtt_ms: Option<f64>,
+    /// The share of probes that it did not answer lately, from 0 to 1; null if that is not known.
+    pub loss: Option<f64>,
+    /// Datagrams a second that we send to it; null if that is not known.
+    pub datagrams_per_s: Option<f64>,
+    /// Bytes a second that we send to it; null if that is not known.
+    pub bytes_per_s: Option<f64>,
     /// How many records it holds, as it said last.
     pub gossip_count: Option<u64>,
     /// The root of its set, hex, as it said last.
@@ -171,6 +209,8 @@ pub struct NetworkStatus {
     pub gossip_count: u64,
     /// The root of their set, hex: equal roots are equal sets.
     pub root: String,
+    /// What this node sent lately.
+    pub send_rate: SendRate,
     /// All others that we know, by name.
     pub peers: Vec<Peer>,
 }

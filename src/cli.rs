@@ -5,14 +5,19 @@ mod add;
 mod context;
 mod create;
 mod demo;
+mod exec;
+mod explain;
 mod failure;
+mod follow;
 mod init;
 mod list;
 mod password;
+mod peers;
 mod read;
 mod register;
 mod run;
 mod running;
+mod simulate;
 mod status;
 mod wait;
 
@@ -78,12 +83,20 @@ enum Command {
     List(list::List),
     /// Show one message
     Read(read::Read),
+    /// Show what happens as it happens, or run a command for each message
+    Follow(follow::Follow),
     /// Show peers, messages, or both
     Status(status::Status),
+    /// List peers, and how each is doing
+    Peers(peers::Peers),
+    /// Say why a peer is in its state
+    Explain(explain::Explain),
     /// Wait until peers are reachable, messages here, all in sync
     Wait(wait::Wait),
     /// Watch a cluster of nodes in one process agree
     Demo(demo::Demo),
+    /// See what spreading costs and how long it takes, with many nodes in one process
+    Simulate(simulate::Simulate),
 }
 
 /// Runs the command line `args`, the program's name first.
@@ -122,9 +135,13 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
         Command::Add(add) => on_one(add.run(&context)),
         Command::List(list) => on_one(list.run(&context)),
         Command::Read(read) => on_one(read.run(&context)),
+        Command::Follow(follow) => on_one(follow.run(&context)),
+        Command::Peers(peers) => on_one(peers.run(&context)),
+        Command::Explain(explain) => on_one(explain.run(&context)),
         Command::Status(status) => on_one(status.run(&context)),
         Command::Wait(wait) => on_one(wait.run(&context)),
         Command::Demo(demo) => on_many(demo.run(&context)),
+        Command::Simulate(simulate) => simulate.run(&context),
     }
 }
 

@@ -1,6 +1,10 @@
 //! [`Client`]: typed calls to a running daemon over its control socket, for the command line and for tests. A connection
 //! a call: the socket is local, and nothing has to be kept alive.
 
+mod events;
+
+pub use events::Events;
+
 use crate::api::{self, Problem};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -72,8 +76,26 @@ impl Client {
 
     /// Says something; the answer comes when it is on disk.
     pub async fn add(&self, who_name: Option<String>, msg: Bytes) -> Result<api::Added, ClientError> {
-        let query = [("network", self.network.clone()), ("who_name", who_name)];
-        let body = self.call(Method::PUT, "/gossip/raw", &query, "application/octet-stream", msg, PATIENCE).await?;
+        Ok(self.create(who_name, msg, None).await?.head)
+    }
+
+    /// The same; with `wait` (a number or `all`) the answer comes when so many reachable peers hold it, or that time is
+    /// over.
+    pub async fn create(
+        &self,
+        who_name: Option<String>,
+        msg: Bytes,
+        wait: Option<(String, Duration)>,
+    ) -> Result<api::Created, ClientError> {
+        let patience = wait.as_ref().map_or(PATIENCE, |(_, timeout)| timeout.saturating_add(PATIENCE));
+        let (wait, timeout) = wait.unzip();
+        let query = [
+            ("network", self.network.clone()),
+            ("who_name", who_name),
+            ("wait", wait),
+            ("timeout_ms", timeout.map(|timeout| millis(timeout).to_string())),
+        ];
+        let body = self.call(Method::PUT, "/gossip/raw", &query, "application/octet-stream", msg, patience).await?;
         parsed(&body)
     }
 
@@ -113,6 +135,16 @@ impl Client {
     /// Both, and the counters.
     pub async fn status(&self, limit: u64) -> Result<api::Status, ClientError> {
         self.ask("/status", &self.limited(limit), PATIENCE).await
+    }
+
+    /// All peers.
+    pub async fn peers(&self) -> Result<Vec<api::Peer>, ClientError> {
+        self.ask("/peers", &self.network_query(), PATIENCE).await
+    }
+
+    /// Why a peer is in its state: one with this name, this address, or a GUID that begins so.
+    pub async fn explain(&self, peer: &str) -> Result<api::Explanation, ClientError> {
+        self.ask(&format!("/peers/{}/explain", encoded(peer)), &self.network_query(), PATIENCE).await
     }
 
     /// Registers the daemon with the node at `address`.

@@ -8,11 +8,13 @@
 mod error;
 mod fields;
 mod home;
+mod timing;
 mod tree;
 
 pub use error::ConfigError;
 pub use fields::{parse_duration, show_duration};
 pub use home::{Home, HomeLock, LockError};
+pub use timing::{Profile, Span, TimingFile};
 
 use crate::proto::gossip::{Guid, check_name};
 use crate::proto::limits::{MAX_DATAGRAM, MAX_NAME, MIN_MAX_DATAGRAM};
@@ -67,6 +69,12 @@ pub struct ServerFile {
     /// Largest datagram to send, in bytes of UDP payload.
     #[serde(default = "default_max_datagram")]
     pub max_datagram: usize,
+    /// How fast it goes where `timing` does not say.
+    #[serde(default)]
+    pub profile: Profile,
+    /// How fast it goes, value by value.
+    #[serde(default, skip_serializing_if = "TimingFile::is_empty")]
+    pub timing: TimingFile,
     /// The networks to be in.
     #[serde(default)]
     pub networks: Vec<Network>,
@@ -140,6 +148,8 @@ impl ServerFile {
             gossip_max_peer_count: default_max_peers(),
             peer_select_type: PeerSelectType::default(),
             max_datagram: default_max_datagram(),
+            profile: Profile::default(),
+            timing: TimingFile::default(),
             networks: Vec::new(),
             seeds: Vec::new(),
         }
@@ -234,6 +244,7 @@ impl ServerFile {
         }
         check_range("gossip_max_peer_count", self.gossip_max_peer_count, MAX_PEER_COUNT)?;
         check_range("max_datagram", self.max_datagram, MIN_MAX_DATAGRAM..=MAX_DATAGRAM)?;
+        timing::check(&self.timing, self.profile, self.gossip_timer)?;
         if self.networks.len() > MAX_NETWORKS {
             let problem = format!("has {} networks", self.networks.len());
             return Err(ConfigError::value("networks", problem, format!("at most {MAX_NETWORKS} are possible")));

@@ -4,10 +4,18 @@
 
 mod cache;
 mod engine;
+mod events;
+mod explain;
 mod handle;
+mod news;
+mod rate;
+mod receipts;
+mod records;
 mod view;
 
+pub use events::{Cursor, Events};
 pub use handle::{Handle, Refusal};
+pub use receipts::Holders;
 
 use crate::config::{ConfigError, Home, HomeLock, LockError, PeerSelectType, ServerFile};
 use crate::net::Socket;
@@ -17,6 +25,7 @@ use crate::proto::settings::{PeerSelect, Settings};
 use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Store, StoreError};
 use engine::{Engine, Member};
+use handle::Known;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -187,7 +196,8 @@ impl Prepared {
         let (changed, changes) = watch::channel(0);
         let (stop, stopping) = watch::channel(false);
         let (store, file) = (Arc::new(store), Arc::new(file));
-        let networks = members.iter().map(|member| (member.name.clone(), member.id)).collect();
+        let known = |member: &Member| Known { name: member.name.clone(), id: member.id, news: member.news.subscribe() };
+        let networks = members.iter().map(known).collect();
         let handle = Handle::new(file.clone(), addr, networks, commands, changes, stop, store.clone());
         let engine =
             Engine { home, file: file.clone(), addr, socket, store, members, clock, changed, wake: Tick::NEVER };
@@ -221,6 +231,7 @@ fn member(
             PeerSelectType::Both => PeerSelect::Both,
         },
         max_datagram: file.max_datagram,
+        timing: file.timing.timing(file.profile, file.gossip_timer),
         ..Settings::new(file.node_guid, &file.node_name, NetworkKey::new(&network.network_key))
     };
     #[expect(clippy::disallowed_methods, reason = "the daemon owns the randomness")]

@@ -50,8 +50,17 @@ pub fn rfc3339(time: Timestamp) -> String {
 
 /// A time of the API in the reader's own time zone, to the second; as it came if it is no time.
 pub fn local_time(rfc3339: &str) -> String {
+    local(rfc3339, "%Y-%m-%d %H:%M:%S")
+}
+
+/// The same to the millisecond, for what follows closely on something else.
+pub fn local_millis(rfc3339: &str) -> String {
+    local(rfc3339, "%Y-%m-%d %H:%M:%S.%3f")
+}
+
+fn local(rfc3339: &str, format: &str) -> String {
     match rfc3339.parse::<jiff::Timestamp>() {
-        Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string(),
         Err(_) => display_line(rfc3339).into_owned(),
     }
 }

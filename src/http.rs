@@ -1,9 +1,11 @@
 //! The control API's server: routes over a [`Handle`], and the guards around them. What the answers are is the daemon's
 //! business; here they become HTTP, and every error a [`Problem`] that says why.
 
+mod events;
+
 use crate::api::{self, Problem};
 use crate::config::{Home, HomeLock};
-use crate::daemon::{Handle, Refusal};
+use crate::daemon::{Handle, Holders, Refusal};
 use crate::proto::limits::MAX_MSG;
 use axum::Router;
 use axum::body::HttpBody;
@@ -72,18 +74,24 @@ pub async fn serve(
 
 /// The API's routes with their guards.
 pub fn router(handle: Handle) -> Router {
-    // These two say how long they want to wait.
-    let patient = Router::new().route("/register", post(register)).route("/wait", get(wait));
+    // These say how long they want to wait, or go on until somebody ends them.
+    let patient = Router::new()
+        .route("/register", post(register))
+        .route("/wait", get(wait))
+        .route("/events", get(events::events))
+        .route("/gossip", post(add).layer(DefaultBodyLimit::max(JSON_BODY)))
+        // One byte more than a MSG may have, so that the daemon can say why it is too long.
+        .route("/gossip/raw", put(add_raw).layer(DefaultBodyLimit::max(MAX_MSG + 1)));
     let prompt = Router::new()
         .route("/node", get(node))
-        .route("/gossip", get(list).merge(post(add).layer(DefaultBodyLimit::max(JSON_BODY))))
-        // One byte more than a MSG may have, so that the daemon can say why it is too long.
-        .route("/gossip/raw", put(add_raw).layer(DefaultBodyLimit::max(MAX_MSG + 1)))
+        .route("/gossip", get(list))
         .route("/gossip/{guid}", get(read))
         .route("/gossip/{guid}/msg", get(msg))
         .route("/status", get(status))
         .route("/status/network", get(status_network))
         .route("/status/gossip", get(status_gossip))
+        .route("/peers", get(peers))
+        .route("/peers/{peer}/explain", get(explain))
         .layer(from_fn(in_time));
     Router::new()
         .nest(api::PREFIX, patient.merge(prompt))
@@ -102,18 +110,52 @@ async fn add(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
     Told(new): Told<api::NewGossip>,
-) -> Result<(StatusCode, Json<api::Added>), Problem> {
-    let added = handle.add(query.network.as_deref(), new.who_name, new.msg.into()).await?;
-    Ok((StatusCode::CREATED, Json(added)))
+) -> Result<(StatusCode, Json<api::Created>), Problem> {
+    let wait = waits(new.wait, new.timeout_ms)?;
+    created(handle, query.network, new.who_name, new.msg.into(), wait).await
 }
 
 async fn add_raw(
     State(handle): State<Handle>,
     Asked(query): Asked<api::RawQuery>,
     Raw(msg): Raw,
-) -> Result<(StatusCode, Json<api::Added>), Problem> {
-    let added = handle.add(query.network.as_deref(), query.who_name, msg).await?;
-    Ok((StatusCode::CREATED, Json(added)))
+) -> Result<(StatusCode, Json<api::Created>), Problem> {
+    let wait = waits(query.wait, query.timeout_ms)?;
+    created(handle, query.network, query.who_name, msg, wait).await
+}
+
+/// Whom the creator of a record wants to hold it, and how long that may take.
+fn waits(wait: Option<String>, timeout_ms: Option<u64>) -> Result<Option<(Holders, Duration)>, Problem> {
+    let wrong = |why| problem(StatusCode::BAD_REQUEST, why);
+    match (wait, timeout_ms) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(wrong("timeout_ms goes with wait".to_owned())),
+        (Some(wait), timeout_ms) => {
+            let holders = wait.parse().map_err(|why| wrong(format!("wait: {why}")))?;
+            Ok(Some((holders, Duration::from_millis(timeout_ms.unwrap_or(api::WAIT_MS)))))
+        }
+    }
+}
+
+async fn created(
+    handle: Handle,
+    network: Option<String>,
+    who_name: Option<String>,
+    msg: Bytes,
+    wait: Option<(Holders, Duration)>,
+) -> Result<(StatusCode, Json<api::Created>), Problem> {
+    let limit = REQUEST.saturating_add(wait.map_or(Duration::ZERO, |(_, timeout)| timeout));
+    let create = handle.create(network.as_deref(), who_name, msg, wait);
+    let created = tokio::time::timeout(limit, create).await.unwrap_or_else(|_| {
+        Err(Refusal::Unavailable(format!("the disk did not take the record in {} s", limit.as_secs())))
+    })?;
+    Ok((StatusCode::CREATED, Json(created)))
+}
+
+/// What comes with a body has as long for that as other requests have for all.
+async fn arrived<T>(body: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let late = || problem(StatusCode::REQUEST_TIMEOUT, format!("the body did not come in {} s", REQUEST.as_secs()));
+    tokio::time::timeout(REQUEST, body).await.unwrap_or_else(|_| Err(late()))
 }
 
 async fn list(
@@ -163,6 +205,21 @@ async fn status_gossip(
     Ok(Json(handle.status_gossip(query.network.as_deref(), query.limit.unwrap_or(api::STATUS_LIMIT)).await?))
 }
 
+async fn peers(
+    State(handle): State<Handle>,
+    Asked(query): Asked<api::NetworkQuery>,
+) -> Result<Json<Vec<api::Peer>>, Problem> {
+    Ok(Json(handle.peers(query.network.as_deref()).await?))
+}
+
+async fn explain(
+    State(handle): State<Handle>,
+    Path(peer): Path<String>,
+    Asked(query): Asked<api::NetworkQuery>,
+) -> Result<Json<api::Explanation>, Problem> {
+    Ok(Json(handle.explain(query.network.as_deref(), &peer).await?))
+}
+
 async fn register(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
@@ -205,17 +262,20 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Told<T>, Problem> {
-        match Json::from_request(request, state).await {
-            Ok(Json(body)) => Ok(Told(body)),
-            Err(rejection) => Err(match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Problem {
-                    hint: Some(format!("long texts go better to PUT {}/gossip/raw, as they are", api::PREFIX)),
-                    ..problem(StatusCode::PAYLOAD_TOO_LARGE, rejection.body_text())
-                },
-                status @ StatusCode::UNSUPPORTED_MEDIA_TYPE => problem(status, rejection.body_text()),
-                _ => problem(StatusCode::BAD_REQUEST, rejection.body_text()),
-            }),
-        }
+        let body = async { Json::from_request(request, state).await.map_err(untold) };
+        let Json(body) = arrived(body).await?;
+        Ok(Told(body))
+    }
+}
+
+fn untold(rejection: JsonRejection) -> Problem {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem {
+            hint: Some(format!("long texts go better to PUT {}/gossip/raw, as they are", api::PREFIX)),
+            ..problem(StatusCode::PAYLOAD_TOO_LARGE, rejection.body_text())
+        },
+        status @ StatusCode::UNSUPPORTED_MEDIA_TYPE => problem(status, rejection.body_text()),
+        _ => problem(StatusCode::BAD_REQUEST, rejection.body_text()),
     }
 }
 
@@ -231,13 +291,15 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
         if request.body().size_hint().lower() > MAX_MSG as u64 + 1 {
             return Err(too_long());
         }
-        match Bytes::from_request(request, state).await {
-            Ok(body) => Ok(Raw(body)),
-            Err(BytesRejection::FailedToBufferBody(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(too_long())
-            }
-            Err(rejection) => Err(problem(StatusCode::BAD_REQUEST, rejection.body_text())),
-        }
+        let body = async {
+            Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+                BytesRejection::FailedToBufferBody(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                    too_long()
+                }
+                rejection => problem(StatusCode::BAD_REQUEST, rejection.body_text()),
+            })
+        };
+        Ok(Raw(arrived(body).await?))
     }
 }
 
@@ -268,6 +330,7 @@ fn problem(status: StatusCode, detail: String) -> Problem {
         StatusCode::BAD_REQUEST => "the request makes no sense",
         StatusCode::NOT_FOUND => "not found",
         StatusCode::METHOD_NOT_ALLOWED => "wrong method",
+        StatusCode::REQUEST_TIMEOUT => "too slow",
         StatusCode::PAYLOAD_TOO_LARGE => "too long",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "wrong content type",
         StatusCode::SERVICE_UNAVAILABLE => "the daemon cannot do this now",

@@ -2,33 +2,47 @@
 //! [`Node`] and [`settle`](crate::effects::settle) as the daemon, with real bytes. One seed draws everything, so a run
 //! can be repeated.
 
+mod agenda;
+mod crowd;
 mod disk;
 mod events;
 mod host;
 mod link;
+pub mod meter;
+pub mod scenario;
+pub mod watch;
 
 pub use disk::{Disk, Reads};
 pub use link::{Link, Seen};
 
-use crate::proto::fact::Fact;
+use crate::proto::fact::{Fact, PeerFact};
 use crate::proto::gossip::{Draft, Gossip, Guid};
 use crate::proto::node::Node;
 use crate::proto::seal::{NetworkKey, Secret};
 use crate::proto::settings::Settings;
 use crate::proto::stats::Rejected;
 use crate::proto::time::{Tick, Timestamp};
+use agenda::Agenda;
 use bytes::Bytes;
+use disk::Shelf;
 use events::Event;
-use host::Host;
+use host::{Host, Said};
+use meter::Meter;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The wall clock when a simulation begins.
 const BEGINNING: Timestamp = Timestamp(1_700_000_000_000_000);
+
+/// The password of the common network.
+const PASSWORD: &str = "open sesame";
+/// How long a disk takes to commit.
+const COMMIT: Duration = Duration::from_millis(10);
 
 /// A simulated network. Its nodes are numbered in the order in which they were added.
 pub struct Network {
@@ -42,14 +56,18 @@ pub struct Network {
     pub capture: bool,
     /// Datagrams that nodes sent while `capture` was on: from, to, bytes.
     pub captured: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    /// What it costs and how records spread.
+    pub meter: Meter,
     now: Tick,
     rng: ChaCha8Rng,
     hosts: Vec<Host>,
-    places: BTreeMap<SocketAddr, usize>,
+    places: HashMap<SocketAddr, usize>,
     /// Directions that are cut: from, to.
     cuts: BTreeSet<(usize, usize)>,
-    events: BTreeMap<(Tick, u64), Event>,
-    last_event: u64,
+    agenda: Agenda<Event>,
+    tune: Box<dyn Fn(&mut Settings) + Send>,
+    shelf: Shelf,
+    said: Said,
     acknowledged: BTreeSet<Guid>,
     created: BTreeSet<Guid>,
     trace: Sha256,
@@ -58,20 +76,23 @@ pub struct Network {
 impl Network {
     /// An empty network; the seed draws everything that happens in it.
     pub fn new(seed: u64) -> Network {
-        let (seen, captured, now, hosts, places, cuts, events, last_event) = Default::default();
+        let (seen, captured, meter, now, hosts, places, cuts, shelf, said) = Default::default();
         Network {
             link: Link::default(),
             seen,
             check: true,
             capture: false,
             captured,
+            meter,
             now,
             rng: ChaCha8Rng::seed_from_u64(seed),
             hosts,
             places,
             cuts,
-            events,
-            last_event,
+            agenda: Agenda::new(),
+            tune: Box::new(|_| {}),
+            shelf,
+            said,
             acknowledged: BTreeSet::new(),
             created: BTreeSet::new(),
             trace: Sha256::new(),
@@ -80,14 +101,44 @@ impl Network {
 
     // ---- what a story says ----
 
-    /// Adds a node with this password and starts it.
-    pub fn add_with_password(&mut self, password: &str) -> usize {
+    /// What the settings of all nodes added from now on have of their own.
+    pub fn tune(&mut self, tune: impl Fn(&mut Settings) + Send + 'static) {
+        self.tune = Box::new(tune);
+    }
+
+    fn settings(&mut self, password: &str) -> Settings {
         // Argon2 is for people's passwords; here it would only take time.
         let secret = Secret(Sha256::digest(password).into());
         let guid = Guid::random(self.bytes());
-        let name = format!("node-{}", self.hosts.len());
-        let settings = Settings::new(guid, &name, NetworkKey::new(&secret));
-        self.settle_down(settings, Disk::new(Duration::from_millis(10)), 0)
+        let mut settings = Settings::new(guid, &format!("node-{}", self.hosts.len()), NetworkKey::new(&secret));
+        (self.tune)(&mut settings);
+        settings
+    }
+
+    /// Adds a node with this password and starts it.
+    pub fn add_with_password(&mut self, password: &str) -> usize {
+        let settings = self.settings(password);
+        let host = self.move_in(settings, Disk::new(COMMIT), 0);
+        self.start(host);
+        host
+    }
+
+    /// Adds so many hosts of the common network whose disks keep no peers, but for a roster that they share: of all of
+    /// them where they are `acquainted`, else of nobody. None is started yet.
+    pub fn add_hosts(&mut self, hosts: usize, acquainted: bool) -> Vec<usize> {
+        let mut place = || {
+            let settings = self.settings(PASSWORD);
+            self.move_in(settings, Disk::new(COMMIT), 0)
+        };
+        let all: Vec<usize> = (0..hosts).map(|_| place()).collect();
+        let fact = |&host: &usize| {
+            let Host { addr, settings, .. } = &self.hosts[host];
+            let name = settings.node_name.as_str().into();
+            PeerFact { guid: settings.guid, name, addr: *addr, last_update: BEGINNING }
+        };
+        let roster: Arc<[PeerFact]> = if acquainted { all.iter().map(fact).collect() } else { Arc::new([]) };
+        all.iter().for_each(|&host| self.hosts[host].disk.roster = Some(roster.clone()));
+        all
     }
 
     /// Adds a host with a copy of another's home, its GUID and its clock included, and starts it.
@@ -95,14 +146,15 @@ impl Network {
         let mut disk = self.hosts[of].disk.clone();
         disk.crash();
         let (settings, seeds) = (self.hosts[of].settings.clone(), self.hosts[of].seeds.clone());
-        let host = self.settle_down(settings, disk, self.hosts[of].clock);
+        let host = self.move_in(settings, disk, self.hosts[of].clock);
+        self.start(host);
         seeds.into_iter().filter(|&seed| seed != host).for_each(|seed| self.register(host, seed));
         host
     }
 
     /// Adds a node of the common network and starts it.
     pub fn add(&mut self) -> usize {
-        self.add_with_password("open sesame")
+        self.add_with_password(PASSWORD)
     }
 
     /// Adds so many, each registering with the first.
@@ -140,7 +192,7 @@ impl Network {
         let at = host.disk.commit;
         host.disk.commit = Duration::ZERO;
         host.disk.keep(Tick(0), Fact::Gossip(gossip.clone()), false);
-        host.disk.commit(Tick(0));
+        host.disk.commit(Tick(0), &mut self.shelf);
         host.disk.commit = at;
         self.created.insert(gossip.guid());
         self.acknowledged.insert(gossip.guid());
@@ -170,17 +222,26 @@ impl Network {
 
     /// Kills a node; its disk loses what it had not committed.
     pub fn crash(&mut self, node: usize) {
-        let host = &mut self.hosts[node];
-        host.node = None;
-        host.disk.crash();
-        (host.wake, host.committing) = (Tick::NEVER, Tick::NEVER);
-        self.seen.crashed += 1;
+        self.crash_all(&[node]);
+    }
+
+    /// Kills nodes at once.
+    pub fn crash_all(&mut self, nodes: &[usize]) {
+        for &node in nodes {
+            let host = &mut self.hosts[node];
+            host.node = None;
+            host.disk.crash();
+            (host.wake, host.alarm, host.committing) = (Tick::NEVER, Tick::NEVER, Tick::NEVER);
+            self.seen.crashed += 1;
+        }
+        self.mourn(nodes);
     }
 
     /// Starts a node from its disk; it registers with its seeds again.
     pub fn start(&mut self, node: usize) {
         let seed = self.bytes();
         self.hosts[node].boot(BEGINNING, self.now, seed);
+        self.meter.watch.rose(node);
         self.settle(node);
         for seed in self.hosts[node].seeds.clone() {
             self.register(node, seed);
@@ -197,8 +258,9 @@ impl Network {
     pub fn stop(&mut self, node: usize) {
         self.touch(node, |node, now| node.leave(now, false));
         let due = self.now + self.hosts[node].disk.commit;
-        self.hosts[node].disk.commit(due);
+        self.hosts[node].disk.commit(due, &mut self.shelf);
         self.hosts[node].node = None;
+        self.mourn(&[node]);
     }
 
     /// Gives a node another address, as a DHCP server would.
@@ -235,22 +297,35 @@ impl Network {
     pub fn run_until(&mut self, span: Duration, mut holds: impl FnMut(&Network) -> bool) -> bool {
         let end = self.now + span;
         while !holds(self) {
-            let Some(entry) = self.events.first_entry().filter(|entry| entry.key().0 <= end) else {
+            let due = self.agenda.due();
+            if due > end || due == Tick::NEVER {
                 self.now = end;
                 return holds(self);
-            };
-            let ((at, _), event) = entry.remove_entry();
-            self.now = self.now.max(at);
-            self.step(event);
+            }
+            if let Some((at, event)) = self.agenda.next() {
+                self.now = self.now.max(at);
+                self.step(event);
+            }
         }
         true
     }
 
     // ---- what can be seen ----
 
+    /// How much was scheduled so far: datagrams, timers, commits.
+    pub fn events(&self) -> u64 {
+        self.agenda.scheduled()
+    }
+
     /// A running node.
     pub fn node(&self, node: usize) -> &Node {
         self.hosts[node].node.as_ref().expect("the story looks at running nodes")
+    }
+
+    /// A running node, to be changed as no node changes by itself.
+    #[cfg(test)]
+    pub(crate) fn node_mut(&mut self, node: usize) -> &mut Node {
+        self.hosts[node].node.as_mut().expect("the story looks at running nodes")
     }
 
     /// Its disk.
@@ -266,6 +341,11 @@ impl Network {
     /// Whether a node runs.
     pub fn is_running(&self, node: usize) -> bool {
         self.hosts[node].node.is_some()
+    }
+
+    /// Whether a node runs and has since then.
+    pub fn was_up_since(&self, node: usize, then: Tick) -> bool {
+        self.is_running(node) && self.hosts[node].since <= then
     }
 
     /// How many hosts there are, running or not.

@@ -5,6 +5,7 @@
 //! passes on damage. A full disk fails facts and no more; a damaged file is set aside and its good records are kept.
 //! How much may be under way is for the caller to bound: see [`Store::queued_bytes`].
 
+mod arrivals;
 mod network;
 mod pages;
 mod queries;
@@ -14,6 +15,7 @@ mod salvage;
 mod schema;
 mod writer;
 
+pub use arrivals::{Arrivals, Place};
 pub use queries::{ListFilter, MATCHES, Row, START, Totals};
 pub use reader::{Load, Loaded, OnLoaded};
 pub use writer::OnReceipt;

@@ -363,7 +363,7 @@ impl Faults {
         let commit = Duration::from_millis(rng.random_range(0..=200));
         let (nodes, events) = (rng.random_range(2..=8), rng.random_range(30..=150));
         let pace = Duration::from_millis(rng.random_range(1..=600));
-        let link = Link { loss, duplicate, flip, delay, jitter };
+        let link = Link { loss, duplicate, flip, delay, jitter, brisk: false };
         let clocks = clocks && (crashes || leaves);
         Faults {
             nodes,

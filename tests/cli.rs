@@ -63,6 +63,13 @@ fn a_command_line_that_makes_no_sense_exits_with_2() {
         &["status", "--all", "--limit", "3"],
         &["demo", "--nodes", "1"],
         &["add"],
+        &["add", "x", "--wait", "most"],
+        &["add", "x", "--timeout", "1s"],
+        &["follow", "--jobs", "2"],
+        &["follow", "--exec"],
+        &["follow", "--all", "--after", "43c54ed2"],
+        &["peers", "--reach", "dead"],
+        &["explain"],
         &["create"],
         &["init"],
         &["init", "--network", "home"],
@@ -254,4 +261,29 @@ fn what_cannot_be_said_is_refused_before_anything_is_sent() {
         gossip_node(&place.home()).args(["add", "-"]).write_stdin(bytes).assert().code(4);
     }
     gossip_node(&place.home()).args(["add", "-"]).write_stdin(&too_long[1..]).assert().code(3);
+}
+
+#[test]
+fn timing_that_cannot_be_is_refused_with_the_relation_that_it_breaks() {
+    let place = Place::new();
+    place.init(&["--bind", "127.0.0.1:0", "--profile", "fast", "--set", "timing.suspicion=1500ms"]);
+    let config = place.config();
+    assert_eq!((&config["profile"], &config["timing"]["suspicion"]), (&"fast".into(), &"1500ms".into()));
+    let relation = "timing.probe_timeout.most (2s) must be less than gossip_timer (1s)";
+    let (code, _, talk) = place.run(&["init", "--set", "timing.probe_timeout.most=2s"], "");
+    assert_eq!(code, 2, "{talk}");
+    assert!(talk.contains(relation) && talk.contains("a probe has to end before the next begins"), "{talk}");
+    assert_eq!(place.config(), config);
+
+    let good = std::fs::read_to_string(place.server_json()).unwrap();
+    std::fs::write(place.server_json(), good.replace(r#""suspicion": "1500ms""#, r#""probe_timeout": {"most": 2}"#))
+        .unwrap();
+    let (code, _, talk) = place.run(&["run"], "");
+    assert_eq!(code, 78, "{talk}");
+    assert!(talk.contains(relation), "{talk}");
+    std::fs::write(place.server_json(), good).unwrap();
+    let (code, ..) = place.run(&["init", "--profile", "lan", "--set", "timing={}"], "");
+    assert_eq!((code, &place.config()["profile"], place.config().get("timing")), (0, &"lan".into(), None));
+    let (code, _, talk) = place.run(&["init", "--profile", "slow"], "");
+    assert_eq!(code, 2, "{talk}");
 }

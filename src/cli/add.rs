@@ -3,6 +3,10 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use super::read::held_by;
+use crate::api;
+use crate::config::{parse_duration, show_duration};
+use crate::display::{counted, short};
 use crate::proto::gossip::check_name;
 use crate::proto::limits::{MAX_MSG, MAX_NAME};
 use bytes::Bytes;
@@ -10,16 +14,38 @@ use clap::Args;
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
 
 /// Add a message.
 #[derive(Args, Debug)]
-#[command(after_help = "  gossip-node add 'The printer works again'\n  gossip-node add - --who backup < report.txt")]
+#[command(after_help = "\
+With --wait the exit code is 0 when so many peers are known to have the message on disk, and 6 when
+that is not known in time. Its GUID is printed either way: it is added, and goes on spreading.
+
+  gossip-node add 'The printer works again'
+  gossip-node add - --who backup < report.txt
+  gossip-node add 'Power is off at noon' --wait all --timeout 10s")]
 pub struct Add {
     /// The text, or - for standard input, taken byte for byte
     text: OsString,
     /// Who says it [default: the node's name]
     #[arg(long, value_name = "NAME")]
     who: Option<String>,
+    /// Wait until all reachable peers, or N of them, are known to hold it
+    #[arg(long, value_name = "all|N", value_parser = holders)]
+    wait: Option<String>,
+    /// How long to wait for them [default: 30s]
+    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+}
+
+/// What `--wait` takes.
+fn holders(text: &str) -> Result<String, String> {
+    if text == "all" || text.parse::<u64>().is_ok() {
+        Ok(text.into())
+    } else {
+        Err("say all, or a number of peers".into())
+    }
 }
 
 impl Add {
@@ -29,15 +55,44 @@ impl Add {
             check_who(who)?;
         }
         let msg = if self.text == "-" { standard_input()? } else { self.text.into_vec() };
-        add(context, self.who, msg).await
+        let timeout = self.timeout.unwrap_or(Duration::from_millis(api::WAIT_MS));
+        add(context, self.who, msg, self.wait.map(|wait| (wait, timeout))).await
     }
 }
 
 /// Adds `msg` if it can be a message, and prints what the daemon says. `create` does the same.
-pub async fn add(context: &Context, who_name: Option<String>, msg: Vec<u8>) -> Result<(), Failure> {
+pub async fn add(
+    context: &Context,
+    who_name: Option<String>,
+    msg: Vec<u8>,
+    wait: Option<(String, Duration)>,
+) -> Result<(), Failure> {
     check_msg(&msg)?;
-    let added = context.client().add(who_name, Bytes::from(msg)).await.map_err(context.explain())?;
-    if context.json { context.print_json(&added) } else { context.print(&format!("{}\n", added.guid)) }
+    let waiting = wait.as_ref().map(|(wait, timeout)| {
+        let many = if wait == "all" { "all reachable peers".into() } else { format!("{wait} peers") };
+        context.spinner(format!("waiting until {many} hold it (up to {})", show_duration(*timeout)))
+    });
+    let created = context.client().create(who_name, Bytes::from(msg), wait.clone()).await;
+    drop(waiting);
+    let created = created.map_err(context.explain())?;
+    if context.json {
+        context.print_json(&created)?;
+    } else {
+        context.print(&format!("{}\n", created.head.guid))?;
+    }
+    let (Some(held), Some((_, timeout))) = (created.held_by, wait) else { return Ok(()) };
+    if created.waited == Some(false) {
+        return Err(Failure::new(
+            Exit::Timeout,
+            format!("the message is not everywhere after {}", show_duration(timeout)),
+        )
+        .why(format!("{} of {} are known to hold it", held.known, counted(held.reachable, "reachable peer")))
+        .hint(format!("it is added and goes on spreading: gossip-node read {}", short(&created.head.guid))));
+    }
+    if !context.json {
+        context.note(&format!("held {}", held_by(held)));
+    }
+    Ok(())
 }
 
 /// Refuses a WHO_NAME that no node would take.

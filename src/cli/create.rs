@@ -36,6 +36,6 @@ impl Create {
         if !sure {
             return Err(Failure::new(Exit::No, "nothing was said"));
         }
-        add(context, Some(who), text.into_bytes()).await
+        add(context, Some(who), text.into_bytes(), None).await
     }
 }

@@ -53,7 +53,8 @@ impl List {
     }
 }
 
-fn row(gossip: &api::Gossip, now: jiff::Timestamp) -> Vec<String> {
+/// A record as people see it: when, who, its name, how it begins.
+pub fn row(gossip: &api::Gossip, now: jiff::Timestamp) -> Vec<String> {
     let head = &gossip.head;
     let text = match &gossip.preview {
         Some(preview) => preview.clone(),

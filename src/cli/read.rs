@@ -3,7 +3,8 @@
 use super::context::Context;
 use super::failure::Failure;
 use super::list::date;
-use crate::display::{bytes, display_line, display_safe};
+use crate::api::HeldBy;
+use crate::display::{bytes, counted, display_line, display_safe};
 use clap::Args;
 
 /// Show one message.
@@ -19,7 +20,7 @@ pub struct Read {
 }
 
 /// A GUID or the beginning of one.
-fn guid_prefix(text: &str) -> Result<String, String> {
+pub fn guid_prefix(text: &str) -> Result<String, String> {
     let digits = text.chars().filter(char::is_ascii_hexdigit).count();
     if (6..=32).contains(&digits) && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
         return Ok(text.to_ascii_lowercase());
@@ -40,6 +41,7 @@ impl Read {
             return context.print_json(&gossip);
         }
         let head = &gossip.head;
+        let held = gossip.held_by.map_or("not known".into(), held_by);
         let mut text = String::new();
         for (label, value) in [
             ("guid", head.guid.as_str()),
@@ -48,6 +50,7 @@ impl Read {
             ("origin", &head.origin),
             ("size", &bytes(head.len)),
             ("sha2", head.sha2.as_deref().unwrap_or("not all here yet")),
+            ("held", &held),
         ] {
             text.push_str(&format!("{label:<7} {}\n", display_line(value)));
         }
@@ -59,9 +62,25 @@ impl Read {
     }
 }
 
+/// How far a record has come.
+pub fn held_by(held_by: HeldBy) -> String {
+    match held_by.reachable {
+        0 => "by this node; no peer is reachable".into(),
+        reachable => format!("by {} of {}", held_by.known, counted(reachable, "reachable peer")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_said_who_holds_it() {
+        let held = |known, reachable| held_by(HeldBy { known, reachable });
+        assert_eq!(held(0, 0), "by this node; no peer is reachable");
+        assert_eq!(held(4, 4), "by 4 of 4 reachable peers");
+        assert_eq!(held(0, 1), "by 0 of 1 reachable peer");
+    }
 
     #[test]
     fn a_prefix_has_six_hex_digits() {

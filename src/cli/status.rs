@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::failure::Failure;
 use super::list::date;
+use super::peers::{address, reach, rtt};
 use crate::api::{self, Reach};
 use crate::display::{age, bytes, counted, display_line, short, table};
 use clap::{Args, ValueEnum};
@@ -60,13 +61,14 @@ impl Status {
 
 fn network_text(status: &api::NetworkStatus, now: jiff::Timestamp) -> String {
     let mut text = format!(
-        "{}  {}\n{} at {}, {}, root {}\n",
+        "{}  {}\n{} at {}, {}, root {}; sends {}\n",
         display_line(&status.network_name),
         health(status),
         display_line(&status.node_name),
         address(&status.ip, status.port),
         counted(status.gossip_count, "record"),
         short(&status.root),
+        rate(&status.send_rate),
     );
     if status.peers.is_empty() {
         text.push_str("\n  no peers yet: gossip-node register HOST:PORT\n");
@@ -81,6 +83,11 @@ fn network_text(status: &api::NetworkStatus, now: jiff::Timestamp) -> String {
     text
 }
 
+fn rate(rate: &api::SendRate) -> String {
+    let seconds = rate.seconds.round();
+    format!("{:.1} datagrams/s, {}/s (mean of {seconds:.0} s)", rate.datagrams_per_s, bytes(rate.bytes_per_s as u64))
+}
+
 fn health(status: &api::NetworkStatus) -> String {
     let reachable = status.peers.iter().filter(|peer| peer.reach == Reach::Reachable).count();
     let in_sync = status.peers.iter().filter(|peer| peer.in_sync).count();
@@ -93,12 +100,6 @@ fn health(status: &api::NetworkStatus) -> String {
 }
 
 fn peer_row(peer: &api::Peer, own_count: u64, now: jiff::Timestamp) -> Vec<String> {
-    let reach = match peer.reach {
-        Reach::Reachable => "reachable",
-        Reach::Suspect => "suspect",
-        Reach::Unreachable => "unreachable",
-        Reach::Left => "left",
-    };
     let has = match peer.gossip_count {
         None => "-".into(),
         Some(count) if count == own_count => count.to_string(),
@@ -107,18 +108,12 @@ fn peer_row(peer: &api::Peer, own_count: u64, now: jiff::Timestamp) -> Vec<Strin
     vec![
         peer.name.clone(),
         address(&peer.ip, peer.port),
-        reach.into(),
-        peer.rtt_ms.map_or("-".into(), |rtt| if rtt < 10.0 { format!("{rtt:.1} ms") } else { format!("{rtt:.0} ms") }),
+        reach(peer.reach).into(),
+        peer.rtt_ms.map_or("-".into(), rtt),
         peer.last_update.as_ref().map_or("never".into(), |then| age(then, now)),
         has,
         if peer.in_sync { "yes" } else { "no" }.into(),
     ]
-}
-
-/// `IP:PORT`, with an IPv6 address in brackets.
-fn address(ip: &str, port: u16) -> String {
-    let ip = display_line(ip);
-    if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") }
 }
 
 fn gossip_text(status: &api::GossipStatus, now: jiff::Timestamp) -> String {
@@ -170,6 +165,9 @@ mod tests {
             reach,
             reason: "it missed 3 probes".into(),
             rtt_ms: Some(0.42),
+            loss: None,
+            datagrams_per_s: None,
+            bytes_per_s: None,
             gossip_count: Some(10),
             root: None,
             in_sync,
@@ -185,6 +183,7 @@ mod tests {
             port: 6884,
             gossip_count: 12,
             root: "9f3c1a2b00000000".into(),
+            send_rate: api::SendRate { datagrams_per_s: 2.1, bytes_per_s: 310.0, seconds: 10.0 },
             peers,
         }
     }
@@ -209,7 +208,15 @@ mod tests {
     fn peers_are_a_table_and_trouble_has_its_reason() {
         let now = "2026-01-10T12:00:00Z".parse().unwrap();
         let text = network_text(&network(vec![peer("desk\u{1b}[2J", Reach::Suspect, false)]), now);
-        for part in ["192.168.1.21:6884", "suspect", "0.4 ms", "3 s ago", "10 (-2)", "it missed 3 probes"] {
+        for part in [
+            "192.168.1.21:6884",
+            "suspect",
+            "0.4 ms",
+            "3 s ago",
+            "10 (-2)",
+            "it missed 3 probes",
+            "sends 2.1 datagrams/s, 310 B/s (mean of 10 s)",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(!text.contains('\u{1b}'));

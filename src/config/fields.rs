@@ -81,6 +81,25 @@ pub(super) mod duration {
     }
 }
 
+/// The same where nothing may be said: absent, or null.
+pub(super) mod some_duration {
+    use super::*;
+
+    pub fn serialize<S: Serializer>(span: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        match span {
+            Some(span) => duration::serialize(span, to),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        match serde_json::Value::deserialize(from)? {
+            serde_json::Value::Null => Ok(None),
+            value => duration::deserialize(value).map(Some).map_err(D::Error::custom),
+        }
+    }
+}
+
 pub(super) mod secret {
     use super::*;
     use crate::proto::seal::Secret;

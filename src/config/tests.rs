@@ -1,6 +1,7 @@
 //! Stories of `server.json`.
 
 use super::*;
+use crate::proto::settings::Timing;
 use std::path::PathBuf;
 
 const GUID: &str = "6f2c1a52-7d0e-4c6b-9f3e-2b1d0c9a8b7e";
@@ -258,4 +259,80 @@ fn a_set_that_is_refused_changes_nothing() {
         assert!(error.contains(part) && !error.contains("hunter2"), "{key}={value}: {error}");
     }
     assert_eq!(file, sample());
+}
+
+#[test]
+fn timing_is_a_profile_and_what_replaces_its_values() {
+    let place = Place::new();
+    let timing = |fields: &str| {
+        place.write(&format!(r#"{{"node_guid": "{GUID}", "node_name": "nas", {fields}}}"#));
+        let file = ServerFile::load(&place.path()).unwrap().file;
+        file.timing.timing(file.profile, file.gossip_timer)
+    };
+    assert_eq!(timing(r#""profile": "lan", "timing": {}"#), Timing::LAN);
+    assert_eq!(timing(r#""profile": "fast""#), Timing::FAST);
+    let said = r#""profile": "fast", "timing": {"grace": 0.25, "suspicion_most": 3, "table_age": {"most": "2m"}}"#;
+    let fast = Timing::FAST;
+    let table_age = (fast.table_age.0, Duration::from_secs(120));
+    assert_eq!(timing(said), Timing { grace: Duration::from_millis(250), suspicion_most: 3, table_age, ..fast });
+
+    for (fields, part) in [
+        (r#""profile": "slow""#, "profile"),
+        (r#""timing": 5"#, "timing is not an object"),
+        (r#""timing": {"suspicoin": "2s"}"#, "timing.suspicoin is not a known key: did you mean suspicion?"),
+        (r#""timing": {"suspicion": "soon"}"#, "timing.suspicion"),
+        (r#""timing": {"probe_timeout": "1s"}"#, "timing.probe_timeout is not an object"),
+        (r#""timing": {"probe_timeout": {"mots": "1s"}}"#, "did you mean most?"),
+        (
+            r#""timing": {"probe_timeout": {"most": "2s"}}"#,
+            "(2s) must be less than gossip_timer (1s): a probe has to end",
+        ),
+    ] {
+        let error = place.error_of(fields);
+        assert!(error.contains(part), "{part} in {error}");
+    }
+}
+
+#[test]
+fn every_value_of_timing_can_be_set_and_taken_back() {
+    let mut file = sample();
+    for (key, value) in [
+        ("timing.probe_timeout.least", "50ms"),
+        ("timing.probe_timeout.most", "200ms"),
+        ("timing.suspicion", "3s"),
+        ("timing.suspicion_most", "5"),
+        ("timing.update_gap", "100ms"),
+        ("timing.record_gap", "2ms"),
+        ("timing.heard_gap", "4ms"),
+        ("timing.announce", "0"),
+        ("timing.grace", "6ms"),
+        ("timing.rumor_timeout", "12ms"),
+        ("timing.table_age.least", "5s"),
+        ("timing.table_age.most", "50s"),
+    ] {
+        file.set(key, value).unwrap_or_else(|error| panic!("{key}: {error}"));
+    }
+    let ms = Duration::from_millis;
+    let all = Timing {
+        probe_timeout: (ms(50), ms(200)),
+        suspicion: ms(3000),
+        suspicion_most: 5,
+        update_gap: ms(100),
+        record_gap: ms(2),
+        heard_gap: ms(4),
+        announce: ms(0),
+        grace: ms(6),
+        rumor_timeout: ms(12),
+        table_age: (ms(5000), ms(50_000)),
+    };
+    assert_eq!(file.timing.timing(file.profile, file.gossip_timer), all);
+    let place = Place::new();
+    file.save(&place.path()).unwrap();
+    assert_eq!(ServerFile::load(&place.path()).unwrap().file, file);
+    file.set("timing.suspicion", "null").unwrap();
+    assert_eq!(file.timing.suspicion, None);
+    let error = file.set("timing.heard_gap", "1s").unwrap_err().to_string();
+    assert!(error.contains("timing.heard_gap (1s) must be less than timing.rumor_timeout (12ms)"), "{error}");
+    file.set("timing", "{}").unwrap();
+    assert!(file.timing.is_empty());
 }

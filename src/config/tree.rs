@@ -15,10 +15,27 @@ const KEYS: &[&str] = &[
     "gossip_max_peer_count",
     "peer_select_type",
     "max_datagram",
+    "profile",
+    "timing",
     "networks",
     "seeds",
 ];
 const NETWORK_KEYS: &[&str] = &["network_name", "network_key"];
+const TIMING_KEYS: &[&str] = &[
+    "probe_timeout",
+    "suspicion",
+    "suspicion_most",
+    "update_gap",
+    "record_gap",
+    "heard_gap",
+    "announce",
+    "grace",
+    "rumor_timeout",
+    "table_age",
+];
+/// Those of `timing` that have a least and a most.
+const SPANS: &[&str] = &["probe_timeout", "table_age"];
+const SPAN_KEYS: &[&str] = &["least", "most"];
 const PASSWORD: &str = "network_password";
 const INIT: &str = "`gossip-node init` makes it";
 
@@ -33,6 +50,7 @@ pub(super) fn check_keys(value: &Value) -> Result<(), ConfigError> {
             return Err(ConfigError::value(key, "is missing", INIT));
         }
     }
+    check_timing(top)?;
     let shape = r#"say [{"network_name": ..., "network_key": ...}]"#;
     let networks = match top.get("networks") {
         None => return Ok(()),
@@ -60,6 +78,35 @@ pub(super) fn check_keys(value: &Value) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+fn check_timing(top: &Map<String, Value>) -> Result<(), ConfigError> {
+    let Some(timing) = top.get("timing") else { return Ok(()) };
+    let Value::Object(timing) = timing else {
+        return Err(ConfigError::value("timing", "is not an object", r#"say {"suspicion": "2s", ...}"#));
+    };
+    only_known("timing", timing, TIMING_KEYS)?;
+    for name in SPANS {
+        match timing.get(*name) {
+            None => (),
+            Some(Value::Object(span)) => only_known(&format!("timing.{name}"), span, SPAN_KEYS)?,
+            Some(_) => {
+                let hint = r#"say {"least": "100ms", "most": "300ms"}"#;
+                return Err(ConfigError::value(format!("timing.{name}"), "is not an object", hint));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What may stand below a key.
+fn known_below(path: &str) -> &'static [&'static str] {
+    match path {
+        "" => KEYS,
+        "timing" => TIMING_KEYS,
+        path if path.starts_with("timing.") => SPAN_KEYS,
+        _ => NETWORK_KEYS,
+    }
 }
 
 fn only_known(path: &str, object: &Map<String, Value>, known: &[&str]) -> Result<(), ConfigError> {
@@ -111,11 +158,12 @@ pub(super) fn set(root: &mut Value, path: &str, new: Value) -> Result<(), Config
     for segment in path.split('.') {
         at = match at {
             Value::Object(object) => {
-                let known = if done.is_empty() { KEYS } else { NETWORK_KEYS };
+                let known = known_below(&done);
                 if !known.contains(&segment) {
                     return Err(ConfigError::unknown(&done, segment, known));
                 }
-                object.entry(segment).or_insert(Value::Null)
+                let opens = (done.is_empty() && segment == "timing") || (done == "timing" && SPANS.contains(&segment));
+                object.entry(segment).or_insert_with(|| if opens { Value::Object(Map::new()) } else { Value::Null })
             }
             Value::Array(list) => {
                 let len = list.len();

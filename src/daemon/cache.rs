@@ -1,9 +1,9 @@
 //! [`Cache`]: a node's view of the disk: what waits to be committed or was read lately, within a bound. What is not
 //! here is asked of the store's reader; the node tries again when it has come.
 
-use crate::proto::fact::{Bodies, Body, Fact, Record};
-use crate::proto::gossip::{Gossip, Key};
-use crate::proto::limits::PIECE;
+use crate::proto::fact::{Bodies, Body, Fact, LIST, Record};
+use crate::proto::gossip::{Gossip, Guid, Key};
+use crate::proto::limits::{PARTIALS, PIECE};
 use crate::store::{Load, Loaded};
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -25,16 +25,35 @@ struct Inner {
     /// In the order in which they came.
     order: VecDeque<Load>,
     bytes: usize,
+    /// Where long records stand that were begun lately.
+    partials: BTreeMap<Guid, Key>,
     /// Asked of the reader, or to be.
     missing: BTreeSet<Load>,
     fresh: Vec<Load>,
 }
 
 impl Cache {
-    /// Keeps a record that is on its way to the disk: it will be asked for as soon as it is there.
+    /// Keeps what is on its way to the disk: it will be asked for before it is there.
     pub fn keep(&self, fact: &Fact) {
-        if let Fact::Gossip(gossip) = fact {
-            self.keep_gossip(gossip);
+        match fact {
+            Fact::Gossip(gossip) => self.keep_gossip(gossip),
+            Fact::Partial(guid, head) => {
+                let mut inner = self.inner.borrow_mut();
+                if inner.partials.len() >= 2 * PARTIALS {
+                    inner.partials.pop_first();
+                }
+                inner.partials.insert(*guid, Key { date_time: head.date_time(), guid: *guid });
+            }
+            Fact::List(guid, bytes) => self.keep_piece(guid, LIST, bytes),
+            Fact::Piece(guid, index, bytes) => self.keep_piece(guid, *index, bytes),
+            Fact::Abandoned(_) | Fact::Peer(_) | Fact::Reach(_) | Fact::Identity(_) => {}
+        }
+    }
+
+    fn keep_piece(&self, guid: &Guid, index: u16, bytes: &Bytes) {
+        let key = self.inner.borrow().partials.get(guid).copied();
+        if let Some(key) = key {
+            self.insert(Load::Piece(key, index), Loaded::Piece(bytes.clone()));
         }
     }
 
@@ -113,6 +132,12 @@ impl Bodies for Cache {
     }
 
     fn piece(&self, key: Key, index: u16) -> Body<Bytes> {
+        // A record of one piece may still be on its way to the disk.
+        if let (0, Some(Loaded::Record(record))) = (index, self.inner.borrow().entries.get(&Load::Record(key)))
+            && let Some(msg) = &record.msg
+        {
+            return Body::Here(msg.clone());
+        }
         self.look(Load::Piece(key, index), |loaded| match loaded {
             Loaded::Piece(bytes) => Some(bytes.clone()),
             _ => None,
@@ -130,7 +155,7 @@ impl Bodies for Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::gossip::{Guid, Kind};
+    use crate::proto::gossip::Kind;
     use crate::proto::time::Timestamp;
 
     fn gossip(number: u64) -> Gossip {

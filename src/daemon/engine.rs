@@ -3,7 +3,9 @@
 
 use super::cache::Cache;
 use super::handle::{Command, Refusal};
-use super::view::{self, View};
+use super::news::News;
+use super::rate::Rate;
+use super::view;
 use super::{Clock, wall_clock};
 use crate::api;
 use crate::config::{Home, ServerFile};
@@ -13,8 +15,7 @@ use crate::proto::fact::{Fact, Receipt};
 use crate::proto::gossip::{Draft, Gossip, Guid};
 use crate::proto::node::{Node, Transmit};
 use crate::proto::seal::claimed_key_id;
-
-use crate::proto::time::Tick;
+use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Load, Loaded, NetworkId, Store};
 use std::collections::BTreeMap;
 use std::io;
@@ -34,6 +35,27 @@ pub enum Event {
     Loaded(NetworkId, Load, Loaded),
 }
 
+/// What somebody wants done with a member.
+pub type Look = Box<dyn FnOnce(&mut Member, Moment) + Send>;
+
+/// Where and when a member is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The daemon's UDP address.
+    pub addr: SocketAddr,
+    /// Its clock.
+    pub clock: Clock,
+    /// What that says.
+    pub now: Tick,
+}
+
+impl Moment {
+    /// The time of something that happened.
+    pub fn wall(&self, tick: Tick) -> Timestamp {
+        Timestamp(self.clock.wall.0.saturating_add(tick.0.min(self.now.0)))
+    }
+}
+
 /// The daemon in one network.
 pub struct Member {
     /// NETWORK_NAME.
@@ -42,6 +64,10 @@ pub struct Member {
     pub id: NetworkId,
     /// The protocol.
     pub node: Node,
+    /// For those who follow.
+    pub news: News,
+    /// What it sends.
+    pub rate: Rate,
     cache: Cache,
     /// When the node wants to be woken.
     wake: Tick,
@@ -56,8 +82,15 @@ pub struct Member {
 impl Member {
     /// A node that has not done anything yet.
     pub fn new(name: String, id: NetworkId, node: Node) -> Member {
-        let (cache, adding, registering) = Default::default();
-        Member { name, id, node, cache, wake: Tick(0), touched: true, adding, registering }
+        let (rate, cache, adding, registering) = Default::default();
+        // The epoch grows with each start.
+        let news = News::new(node.settings().epoch);
+        Member { name, id, node, news, rate, cache, wake: Tick(0), touched: true, adding, registering }
+    }
+
+    /// Has it settled: it was told something.
+    pub fn touch(&mut self) {
+        self.touched = true;
     }
 }
 
@@ -77,6 +110,8 @@ pub struct Engine {
 /// What a node wants done, done.
 struct Shell<'a> {
     id: NetworkId,
+    name: &'a str,
+    news: &'a mut News,
     cache: &'a Cache,
     store: &'a Store,
     socket: &'a mut Socket,
@@ -90,7 +125,7 @@ impl Effects for Shell<'_> {
     fn keep(&mut self, fact: Fact) {
         match fact {
             Fact::Identity(guid) => self.identity = Some(guid),
-            Fact::Reach(_) => {}
+            Fact::Reach(fact) => self.news.reached(view::reached(&fact, self.name, wall_clock())),
             fact => {
                 self.cache.keep(&fact);
                 self.store.submit(self.id, fact);
@@ -217,9 +252,9 @@ impl Engine {
                     member.registering.push((addr, now, reply));
                 }
             }
-            Command::View { network, reply } => {
-                if let Some(member) = self.members.get(network) {
-                    let _ = reply.send(View::new(&member.name, &member.node, self.addr, self.clock, now));
+            Command::Look { network, look } => {
+                if let Some(member) = self.members.get_mut(network) {
+                    look(member, Moment { addr: self.addr, clock: self.clock, now });
                 }
             }
         }
@@ -235,10 +270,11 @@ impl Engine {
                 member.touched = true;
             }
             if std::mem::take(&mut member.touched) {
-                let Member { id, cache, .. } = member;
+                let Member { id, name, node, news, rate, cache, .. } = member;
+                rate.sample(now, || node.stats());
                 let (store, socket) = (&*self.store, &mut self.socket);
-                let mut shell = Shell { id: *id, cache, store, socket, budget: BUDGET, identity: None };
-                let wake = settle(&mut member.node, now, &mut shell);
+                let mut shell = Shell { id: *id, name, news, cache, store, socket, budget: BUDGET, identity: None };
+                let wake = settle(node, now, &mut shell);
                 member.wake = wake.at;
                 if let Some(guid) = shell.identity {
                     rename(&self.home, &mut self.file, guid);
@@ -275,6 +311,9 @@ const FAR: Tick = Tick(u64::MAX / 1_000_000);
 
 impl Member {
     fn receive(&mut self, now: Tick, receipt: Receipt, store: &Store) {
+        if let Receipt::Held(_) = receipt {
+            self.news.arrived();
+        }
         let waits = match receipt {
             Receipt::Held(key) => self.adding.remove(&key.guid),
             Receipt::Failed(guid) => self.adding.remove(&guid),

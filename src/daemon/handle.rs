@@ -1,26 +1,27 @@
 //! [`Handle`]: how others reach a running daemon. What the disk knows is read beside the task; what the node knows is
 //! asked of it.
 
+use super::engine::{Look, Member, Moment};
+use super::news::Latest;
 use super::view::{self, View};
 use crate::api;
 use crate::config::ServerFile;
-use crate::proto::gossip::{Key, check_name};
+use crate::proto::gossip::check_name;
 use crate::proto::limits::MAX_MSG;
 use crate::proto::seal::PROTOCOL_VERSION;
-use crate::proto::time::Timestamp;
-use crate::store::{ListFilter, MATCHES, NetworkId, Store, StoreError};
+use crate::store::{ListFilter, NetworkId, Store, StoreError};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 /// Kibibytes of MSG that may be on their way from callers to the disk.
 const ADDING: usize = 64 << 10;
 /// Between two looks at the node while somebody waits for a state of it.
 const GLANCE: Duration = Duration::from_millis(20);
-/// Fewest hex digits that name a record.
-const LEAST_PREFIX: usize = 6;
+/// Who may follow events at once.
+const FOLLOWERS: usize = 64;
 
 /// What the daemon says no to.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -69,13 +70,23 @@ pub enum Command {
         /// Answered once it has.
         reply: Option<oneshot::Sender<api::Registered>>,
     },
-    /// Looks at a node.
-    View {
+    /// Looks at a node, or tells it something small.
+    Look {
         /// At which.
         network: usize,
-        /// Answered at once.
-        reply: oneshot::Sender<View>,
+        /// What is done there, at once.
+        look: Look,
     },
+}
+
+/// A network, from outside the task.
+pub struct Known {
+    /// NETWORK_NAME.
+    pub name: String,
+    /// In the store.
+    pub id: NetworkId,
+    /// Tells when something happened.
+    pub news: watch::Receiver<Latest>,
 }
 
 /// A way to a running daemon: cheap to clone, never blocks the node.
@@ -83,26 +94,28 @@ pub enum Command {
 pub struct Handle {
     file: Arc<ServerFile>,
     addr: SocketAddr,
-    networks: Arc<Vec<(String, NetworkId)>>,
+    networks: Arc<Vec<Known>>,
     commands: mpsc::Sender<Command>,
     changes: watch::Receiver<u64>,
     stop: Arc<watch::Sender<bool>>,
     store: Arc<Store>,
     adding: Arc<Semaphore>,
+    following: Arc<Semaphore>,
 }
 
 impl Handle {
     pub(super) fn new(
         file: Arc<ServerFile>,
         addr: SocketAddr,
-        networks: Vec<(String, NetworkId)>,
+        networks: Vec<Known>,
         commands: mpsc::Sender<Command>,
         changes: watch::Receiver<u64>,
         stop: watch::Sender<bool>,
         store: Arc<Store>,
     ) -> Handle {
-        let adding = Arc::new(Semaphore::new(ADDING));
-        Handle { file, addr, networks: Arc::new(networks), commands, changes, stop: Arc::new(stop), store, adding }
+        let (adding, following) = (Arc::new(Semaphore::new(ADDING)), Arc::new(Semaphore::new(FOLLOWERS)));
+        let (networks, stop) = (Arc::new(networks), Arc::new(stop));
+        Handle { file, addr, networks, commands, changes, stop, store, adding, following }
     }
 
     /// This daemon.
@@ -111,7 +124,7 @@ impl Handle {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol_version: PROTOCOL_VERSION,
             pid: std::process::id(),
-            networks: self.networks.iter().map(|(name, _)| name.clone()).collect(),
+            networks: self.networks.iter().map(|known| known.name.clone()).collect(),
         }
     }
 
@@ -140,38 +153,6 @@ impl Handle {
         added
     }
 
-    /// The newest records that match, oldest first.
-    pub async fn list(&self, query: api::ListQuery) -> Result<Vec<api::Gossip>, Refusal> {
-        let id = self.id(query.network.as_deref())?;
-        let since = query.since.as_deref().map(parse_time).transpose()?;
-        let limit = query.limit.unwrap_or(50) as usize;
-        let filter = ListFilter { limit, since, who: query.who, grep: query.grep, include_incomplete: true };
-        let rows = self.read_store(move |store| store.list(id, &filter)).await?;
-        Ok(rows.iter().map(view::gossip).collect())
-    }
-
-    /// A record by GUID or unique prefix of it; `msg` is there whenever the record is complete.
-    pub async fn read(&self, network: Option<&str>, guid: &str) -> Result<api::Gossip, Refusal> {
-        let id = self.id(network)?;
-        let key = self.find(id, guid).await?;
-        let row = self.read_store(move |store| store.row(id, key)).await?;
-        let row = row.ok_or_else(|| Refusal::NotFound(format!("record {} is no longer here", key.guid)))?;
-        let mut gossip = view::gossip(&row);
-        if row.complete && gossip.msg.is_none() {
-            let msg = self.read_store(move |store| store.msg(id, key)).await?;
-            gossip.msg = msg.map(|msg| String::from_utf8_lossy(&msg).into_owned());
-        }
-        Ok(gossip)
-    }
-
-    /// MSG alone, byte for byte.
-    pub async fn msg(&self, network: Option<&str>, guid: &str) -> Result<Bytes, Refusal> {
-        let id = self.id(network)?;
-        let key = self.find(id, guid).await?;
-        let msg = self.read_store(move |store| store.msg(id, key)).await?;
-        msg.ok_or_else(|| Refusal::NotFound(format!("the MSG of {} is not complete yet", key.guid)))
-    }
-
     /// NETWORK_STATUS.
     pub async fn status_network(&self, network: Option<&str>) -> Result<api::NetworkStatus, Refusal> {
         Ok(self.view(self.network(network)?).await?.network)
@@ -185,7 +166,7 @@ impl Handle {
     /// Both, and the counters.
     pub async fn status(&self, network: Option<&str>, limit: u64) -> Result<api::Status, Refusal> {
         let index = self.network(network)?;
-        let id = self.networks[index].1;
+        let id = self.networks[index].id;
         let view = self.view(index).await?;
         let filter = ListFilter { limit: limit as usize, include_incomplete: true, ..ListFilter::default() };
         let read = move |store: &Store| Ok((store.totals(id)?, store.list(id, &filter)?));
@@ -288,10 +269,10 @@ impl Handle {
         addr == self.addr || any && addr.port() == self.addr.port()
     }
 
-    fn network(&self, name: Option<&str>) -> Result<usize, Refusal> {
-        let names = || self.networks.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    pub(super) fn network(&self, name: Option<&str>) -> Result<usize, Refusal> {
+        let names = || self.networks.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");
         match name {
-            Some(name) => self.networks.iter().position(|(known, _)| known == name).ok_or_else(|| {
+            Some(name) => self.networks.iter().position(|known| known.name == name).ok_or_else(|| {
                 Refusal::NotFound(format!("this daemon is not in the network {name:?} but in: {}", names()))
             }),
             None if self.networks.len() == 1 => Ok(0),
@@ -299,39 +280,56 @@ impl Handle {
         }
     }
 
-    fn id(&self, name: Option<&str>) -> Result<NetworkId, Refusal> {
-        self.network(name).map(|index| self.networks[index].1)
-    }
-
-    async fn find(&self, id: NetworkId, guid: &str) -> Result<Key, Refusal> {
-        let digits: String = guid.chars().filter(|&c| c != '-').collect();
-        if digits.len() < LEAST_PREFIX || digits.len() > 32 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
-            let rule = format!("{guid:?} is no GUID, nor {LEAST_PREFIX} or more hex digits that one begins with");
-            return Err(Refusal::Invalid(rule));
-        }
-        let found = self.read_store(move |store| store.find(id, &digits)).await?;
-        match found[..] {
-            [key] => Ok(key),
-            [] => Err(Refusal::NotFound(format!("no record's GUID begins with {guid}"))),
-            _ => {
-                let more = if found.len() >= MATCHES { " or more" } else { "" };
-                let count = found.len();
-                Err(Refusal::Invalid(format!("{count}{more} records' GUIDs begin with {guid}: give more digits")))
-            }
-        }
+    pub(super) fn id(&self, name: Option<&str>) -> Result<NetworkId, Refusal> {
+        self.network(name).map(|index| self.networks[index].id)
     }
 
     async fn view(&self, network: usize) -> Result<View, Refusal> {
+        self.look(network, |member, moment| View::new(member, moment)).await
+    }
+
+    /// Has something quick done in the task, between all else.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        network: usize,
+        look: impl FnOnce(&mut Member, Moment) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::View { network, reply }).await?;
+        // Who asked may have gone.
+        let look: Look = Box::new(move |member, moment| drop(reply.send(look(member, moment))));
+        self.send(Command::Look { network, look }).await?;
         answer.await.map_err(|_| stopping())
+    }
+
+    /// A place among those who follow.
+    pub(super) fn follow(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let full = || Refusal::Unavailable(format!("{FOLLOWERS} others follow its events already: end one of them"));
+        self.following.clone().try_acquire_owned().map_err(|_| full())
+    }
+
+    /// Tells when something happens in a network.
+    pub(super) fn news(&self, network: usize) -> watch::Receiver<Latest> {
+        self.networks[network].news.clone()
+    }
+
+    /// Tells when anything may have changed.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.clone()
+    }
+
+    /// Returns when the daemon is told to stop.
+    pub(super) fn stopped(&self) -> impl Future<Output = ()> + use<> {
+        let mut stop = self.stop.subscribe();
+        async move {
+            let _ = stop.wait_for(|&stop| stop).await;
+        }
     }
 
     async fn send(&self, command: Command) -> Result<(), Refusal> {
         self.commands.send(command).await.map_err(|_| stopping())
     }
 
-    async fn read_store<T: Send + 'static>(
+    pub(super) async fn read_store<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {
@@ -341,12 +339,6 @@ impl Handle {
     }
 }
 
-fn stopping() -> Refusal {
+pub(super) fn stopping() -> Refusal {
     Refusal::Unavailable("the daemon is stopping".to_owned())
-}
-
-fn parse_time(text: &str) -> Result<Timestamp, Refusal> {
-    let time = text.parse::<jiff::Timestamp>();
-    let time = time.map_err(|error| Refusal::Invalid(format!("{text:?} is no RFC 3339 time: {error}")))?;
-    Ok(Timestamp(u64::try_from(time.as_microsecond()).unwrap_or(0)))
 }

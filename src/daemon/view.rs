@@ -1,16 +1,15 @@
 //! [`View`]: a node as the API shows it, made in one go so that it is true at one moment.
 
-use super::Clock;
+use super::engine::{Member, Moment};
 use crate::api;
 use crate::display::rfc3339;
+use crate::proto::fact::ReachFact;
 use crate::proto::gossip::{Guid, Head};
-use crate::proto::node::Node;
 use crate::proto::peers::{Peer, Reach};
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::wire::LedgerState;
 use crate::store::Row;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 /// A node at one moment.
 pub struct View {
@@ -26,9 +25,10 @@ pub struct View {
 
 impl View {
     /// Looks at a node.
-    pub fn new(network: &str, node: &Node, addr: SocketAddr, clock: Clock, now: Tick) -> View {
-        let ours = node.ledger().state();
-        let wall = |tick: Tick| Timestamp(clock.wall.0.saturating_add(tick.0).min(clock.wall.0.saturating_add(now.0)));
+    pub fn new(member: &Member, moment: Moment) -> View {
+        let Member { name: network, node, rate, .. } = member;
+        let (ours, addr, stats) = (node.ledger().state(), moment.addr, node.stats());
+        let wall = |tick: Tick| moment.wall(tick);
         let mut peers: Vec<api::Peer> =
             node.peers().iter().map(|(guid, peer)| shown(&guid, &peer, network, ours, wall)).collect();
         peers.sort_by(|a, b| (&a.name, &a.guid).cmp(&(&b.name, &b.guid)));
@@ -45,9 +45,10 @@ impl View {
             port: addr.port(),
             gossip_count: ours.count,
             root: hex(&ours.root),
+            send_rate: rate.mean(moment.now, &stats),
             peers,
         };
-        let stats = node.stats().by_name().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+        let stats = stats.by_name().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
         View { network, stats, reachable, in_sync }
     }
 }
@@ -61,12 +62,7 @@ fn shown(
 ) -> api::Peer {
     let remembered = Some(peer.remembered).filter(|&at| at != Timestamp(0));
     let last_update = peer.heard.map(wall).or(remembered).map(rfc3339);
-    let reach = match peer.reach {
-        Reach::Reachable => api::Reach::Reachable,
-        Reach::Suspect => api::Reach::Suspect,
-        Reach::Unreachable => api::Reach::Unreachable,
-        Reach::Left => api::Reach::Left,
-    };
+    let reach = reach(peer.reach);
     api::Peer {
         guid: guid.to_string(),
         name: peer.name.to_string(),
@@ -78,9 +74,36 @@ fn shown(
         reach,
         reason: peer.reason.to_string(),
         rtt_ms: peer.rtt.smoothed().map(|rtt| rtt.as_secs_f64() * 1000.0),
+        // The core does not count these yet.
+        loss: None,
+        datagrams_per_s: None,
+        bytes_per_s: None,
         gossip_count: peer.state.map(|state| state.count),
         root: peer.state.map(|state| hex(&state.root)),
         in_sync: reach == api::Reach::Reachable && peer.state == Some(ours),
+    }
+}
+
+fn reach(reach: Reach) -> api::Reach {
+    match reach {
+        Reach::Reachable => api::Reach::Reachable,
+        Reach::Suspect => api::Reach::Suspect,
+        Reach::Unreachable => api::Reach::Unreachable,
+        Reach::Left => api::Reach::Left,
+    }
+}
+
+/// Somebody is reached in another way.
+pub fn reached(fact: &ReachFact, network: &str, at: Timestamp) -> api::PeerEvent {
+    api::PeerEvent {
+        at: rfc3339(at),
+        guid: fact.guid.to_string(),
+        name: fact.name.to_string(),
+        ip: fact.addr.ip().to_string(),
+        port: fact.addr.port(),
+        network_name: network.to_owned(),
+        reach: reach(fact.reach),
+        reason: fact.reason.to_string(),
     }
 }
 
@@ -115,6 +138,7 @@ pub fn gossip(row: &Row) -> api::Gossip {
         complete: row.complete,
         preview: text.map(|text| text.lines().next().unwrap_or_default().chars().take(api::PREVIEW).collect()),
         msg: row.msg().map(|msg| String::from_utf8_lossy(msg).into_owned()),
+        held_by: None,
     }
 }
 

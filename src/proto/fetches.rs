@@ -8,6 +8,7 @@
 mod check;
 mod flow;
 mod partials;
+mod parts;
 mod slabs;
 #[cfg(test)]
 mod tests;
@@ -15,11 +16,11 @@ mod tests;
 pub use partials::Arrived;
 
 use crate::proto::fact::Fact;
-use crate::proto::gossip::{Gossip, Guid, Head};
+use crate::proto::gossip::{Gossip, Guid, Head, Key};
 use crate::proto::limits::{ARRIVING, CONDEMNED, GUIDS_PER_ASK, PIECES_PER_ASK, WANTED, WANTED_PER_PEER};
 use crate::proto::rtt::Rtt;
 use crate::proto::time::Tick;
-use crate::proto::wire::{List, TellMeMore};
+use crate::proto::wire::{List, Parts, TellMeMore};
 use flow::Flow;
 use partials::Partials;
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,6 +87,26 @@ impl Fetches {
             None => drop(self.wants.insert(guid, Want { holders: vec![peer], asked: None, tries: 0, long: false })),
         }
         self.enqueue(guid, peer);
+    }
+
+    /// Whether a record is on its way to the disk, or is never asked for.
+    pub fn is_known(&self, guid: &Guid) -> bool {
+        self.arriving.contains_key(guid) || self.condemned.contains(guid)
+    }
+
+    /// Whether a long record is under way.
+    pub fn is_partial(&self, guid: &Guid) -> bool {
+        self.partials.contains(guid)
+    }
+
+    /// What of a long record under way can be had here already, and where it stands.
+    pub fn parts(&self, guid: &Guid) -> Option<(Key, Parts)> {
+        self.partials.parts(guid)
+    }
+
+    /// A peer said what can be had of it of a long record under way.
+    pub fn handle_parts(&mut self, peer: Guid, parts: &Parts) {
+        self.partials.handle_parts(peer, parts, &mut self.flows);
     }
 
     /// Whether there is room for more pages of GUIDs wanted of this peer.

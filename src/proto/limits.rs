@@ -179,7 +179,7 @@ const _: () = {
     assert!(8 + 16 + 2 + 1 + 2 + FRAGMENT <= MIN_MAX_BODY, "a fragment fits a datagram");
     assert!(4 + 1 + 24 + 1 + 2 + PAGE * 16 <= MIN_MAX_BODY, "a page fits a datagram");
     assert!(WANTED_PER_PEER * 2 <= WANTED && PAGES_PER_ASK * PAGE * 4 <= WANTED_PER_PEER, "a span of pages finds room");
-    assert!(6 + HEARD * 16 <= MIN_MAX_BODY, "HEARD fits a datagram");
+    assert!(8 + HEARD * 16 <= MIN_MAX_BODY, "HEARD fits a datagram");
     assert!(76 + UPDATES * 43 <= MIN_MAX_BODY, "a HELLO full of news fits a datagram");
     assert!(HINTS_PER_TELLER <= HINTS && FEW_PEERS <= PEERS && CONTACTS <= SESSIONS);
     assert!(8 + 2 + PIECES_PER_ASK * 26 <= MIN_MAX_BODY, "asking for pieces takes one datagram");

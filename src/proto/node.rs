@@ -4,6 +4,7 @@
 mod answers;
 mod knowing;
 mod making;
+mod spreading;
 mod taking;
 
 use crate::proto::fact::{Bodies, Fact, Receipt, Restored};
@@ -12,7 +13,9 @@ use crate::proto::gossip::{Draft, Gossip, Guid, Invalid, Kind};
 use crate::proto::ledger::Ledger;
 use crate::proto::limits::{HEADER, OUTBOX, TAG};
 use crate::proto::peers::Peers;
+use crate::proto::receipts::Receipts;
 use crate::proto::repairs::Repairs;
+use crate::proto::rumors::Rumors;
 use crate::proto::seal::Header;
 use crate::proto::session::Sessions;
 use crate::proto::settings::Settings;
@@ -22,6 +25,7 @@ use crate::proto::wire::{Message, Name};
 use answers::Answers;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use spreading::ways;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -87,6 +91,8 @@ pub struct Node {
     ledger: Ledger,
     repairs: Repairs,
     fetches: Fetches,
+    rumors: Rumors,
+    receipts: Receipts,
     answers: Answers,
     outbox: VecDeque<(To, Message)>,
     facts: VecDeque<Fact>,
@@ -108,17 +114,19 @@ impl Node {
             rng.fill_bytes(&mut seed);
             seed
         };
-        let (sessions, peers) = (seed(), seed());
+        let (sessions, peers, rumors) = (seed(), seed(), seed());
         let digest_key = settings.key.digest_key();
-        let (fetches, answers, outbox, facts, stats, last_authored, seen_at) = Default::default();
+        let (fetches, receipts, answers, outbox, facts, stats, last_authored, seen_at) = Default::default();
         Node {
             name: Name::new(&settings.node_name).expect("a node's name is checked where it is configured"),
             sessions: Sessions::new(settings.guid, settings.epoch, sessions),
             peers: Peers::new(&settings, peers, now),
             ledger: Ledger::new(&digest_key),
             repairs: Repairs::new(digest_key),
+            rumors: Rumors::new(&settings, rumors, now),
             settings,
             fetches,
+            receipts,
             answers,
             outbox,
             facts,
@@ -167,11 +175,6 @@ impl Node {
         self.sessions.len()
     }
 
-    /// Who is known to hold a record that this node holds.
-    pub fn spread(&self, _guid: &Guid) -> Spread {
-        Spread::default()
-    }
-
     /// Where the last peer that it registered with saw it.
     pub fn seen_at(&self) -> Option<SocketAddr> {
         self.seen_at
@@ -186,6 +189,7 @@ impl Node {
     pub fn stats(&self) -> Stats {
         let mut stats = self.stats.clone();
         stats.requests_repeated = self.fetches.repeated;
+        stats.rumors_repeated = self.rumors.repeated;
         stats.digests_restarted = self.repairs.restarted;
         stats.answers_dropped = self.answers.dropped;
         stats.challenge_suppressed = self.sessions.suppressed();
@@ -200,8 +204,11 @@ impl Node {
         self.repairs.check();
         self.fetches.check();
         self.answers.check();
+        self.rumors.check();
+        self.receipts.check();
         assert!(self.outbox.len() <= OUTBOX);
         let busy = self.repairs.peers().chain(self.fetches.peers()).chain(self.answers.peers());
+        let busy = busy.chain(self.rumors.peers()).chain(self.receipts.peers());
         busy.for_each(|peer| assert!(self.peers.peer(peer).is_some(), "nothing is kept for who is not known"));
     }
 
@@ -226,6 +233,7 @@ impl Node {
         self.peers.handle_timeout(now, self.ledger.state());
         self.run_errands(now);
         self.fetches.handle_timeout(now);
+        self.spread_timeout(now);
     }
 
     /// Takes the disk's word for a fact.
@@ -235,6 +243,7 @@ impl Node {
                 self.fetches.handle_settled(&key.guid);
                 if self.ledger.insert(key) {
                     self.stats.records_received_new += 1;
+                    self.hold(now, key.guid);
                 }
             }
             Receipt::Piece(guid, piece) => self.fetches.handle_piece_kept(&guid, piece),
@@ -249,6 +258,7 @@ impl Node {
     /// The disk has read something that [`Bodies`] did not have before.
     pub fn handle_loaded(&mut self) {
         self.answers.retry();
+        self.rumors.retry();
     }
 
     /// A record is no longer on the disk, or was damaged there: it will be fetched again.
@@ -267,12 +277,11 @@ impl Node {
     }
 
     /// A record that this node authored is on disk: now others may have it.
-    pub fn learn(&mut self, _now: Tick, gossip: &Gossip) {
-        self.ledger.insert(gossip.key());
+    pub fn learn(&mut self, now: Tick, gossip: &Gossip) {
+        if self.ledger.insert(gossip.key()) {
+            self.spread_own(now, gossip);
+        }
     }
-
-    /// Somebody wants to know who holds this record: asks all reachable peers, again and again, for `span`.
-    pub fn watch(&mut self, _now: Tick, _guid: Guid, _span: Duration) {}
 
     /// Registers with the node at this address: a few times, or, as a seed, for ever.
     pub fn register(&mut self, now: Tick, addr: SocketAddr, seed: bool) {
@@ -298,9 +307,11 @@ impl Node {
         loop {
             let (to, message) = if let Some(next) = self.outbox.pop_front() {
                 next
+            } else if let Some((peer, message)) = self.rumors.poll(now, bodies, room, ways!(self)) {
+                (To::Peer(peer), message)
             } else if let Some((peer, ask)) = self.poll_ask(now) {
                 (To::Peer(peer), Message::TellMeMore(ask))
-            } else if let Some((peer, answer)) = self.answers.poll(bodies, &self.ledger, room) {
+            } else if let Some((peer, answer)) = self.poll_answer(bodies, room) {
                 (To::Peer(peer), answer)
             } else {
                 return false;
@@ -326,11 +337,19 @@ impl Node {
             Wake { at: self.peers.poll_timeout(), why: "peers" },
             Wake { at: self.repairs.poll_timeout(|peer| self.fetches.has_room(peer)), why: "repairs" },
             Wake { at: self.fetches.poll_timeout(now), why: "fetches" },
+            Wake { at: self.rumors.poll_timeout(), why: "rumours" },
+            Wake { at: self.receipts.poll_timeout(), why: "receipts" },
         ];
         wakes.into_iter().min_by_key(|wake| wake.at).unwrap_or(Wake { at: Tick::NEVER, why: "nothing" })
     }
 
-    fn forget_traffic(&mut self, peer: &Guid) {
+    /// Nothing goes to this peer any more, or comes from it.
+    fn forget_traffic(&mut self, now: Tick, peer: &Guid) {
+        self.forget_rumors(now, peer);
+        self.forget_asks(peer);
+    }
+
+    fn forget_asks(&mut self, peer: &Guid) {
         self.repairs.forget(peer);
         self.fetches.forget(peer);
         self.answers.forget(peer);

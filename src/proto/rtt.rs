@@ -30,6 +30,11 @@ impl Rtt {
         self.smoothed
     }
 
+    /// What almost all answers stay below, by the samples alone: the smoothed time and four variances.
+    pub fn patience(&self) -> Option<Duration> {
+        self.smoothed.map(|smoothed| smoothed + self.variance * 4)
+    }
+
     /// How long to wait for an answer before asking again, doubled for each of `tries` silences so far.
     pub fn timeout(&self, tries: u32) -> Duration {
         // Samples come in bursts, and the variance within one is no measure of that between two: hence the half.

@@ -55,6 +55,9 @@ rejections! {
     Full = "rejected_full",
 }
 
+/// Hops that are told apart; what came through more counts as the last.
+pub const HOPS: usize = 32;
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// Counts since the node started.
@@ -62,6 +65,8 @@ macro_rules! counters {
         pub struct Stats {
             $($(#[$doc])* pub $name: u64,)*
             rejected: [u64; Rejected::ALL.len()],
+            /// Records that were new and came as a rumour, by the number of nodes that they went through.
+            pub hops: [u64; HOPS],
         }
 
         impl Stats {
@@ -131,6 +136,8 @@ counters! {
     records_wrong,
     /// Requests repeated after silence.
     requests_repeated,
+    /// Rumours sent again after silence.
+    rumors_repeated,
     /// Answers dropped since a peer's queue was full.
     answers_dropped,
     /// Sessions opened.
@@ -141,6 +148,11 @@ impl Stats {
     /// Counts one dropped datagram.
     pub fn reject(&mut self, cause: Rejected) {
         self.rejected[cause as usize] += 1;
+    }
+
+    /// Counts a new record that came through so many nodes.
+    pub fn count_hops(&mut self, hops: u8) {
+        self.hops[usize::from(hops).min(HOPS - 1)] += 1;
     }
 
     /// How many datagrams were dropped for this cause.

@@ -17,7 +17,7 @@
 //! | 8 | [`TellMeMore`] | guids list, pieces list of 26, symbols option of 20, page option of 29 |
 //! | 9 | [`Tell`] | records list, heads list, fragments list, lacking list |
 //! | 10 | [`Rumor`] | got list, records list, heads list |
-//! | 11 | [`Heard`] | got list, holds list, asks list |
+//! | 11 | [`Heard`] | got list, holds list, asks list, parts list |
 //! | 12 | [`Leave`] | restarting 1 |
 //! | 13 | [`Symbols`] | change 8, chunk 2, symbols list |
 //! | 14 | [`Holding`] | answer 4, page 1, next 24, last 1, guids list |
@@ -31,7 +31,7 @@ mod tell;
 
 pub use codec::{Address, Blob, List, Name};
 pub use hello::{Card, CardPage, Errand, Hello, HelloFor, ListState, Update, Word};
-pub use rumor::{Heard, Pushed, Rumor};
+pub use rumor::{Heard, Parts, Pushed, Rumor};
 pub use tell::{Fragment, HeadTold, Record, Tell};
 
 use crate::proto::gossip::{Guid, Key};
@@ -67,7 +67,7 @@ macro_rules! items {
 
 items! {
     u8 = 1, Guid = 16, Symbol = 24, Name = 3, Card = 41, Update = 43, PieceAsk = 26, Record = 46, HeadTold = 112,
-    Fragment = 21, Pushed<Record> = 63, Pushed<HeadTold> = 129,
+    Fragment = 21, Parts = 49, Pushed<Record> = 63, Pushed<HeadTold> = 129,
 }
 
 impl Encode for Guid {

@@ -41,13 +41,24 @@ pub enum Reads {
     Wrong,
 }
 
+/// A record as disks share it.
+type Shelved = Arc<(Head, Bytes)>;
+
+/// One copy of each record, for the disks of all nodes: equal GUIDs are equal bytes.
+#[derive(Default)]
+pub(super) struct Shelf(BTreeMap<Guid, Shelved>);
+
 /// The disk of one simulated node.
 #[derive(Clone, Default)]
 pub struct Disk {
-    records: BTreeMap<Key, (Head, Bytes)>,
+    records: BTreeMap<Key, Shelved>,
     names: BTreeMap<Guid, Key>,
     partials: BTreeMap<Guid, Partial>,
     peers: BTreeMap<Guid, PeerFact>,
+    /// Peers known from before, shared by all who know them. A disk that has such a roster keeps no peers of its own.
+    pub(super) roster: Option<Arc<[PeerFact]>>,
+    /// Records that wait for their commit: they can be read from memory.
+    arriving: BTreeMap<Key, Arc<Record>>,
     epoch: u64,
     last_authored: Timestamp,
     pending: VecDeque<(Tick, Fact, bool)>,
@@ -73,6 +84,10 @@ impl Disk {
 
     /// Takes a fact; it counts once its commit is due. `authored`: it was created here.
     pub fn keep(&mut self, now: Tick, fact: Fact, authored: bool) {
+        if let Fact::Gossip(gossip) = &fact {
+            let msg = (gossip.msg().len() <= PIECE).then(|| gossip.msg().clone());
+            self.arriving.insert(gossip.key(), Arc::new(Record { head: gossip.head().clone(), msg }));
+        }
         self.pending.push_back((now + self.commit, fact, authored));
     }
 
@@ -82,10 +97,13 @@ impl Disk {
     }
 
     /// Commits what is due. Each receipt says whether its record was created here.
-    pub fn commit(&mut self, now: Tick) -> Vec<(Receipt, bool)> {
+    pub(super) fn commit(&mut self, now: Tick, shelf: &mut Shelf) -> Vec<(Receipt, bool)> {
         let mut receipts = Vec::new();
         while self.due() <= now {
             let Some((_, fact, authored)) = self.pending.pop_front() else { break };
+            if let Fact::Gossip(gossip) = &fact {
+                self.arriving.remove(&gossip.key());
+            }
             if self.full {
                 self.refused += 1;
                 let guid = match &fact {
@@ -96,18 +114,18 @@ impl Disk {
                 receipts.extend(guid.map(|guid| (Receipt::Failed(guid), authored)));
                 continue;
             }
-            receipts.extend(self.write(fact, authored).into_iter().map(|receipt| (receipt, authored)));
+            receipts.extend(self.write(fact, authored, shelf).into_iter().map(|receipt| (receipt, authored)));
         }
         receipts
     }
 
-    fn write(&mut self, fact: Fact, authored: bool) -> Vec<Receipt> {
+    fn write(&mut self, fact: Fact, authored: bool, shelf: &mut Shelf) -> Vec<Receipt> {
         match fact {
             Fact::Gossip(gossip) => {
                 if authored {
                     self.last_authored = self.last_authored.max(gossip.head().date_time());
                 }
-                self.insert(gossip.key(), gossip.head().clone(), gossip.msg().clone());
+                self.insert(gossip.key(), gossip.head().clone(), gossip.msg().clone(), shelf);
                 return vec![Receipt::Held(gossip.key())];
             }
             Fact::Partial(guid, head) => self.partials.entry(guid).or_default().head = Some(head),
@@ -122,7 +140,7 @@ impl Disk {
                     receipts.push(match <Hash>::from(Sha256::digest(&msg)) == *head.sha2() {
                         true => {
                             let key = Key { date_time: head.date_time(), guid };
-                            self.insert(key, head, msg);
+                            self.insert(key, head, msg, shelf);
                             Receipt::Held(key)
                         }
                         false => Receipt::Wrong(guid),
@@ -131,21 +149,33 @@ impl Disk {
                 return receipts;
             }
             Fact::Abandoned(guid) => drop(self.partials.remove(&guid)),
-            Fact::Peer(fact) => drop(self.peers.insert(fact.guid, fact)),
-            Fact::Identity(_) | Fact::Reach(_) => {}
+            Fact::Peer(fact) if self.roster.is_none() => drop(self.peers.insert(fact.guid, fact)),
+            Fact::Peer(_) | Fact::Identity(_) | Fact::Reach(_) => {}
         }
         Vec::new()
     }
 
-    fn insert(&mut self, key: Key, head: Head, msg: Bytes) {
+    fn insert(&mut self, key: Key, head: Head, msg: Bytes, shelf: &mut Shelf) {
+        let shelved = shelf.0.entry(key.guid).or_insert_with(|| Arc::new((head, msg))).clone();
         self.names.insert(key.guid, key);
-        self.records.insert(key, (head, msg));
+        self.records.insert(key, shelved);
+        // What was just written is in memory.
+        self.make_room();
+        self.cached.borrow_mut().insert(Read::Record(key.guid));
+    }
+
+    fn make_room(&self) {
+        let mut cached = self.cached.borrow_mut();
+        if cached.len() > 1000 {
+            cached.clear();
+        }
     }
 
     /// The power fails: what was not committed is gone.
     pub fn crash(&mut self) {
         self.lost += self.pending.len() as u64;
         self.pending.clear();
+        self.arriving.clear();
         self.cached.borrow_mut().clear();
         self.missed.borrow_mut().clear();
     }
@@ -163,7 +193,8 @@ impl Disk {
             let (head, list) = (partial.head.clone()?, partial.list.clone());
             Some(Restored::Partial { head, list, pieces: partial.pieces.keys().copied().collect() })
         });
-        held.chain(partials).chain(self.peers.values().cloned().map(Restored::Peer)).collect()
+        let peers = self.peers.values().chain(self.roster.iter().flat_map(|roster| roster.iter()));
+        held.chain(partials).chain(peers.cloned().map(Restored::Peer)).collect()
     }
 
     /// The date of the last record created here.
@@ -173,7 +204,7 @@ impl Disk {
 
     /// The record of this name, if it is committed.
     pub fn gossip(&self, guid: Guid) -> Option<Gossip> {
-        let (head, msg) = self.records.get(self.names.get(&guid)?)?;
+        let (head, msg) = self.records.get(self.names.get(&guid)?)?.as_ref();
         Gossip::new(head.clone(), msg.clone()).ok()
     }
 
@@ -189,11 +220,8 @@ impl Disk {
 
     /// Reads what was missed.
     pub fn read(&mut self) {
-        let mut cached = self.cached.borrow_mut();
-        if cached.len() > 1000 {
-            cached.clear();
-        }
-        cached.append(&mut self.missed.borrow_mut());
+        self.make_room();
+        self.cached.borrow_mut().append(&mut self.missed.borrow_mut());
     }
 
     fn read_from(&self, bytes: &Bytes) -> Bytes {
@@ -201,6 +229,23 @@ impl Disk {
             Reads::Wrong => bytes.iter().map(|byte| byte ^ 1).collect(),
             _ => bytes.clone(),
         }
+    }
+
+    /// A part of a record that is not complete yet, or not committed.
+    fn passing(&self, key: &Key, index: u16) -> Option<Bytes> {
+        let guid = &key.guid;
+        if let (0, Some(record)) = (index, self.arriving.get(key)) {
+            return record.msg.clone();
+        }
+        let pending = self.pending.iter().find_map(|(_, fact, _)| match fact {
+            Fact::Piece(of, piece, bytes) if (of, *piece) == (guid, index) => Some(bytes.clone()),
+            Fact::List(of, bytes) if of == guid && index == LIST => Some(bytes.clone()),
+            _ => None,
+        });
+        pending.or_else(|| {
+            let partial = self.partials.get(guid)?;
+            if index == LIST { partial.list.clone() } else { partial.pieces.get(&index).cloned() }
+        })
     }
 
     fn cached(&self, read: Read) -> bool {
@@ -214,12 +259,16 @@ impl Disk {
 
 impl Bodies for Disk {
     fn record(&self, key: Key) -> Body<Arc<Record>> {
+        if let Some(record) = self.arriving.get(&key) {
+            return Body::Here(record.clone());
+        }
         if !self.cached(Read::Record(key.guid)) {
             return Body::NotYet;
         }
         match self.records.get(&key) {
             Some(_) if self.reads == Reads::Gone => Body::Gone,
-            Some((head, msg)) => {
+            Some(shelved) => {
+                let (head, msg) = shelved.as_ref();
                 let msg = self.read_from(msg);
                 let msg = (msg.len() <= PIECE).then(|| msg.clone());
                 Body::Here(Arc::new(Record { head: head.clone(), msg }))
@@ -229,10 +278,13 @@ impl Bodies for Disk {
     }
 
     fn piece(&self, key: Key, index: u16) -> Body<Bytes> {
+        if let Some(bytes) = self.passing(&key, index) {
+            return Body::Here(self.read_from(&bytes));
+        }
         if !self.cached(Read::Piece(key.guid, index)) {
             return Body::NotYet;
         }
-        let Some((_, msg)) = self.records.get(&key) else { return Body::Gone };
+        let Some((_, msg)) = self.records.get(&key).map(Arc::as_ref) else { return Body::Gone };
         if self.reads == Reads::Gone {
             return Body::Gone;
         }

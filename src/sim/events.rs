@@ -2,7 +2,8 @@
 
 use super::host::{Host, Settled};
 use super::{Disk, Network};
-use crate::proto::fact::Receipt;
+use crate::proto::fact::{ReachFact, Receipt};
+use crate::proto::limits::TAG;
 use crate::proto::node::Node;
 use crate::proto::settings::Settings;
 use crate::proto::time::Tick;
@@ -10,6 +11,11 @@ use rand::{Rng, RngExt};
 use sha2::Digest;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+/// How long a disk takes to read something.
+const LOADING: Duration = Duration::from_micros(50);
+/// News of a host's last life may be about for so long after it started.
+const RUMOURED: Duration = Duration::from_secs(30);
 
 pub(super) enum Event {
     Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
@@ -25,6 +31,7 @@ impl Network {
         bytes
     }
 
+    /// Has a node do something, and then what it wants done.
     pub(super) fn touch(&mut self, node: usize, act: impl FnOnce(&mut Node, Tick)) {
         let now = self.now;
         if let Some(running) = &mut self.hosts[node].node {
@@ -33,34 +40,23 @@ impl Network {
         }
     }
 
-    pub(super) fn schedule(&mut self, at: Tick, event: Event) {
-        self.last_event += 1;
-        self.events.insert((at, self.last_event), event);
-    }
-
     pub(super) fn step(&mut self, event: Event) {
         let now = self.now;
         match event {
-            Event::Datagram { from, to, bytes } => {
-                let Some(&node) = self.places.get(&to) else {
-                    self.seen.cut += 1;
-                    return;
-                };
-                self.trace.update(now.0.to_le_bytes());
-                self.trace.update(&bytes);
-                self.seen.delivered += 1;
-                self.touch(node, |node, now| {
-                    // A rejection is counted by the node.
-                    let _ = node.handle_datagram(now, from, &bytes);
-                });
-            }
-            Event::Timer(node) if self.hosts[node].wake == now => {
-                self.hosts[node].wake = Tick::NEVER;
-                self.touch(node, |node, now| node.handle_timeout(now));
+            Event::Datagram { from, to, bytes } => self.deliver(from, to, &bytes),
+            Event::Timer(node) if self.hosts[node].alarm == now => {
+                let host = &mut self.hosts[node];
+                host.alarm = Tick::NEVER;
+                if host.wake <= now {
+                    host.wake = Tick::NEVER;
+                    self.touch(node, |node, now| node.handle_timeout(now));
+                } else {
+                    self.set_alarm(node);
+                }
             }
             Event::Commit(node) if self.hosts[node].committing == now => {
                 self.hosts[node].committing = Tick::NEVER;
-                for (receipt, authored) in self.hosts[node].disk.commit(now) {
+                for (receipt, authored) in self.hosts[node].disk.commit(now, &mut self.shelf) {
                     self.receive(node, receipt, authored);
                 }
                 self.settle(node);
@@ -73,57 +69,124 @@ impl Network {
         }
     }
 
-    pub(super) fn receive(&mut self, node: usize, receipt: Receipt, authored: bool) {
+    fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let now = self.now;
+        let Some(&node) = self.places.get(&to) else {
+            self.seen.cut += 1;
+            return;
+        };
+        // A datagram's tag stands for all of it.
+        self.trace.update(now.0.to_le_bytes());
+        self.trace.update(bytes.last_chunk::<TAG>().map_or(bytes, |tag| tag));
+        self.seen.delivered += 1;
+        let host = &mut self.hosts[node];
+        if let Some(running) = &mut host.node {
+            self.meter.delivered(node, &host.settings.key, bytes);
+            // A rejection is counted by the node.
+            let _ = running.handle_datagram(now, from, bytes);
+            self.settle_with(node, bytes);
+        }
+    }
+
+    fn receive(&mut self, node: usize, receipt: Receipt, authored: bool) {
         let (now, host) = (self.now, &mut self.hosts[node]);
         let Some(running) = &mut host.node else { return };
         match receipt {
             Receipt::Held(key) if authored => {
                 let gossip = host.disk.gossip(key.guid).expect("it was just committed");
+                self.meter.born(now, node, key.guid);
                 running.learn(now, &gossip);
                 self.acknowledged.insert(key.guid);
             }
-            receipt => running.handle_receipt(now, receipt),
+            receipt => {
+                running.handle_receipt(now, receipt);
+                // Short records were noted as they came; of a long one this is the end.
+                if let Receipt::Held(key) = receipt {
+                    self.meter.arrived(now, node, key.guid, &host.settings.key, &[]);
+                }
+            }
         }
     }
 
-    pub(super) fn settle_down(&mut self, settings: Settings, disk: Disk, clock: i64) -> usize {
+    /// Adds a host, which is not started yet.
+    pub(super) fn move_in(&mut self, settings: Settings, disk: Disk, clock: i64) -> usize {
         let host = self.hosts.len();
         let addr = SocketAddr::from(([10, 0, (host >> 8) as u8, host as u8], 6884));
-        let (wake, committing) = (Tick::NEVER, Tick::NEVER);
-        let (node, seeds, side) = Default::default();
-        self.hosts.push(Host { addr, settings, node, disk, clock, seeds, wake, committing, side });
+        let (wake, alarm, committing) = (Tick::NEVER, Tick::NEVER, Tick::NEVER);
+        let (node, seeds, side, since) = Default::default();
+        self.meter.watch.number(settings.guid, host);
+        self.hosts.push(Host { addr, settings, node, disk, clock, seeds, wake, alarm, committing, since, side });
         self.places.insert(addr, host);
-        self.start(host);
         host
     }
 
     pub(super) fn settle(&mut self, index: usize) {
+        self.settle_with(index, &[]);
+    }
+
+    /// Does what a node wants done after it took `datagram`.
+    fn settle_with(&mut self, index: usize, datagram: &[u8]) {
         let (now, check) = (self.now, self.check);
+        let mut said = std::mem::take(&mut self.said);
         let host = &mut self.hosts[index];
-        let Some(Settled { wake, sent, renamed }) = host.settle(now, check) else { return };
-        self.seen.renamed += u64::from(renamed);
-        let (due, missed) = (host.disk.due(), host.disk.has_missed());
-        let timer = (wake.at != host.wake && wake.at != Tick::NEVER).then(|| {
-            host.wake = wake.at.max(now + Duration::from_micros(1));
-            host.wake
-        });
-        let commit = (due != host.committing && due != Tick::NEVER).then(|| {
+        if let Some(Settled { wake, renamed }) = host.settle(now, check, &mut said) {
+            self.seen.renamed += u64::from(renamed);
+            host.wake = if wake.at == Tick::NEVER { wake.at } else { wake.at.max(now + Duration::from_micros(1)) };
+            for guid in said.records.drain(..) {
+                self.meter.arrived(now, index, guid, &host.settings.key, datagram);
+            }
+            self.schedule_disk(index);
+            self.set_alarm(index);
+            said.reach.drain(..).for_each(|fact| self.witness(index, &fact));
+            said.datagrams.drain(..).for_each(|(to, bytes)| self.send(index, to, bytes));
+        }
+        self.said = said;
+    }
+
+    fn set_alarm(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        if host.wake < host.alarm {
+            host.alarm = host.wake;
+            self.agenda.schedule(host.alarm, Event::Timer(index));
+        }
+    }
+
+    fn schedule_disk(&mut self, index: usize) {
+        let (now, host) = (self.now, &mut self.hosts[index]);
+        let due = host.disk.due();
+        if due != host.committing && due != Tick::NEVER {
             host.committing = due.max(now);
-            host.committing
-        });
-        timer.into_iter().for_each(|at| self.schedule(at, Event::Timer(index)));
-        commit.into_iter().for_each(|at| self.schedule(at, Event::Commit(index)));
-        if missed {
-            self.schedule(now + Duration::from_micros(50), Event::Loaded(index));
+            self.agenda.schedule(host.committing, Event::Commit(index));
         }
-        for (to, bytes) in sent {
-            self.send(index, to, bytes);
+        if host.disk.has_missed() {
+            self.agenda.schedule(now + LOADING, Event::Loaded(index));
         }
+    }
+
+    /// Notes that hosts fell, and who is to notice.
+    pub(super) fn mourn(&mut self, fallen: &[usize]) {
+        for &host in fallen.iter().filter(|_| self.meter.on) {
+            let (guid, side) = (self.hosts[host].settings.guid, self.hosts[host].side);
+            let believes = |other: &Host| {
+                let node = other.node.as_ref().filter(|_| other.side == side);
+                node.and_then(|node| node.peers().peer(&guid)).is_some_and(|peer| peer.reach.answers())
+            };
+            let unaware = (0..self.hosts.len()).filter(|&other| believes(&self.hosts[other])).collect();
+            self.meter.watch.fell(self.now, host, unaware);
+        }
+    }
+
+    fn witness(&mut self, witness: usize, fact: &ReachFact) {
+        let Some(subject) = self.meter.watch.host(&fact.guid) else { return };
+        let (host, side) = (&self.hosts[subject], self.hosts[witness].side);
+        let up = host.node.is_some() && host.side == side && self.now.since(host.since) >= RUMOURED;
+        self.meter.watch.note(self.now, witness, subject, fact.reach, up);
     }
 
     pub(super) fn send(&mut self, index: usize, to: SocketAddr, mut bytes: Vec<u8>) {
         let (from, side) = (self.hosts[index].addr, self.hosts[index].side);
         self.seen.sent += 1;
+        self.meter.sent(&self.hosts[index].settings.key, &bytes);
         if self.capture {
             self.captured.push((from, to, bytes.clone()));
         }
@@ -141,20 +204,15 @@ impl Network {
         }
         if self.rng.random_bool(self.link.duplicate) {
             self.seen.duplicated += 1;
-            let at = self.arrival();
-            self.schedule(at, Event::Datagram { from, to, bytes: bytes.clone() });
+            let at = self.now + self.link.draw_delay(&mut self.rng);
+            self.agenda.schedule(at, Event::Datagram { from, to, bytes: bytes.clone() });
         }
         if self.rng.random_bool(self.link.flip) {
             self.seen.flipped += 1;
             let bit = self.rng.random_range(0..bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
-        let at = self.arrival();
-        self.schedule(at, Event::Datagram { from, to, bytes });
-    }
-
-    pub(super) fn arrival(&mut self) -> Tick {
-        let jitter = self.rng.random_range(0..=self.link.jitter.as_micros() as u64);
-        self.now + self.link.delay + Duration::from_micros(jitter)
+        let at = self.now + self.link.draw_delay(&mut self.rng);
+        self.agenda.schedule(at, Event::Datagram { from, to, bytes });
     }
 }

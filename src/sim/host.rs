@@ -2,7 +2,7 @@
 
 use super::disk::Disk;
 use crate::effects::{Effects, settle};
-use crate::proto::fact::Fact;
+use crate::proto::fact::{Fact, ReachFact};
 use crate::proto::gossip::Guid;
 use crate::proto::node::{Node, Transmit, Wake};
 use crate::proto::settings::Settings;
@@ -18,17 +18,31 @@ pub(super) struct Host {
     pub(super) clock: i64,
     /// Whom it registers with whenever it starts, as a configuration file would have it.
     pub(super) seeds: Vec<usize>,
-    /// When its timer and its next commit are due; an event for another time is out of date.
+    /// When its node wants to be woken.
     pub(super) wake: Tick,
+    /// When its timer and its next commit are scheduled; an event for another time is out of date. The timer may come
+    /// before the node wants it, which is cheaper than to schedule another whenever the node's wish moves.
+    pub(super) alarm: Tick,
     pub(super) committing: Tick,
+    /// When it started last.
+    pub(super) since: Tick,
     /// On which side of a partition it is.
     pub(super) side: u32,
+}
+
+/// What a node said while it was settled, in buffers that are used again.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) datagrams: Vec<(SocketAddr, Vec<u8>)>,
+    /// Records that came.
+    pub(super) records: Vec<Guid>,
+    pub(super) reach: Vec<ReachFact>,
 }
 
 struct Surroundings<'a> {
     now: Tick,
     disk: &'a mut Disk,
-    sent: Vec<(SocketAddr, Vec<u8>)>,
+    said: &'a mut Said,
     identity: Option<Guid>,
 }
 
@@ -38,8 +52,13 @@ impl Effects for Surroundings<'_> {
     fn keep(&mut self, fact: Fact) {
         match fact {
             Fact::Identity(guid) => self.identity = Some(guid),
-            Fact::Reach(_) => {}
-            fact => self.disk.keep(self.now, fact, false),
+            Fact::Reach(fact) => self.said.reach.push(fact),
+            fact => {
+                if let Fact::Gossip(gossip) = &fact {
+                    self.said.records.push(gossip.guid());
+                }
+                self.disk.keep(self.now, fact, false);
+            }
         }
     }
 
@@ -48,7 +67,7 @@ impl Effects for Surroundings<'_> {
     }
 
     fn transmit(&mut self, transmit: &Transmit) -> bool {
-        self.sent.push((transmit.to, transmit.bytes.clone()));
+        self.said.datagrams.push((transmit.to, transmit.bytes.clone()));
         true
     }
 }
@@ -56,7 +75,6 @@ impl Effects for Surroundings<'_> {
 /// What a host did when its node was settled.
 pub(super) struct Settled {
     pub(super) wake: Wake,
-    pub(super) sent: Vec<(SocketAddr, Vec<u8>)>,
     pub(super) renamed: bool,
 }
 
@@ -74,22 +92,21 @@ impl Host {
         let mut node = Node::new(settings, seed, now);
         self.disk.restore().into_iter().for_each(|restored| node.restore(now, restored));
         node.restore_authored(self.disk.last_authored());
-        self.node = Some(node);
+        (self.node, self.since) = (Some(node), now);
     }
 
     /// Does what the node wants done; nothing where none runs.
-    pub(super) fn settle(&mut self, now: Tick, check: bool) -> Option<Settled> {
+    pub(super) fn settle(&mut self, now: Tick, check: bool, said: &mut Said) -> Option<Settled> {
         let node = self.node.as_mut()?;
-        let (sent, identity) = Default::default();
-        let mut surroundings = Surroundings { now, disk: &mut self.disk, sent, identity };
+        let mut surroundings = Surroundings { now, disk: &mut self.disk, said, identity: None };
         let wake = settle(node, now, &mut surroundings);
-        let Surroundings { sent, identity, .. } = surroundings;
+        let identity = surroundings.identity;
         if check {
             node.check();
         }
         if let Some(guid) = identity {
             self.settings.guid = guid;
         }
-        Some(Settled { wake, sent, renamed: identity.is_some() })
+        Some(Settled { wake, renamed: identity.is_some() })
     }
 }

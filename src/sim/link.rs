@@ -1,5 +1,7 @@
 //! [`Link`]: what happens to datagrams on their way. [`Seen`]: what really happened to them.
 
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
 /// What every link does to datagrams. Probabilities are between 0 and 1.
@@ -15,12 +17,28 @@ pub struct Link {
     pub delay: Duration,
     /// See [`delay`](Link::delay).
     pub jitter: Duration,
+    /// Whether short delays are the common ones, as in a LAN: jitter times the square of an even draw, instead of
+    /// times the draw.
+    pub brisk: bool,
+}
+
+impl Link {
+    /// How long one datagram is under way.
+    pub(super) fn draw_delay(&self, rng: &mut ChaCha8Rng) -> Duration {
+        let jitter = self.jitter.as_micros() as u64;
+        let extra = match self.brisk {
+            _ if jitter == 0 => 0,
+            true => (jitter as f64 * rng.random::<f64>().powi(2)) as u64,
+            false => rng.random_range(0..=jitter),
+        };
+        self.delay + Duration::from_micros(extra)
+    }
 }
 
 impl Default for Link {
     fn default() -> Link {
-        let (loss, duplicate, flip) = Default::default();
-        Link { loss, duplicate, flip, delay: Duration::from_micros(200), jitter: Duration::from_micros(800) }
+        let (loss, duplicate, flip, brisk) = Default::default();
+        Link { loss, duplicate, flip, delay: Duration::from_micros(200), jitter: Duration::from_micros(800), brisk }
     }
 }
 

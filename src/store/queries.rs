@@ -239,7 +239,7 @@ fn complete(db: &Connection, network: NetworkId, filter: &ListFilter, limit: usi
 }
 
 /// A row of `SELECT {HEAD}, msg, body`; `None` if it is damaged or does not contain `grep`.
-fn complete_row(db: &Connection, row: &SqlRow<'_>, grep: Option<&str>) -> rusqlite::Result<Option<Row>> {
+pub(super) fn complete_row(db: &Connection, row: &SqlRow<'_>, grep: Option<&str>) -> rusqlite::Result<Option<Row>> {
     let Some((guid, head)) = rows::head(row, 0) else { return Ok(None) };
     let whole;
     let msg = match (rows::bytes(row.get_ref(8)?), row.get_ref(9)?.as_i64()) {

@@ -22,7 +22,7 @@ pub type OnLoaded = Box<dyn Fn(NetworkId, Load, Loaded) + Send>;
 pub enum Load {
     /// A complete record.
     Record(Key),
-    /// A piece of a complete long record; [`LIST`](crate::proto::fact::LIST) is the list of their hashes.
+    /// A piece of a long record, complete or not; [`LIST`](crate::proto::fact::LIST) is the list of their hashes.
     Piece(Key, u16),
     /// The first `limit` keys after `after`.
     Page {
@@ -92,7 +92,11 @@ fn record(db: &Connection, network: NetworkId, key: Key) -> rusqlite::Result<Loa
 }
 
 fn piece(db: &Connection, network: NetworkId, key: Key, index: u16) -> rusqlite::Result<Loaded> {
-    let Some(stored) = Stored::read(db, network, key)? else { return Ok(Loaded::Gone) };
+    let Some(stored) = Stored::read(db, network, key)? else {
+        let partial = Stored::read_partial(db, network, key)?;
+        let found = partial.map(|partial| partial.piece(db, index)).transpose()?.flatten();
+        return Ok(found.map_or(Loaded::Gone, Loaded::Piece));
+    };
     let count = stored.head.as_ref().map_or(0, |head| head.piece_count());
     if count == 1 {
         return Ok(match stored.whole(db)? {

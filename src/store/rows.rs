@@ -122,6 +122,19 @@ impl Stored {
             .optional()
     }
 
+    /// What is here of a record that is not complete.
+    pub fn read_partial(db: &Connection, network: NetworkId, key: Key) -> rusqlite::Result<Option<Stored>> {
+        let sql = format!("SELECT body, {HEAD} FROM partial WHERE network = ?1 AND guid = ?2");
+        db.prepare_cached(&sql)?
+            .query_row(params![network.0, key.guid.0], |row| {
+                let body: i64 = row.get(0)?;
+                let head = head(row, 1).filter(|(guid, _)| *guid == key.guid).map(|(_, head)| head);
+                let len = head.as_ref().map_or(0, |head| head.len() as i64);
+                Ok(Stored { id: body, body: Some(body), len, head, msg: None })
+            })
+            .optional()
+    }
+
     /// The whole record; `None` if any part of it is missing or wrong.
     pub fn whole(self, db: &Connection) -> rusqlite::Result<Option<Gossip>> {
         let Some(head) = self.head else { return Ok(None) };

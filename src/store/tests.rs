@@ -724,3 +724,60 @@ impl Lcg {
         (self.0 >> 33) as usize % bound
     }
 }
+
+/// GUIDs and the place behind them.
+fn arrived(running: &Running, network: NetworkId, after: Place) -> (Vec<Guid>, Place) {
+    match running.store.arrived(network, after, 2).unwrap() {
+        Arrivals::Page { rows, next, .. } => (rows.into_iter().map(|(_, row)| row.guid).collect(), next),
+        Arrivals::Lost => panic!("the place is lost"),
+    }
+}
+
+#[test]
+fn arrivals_come_in_order_page_by_page_in_each_network() {
+    let disk = Disk::new();
+    let running = disk.open();
+    let work = running.store.network("work").unwrap();
+    let (late, early, long, other) = (gossip(9, "late"), gossip(1, "early"), long(5, 2), gossip(7, "other"));
+    running.author(&late);
+    begin(&running, &long);
+    running.store.author(work, other.clone());
+    running.receipts(1);
+    running.author(&early);
+    running.store.submit(running.home, Fact::Piece(long.guid(), 1, piece(&long, 1)));
+    running.receipts(2);
+
+    let (first, place) = arrived(&running, running.home, Place::default());
+    assert_eq!(first, [late.guid()], "of two rows one is of the other network");
+    let (second, end) = arrived(&running, running.home, place);
+    assert_eq!(second, [early.guid(), long.guid()], "a long record arrives when it is complete");
+    assert_eq!(arrived(&running, running.home, end), (vec![], end));
+    assert_eq!(end, running.store.last_place().unwrap());
+    assert_eq!(arrived(&running, work, Place::default()).0, [other.guid()]);
+    let behind = running.store.place(running.home, late.key()).unwrap().unwrap();
+    assert_eq!(arrived(&running, running.home, behind).0, [early.guid()]);
+    assert_eq!(running.store.place(work, late.key()).unwrap(), None);
+    running.author(&gossip(2, "one more"));
+    assert_eq!(arrived(&running, running.home, end).0, [gossip(2, "one more").guid()]);
+}
+
+#[test]
+fn a_place_whose_row_is_gone_or_anothers_is_noticed() {
+    let disk = Disk::new();
+    let running = disk.open();
+    let records = [gossip(1, "a"), gossip(2, "b"), gossip(3, "c")];
+    records.iter().for_each(|record| running.author(record));
+    let places: Vec<Place> =
+        records.iter().map(|record| running.store.place(running.home, record.key()).unwrap().unwrap()).collect();
+    let delete = |row: i64| {
+        running.store.shared.db().execute("DELETE FROM gossip WHERE id = ?1", [row]).unwrap();
+    };
+    delete(places[0].row);
+    assert_eq!(arrived(&running, running.home, places[0]).0, [records[1].guid(), records[2].guid()]);
+    delete(places[2].row);
+    assert_eq!(arrived(&running, running.home, places[2]), (vec![], places[1]), "the next may have its number");
+    let next = gossip(4, "d");
+    running.author(&next);
+    assert_eq!(running.store.arrived(running.home, places[2], 2).unwrap(), Arrivals::Lost);
+    assert_eq!(arrived(&running, running.home, places[1]).0, [next.guid()]);
+}

@@ -13,10 +13,13 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, ToSql, TransactionBehavior, params, params_from_iter};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long a fact waits for others to share its commit.
-const WAIT: Duration = Duration::from_millis(50);
+/// How long a fact waits for others to share its commit, unless nothing came for as long before it: [`SHARE`] times what
+/// the last commit took, at least and at most. So a fast disk keeps nobody waiting, and a slow one has time to breathe.
+const WAIT: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
+/// See [`WAIT`].
+const SHARE: u32 = 4;
 /// So many facts do not wait.
 const ENOUGH_FACTS: usize = 256;
 /// So many bytes do not wait.
@@ -103,14 +106,19 @@ impl Queue {
         state.bytes + state.in_flight
     }
 
-    /// Waits for a group that is due. `None`: closed, and nothing is left.
-    fn next(&self) -> Option<Vec<(NetworkId, Job)>> {
+    /// Waits for a group that is due, for which facts wait so long. `None`: closed, and nothing is left.
+    fn next(&self, wait: Duration) -> Option<Vec<(NetworkId, Job)>> {
         let mut state = self.lock();
         state.in_flight = 0;
         let idle = |state: &mut State| state.jobs.is_empty() && !state.closing;
-        let state = self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
-        let (mut state, _) =
-            self.changed.wait_timeout_while(state, WAIT, |state| !state.due()).unwrap_or_else(PoisonError::into_inner);
+        let (state, quiet) = self.changed.wait_timeout_while(state, wait, idle).unwrap_or_else(PoisonError::into_inner);
+        let mut state = if quiet.timed_out() {
+            // A single record is not kept waiting: those who follow see it sooner, and the disk has nothing else to do.
+            self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner)
+        } else {
+            let gather = self.changed.wait_timeout_while(state, wait, |state| !state.due());
+            gather.unwrap_or_else(PoisonError::into_inner).0
+        };
         let mut group = Vec::new();
         while let Some((network, job)) = state.jobs.pop_front() {
             let bytes = job.bytes();
@@ -128,9 +136,13 @@ impl Queue {
 }
 
 /// The writer's thread.
+#[expect(clippy::disallowed_methods, reason = "how long facts wait follows from how fast the disk is")]
 pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
-    while let Some(group) = shared.queue.next() {
+    let mut wait = WAIT.1;
+    while let Some(group) = shared.queue.next(wait) {
+        let began = Instant::now();
         let done = commit(&mut shared.db(), &group);
+        wait = (began.elapsed() * SHARE).clamp(WAIT.0, WAIT.1);
         let receipts = match done {
             Ok(receipts) => {
                 shared.succeeded();

@@ -8,7 +8,7 @@ use crate::proto::fact::{Fact, LIST};
 use crate::proto::gossip::{Gossip, Guid, Hash, Head};
 use crate::proto::limits::{FRAGMENT, PARTIALS};
 use crate::proto::time::Tick;
-use crate::proto::wire::PieceAsk;
+use crate::proto::wire::{Parts, PieceAsk};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,23 +35,27 @@ pub enum Arrived {
     Wrong,
 }
 
-struct Partial {
-    head: Head,
-    holders: Vec<Guid>,
-    list: Option<Bytes>,
+pub(super) struct Partial {
+    pub(super) head: Head,
+    pub(super) holders: Vec<Guid>,
+    pub(super) list: Option<Bytes>,
     /// Pieces on disk.
-    kept: BTreeSet<u16>,
+    pub(super) kept: BTreeSet<u16>,
+    /// Parts verified since the start: they can be passed on.
+    pub(super) verified: Parts,
+    /// What holders have that do not have all.
+    pub(super) limits: BTreeMap<Guid, Parts>,
     /// Pieces that took too long.
-    given_up: u32,
+    pub(super) given_up: u32,
 }
 
 /// Long records of which something is missing.
 #[derive(Default)]
 pub struct Partials {
-    partials: BTreeMap<Guid, Partial>,
-    slabs: Slabs,
+    pub(super) partials: BTreeMap<Guid, Partial>,
+    pub(super) slabs: Slabs,
     /// Whether a slab might be given to a piece.
-    assignable: bool,
+    pub(super) assignable: bool,
 }
 
 impl Partials {
@@ -84,8 +88,7 @@ impl Partials {
         if head.piece_count() > 1 {
             facts.push(Fact::Partial(guid, head.clone()));
         }
-        let (list, kept, given_up) = Default::default();
-        self.partials.insert(guid, Partial { head, holders, list, kept, given_up });
+        self.partials.insert(guid, Partial::new(head, holders));
         self.assignable = true;
         facts
     }
@@ -102,7 +105,7 @@ impl Partials {
             // The last piece completes a record; where a disk has all and no record, one must come again.
             kept.pop_last();
         }
-        self.partials.insert(guid, Partial { head, holders: Vec::new(), list, kept, given_up: 0 });
+        self.partials.insert(guid, Partial { list, kept, ..Partial::new(head, Vec::new()) });
         None
     }
 
@@ -119,6 +122,7 @@ impl Partials {
     /// Notes a holder of a record under way; false if it is not under way.
     pub fn add_holder(&mut self, guid: &Guid, peer: Guid) -> bool {
         let Some(partial) = self.partials.get_mut(guid) else { return false };
+        partial.limits.remove(&peer);
         if !partial.holders.contains(&peer) && partial.holders.len() < super::HOLDERS {
             partial.holders.push(peer);
         }
@@ -130,6 +134,7 @@ impl Partials {
     pub fn drop_holder(&mut self, guid: &Guid, peer: Guid, flows: &mut BTreeMap<Guid, Flow>) {
         if let Some(partial) = self.partials.get_mut(guid) {
             partial.holders.retain(|&holder| holder != peer);
+            partial.limits.remove(&peer);
             self.slabs.remove_peer(&peer, Some(guid), flows);
             self.assignable = true;
         }
@@ -139,6 +144,7 @@ impl Partials {
     pub fn drop_peer(&mut self, peer: Guid, flows: &mut BTreeMap<Guid, Flow>) {
         for partial in self.partials.values_mut() {
             partial.holders.retain(|&holder| holder != peer);
+            partial.limits.remove(&peer);
         }
         self.slabs.remove_peer(&peer, None, flows);
         self.assignable = true;
@@ -212,12 +218,16 @@ impl Partials {
         } else if piece == LIST {
             (hash == *partial.head.pieces()).then(|| {
                 partial.list = Some(bytes.clone());
+                partial.verified.insert(LIST);
                 Arrived::Fact(Fact::List(guid, bytes))
             })
         } else {
             let at = usize::from(piece) * hash.len();
             let listed = partial.list.as_ref().and_then(|list| list.get(at..at + hash.len()));
-            (listed == Some(&hash[..])).then_some(Arrived::Fact(Fact::Piece(guid, piece, bytes)))
+            (listed == Some(&hash[..])).then(|| {
+                partial.verified.insert(piece);
+                Arrived::Fact(Fact::Piece(guid, piece, bytes))
+            })
         };
         match &arrived {
             Some(Arrived::Record(_)) => {
@@ -255,8 +265,9 @@ impl Partials {
                 if !self.slabs.has_room(len) {
                     return;
                 }
-                let loads = partial.holders.iter().filter_map(|&peer| Some((self.slabs.load(&peer, len)?, peer)));
-                let Some((_, peer)) = loads.min_by_key(|&(load, _)| load) else { break };
+                let holders = partial.holders.iter().filter(|holder| partial.has(holder, piece));
+                let loads = holders.filter_map(|&peer| Some((self.slabs.load(&peer, len)?, peer)));
+                let Some((_, peer)) = loads.min_by_key(|&(load, _)| load) else { continue };
                 let (got, asked, tries) = Default::default();
                 let (bytes, deadline) = (vec![0; len], Tick::NEVER);
                 let until = now + PATIENCE * (1 << partial.given_up.min(5));

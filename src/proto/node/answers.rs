@@ -2,10 +2,12 @@
 //! one, so queues stay small, hold nothing twice, and wait for no disk.
 
 use crate::proto::fact::{Bodies, Body, LIST};
+use crate::proto::fetches::Fetches;
 use crate::proto::gossip::{Guid, Key};
 use crate::proto::ledger::Ledger;
 use crate::proto::limits::{ANSWERS_PER_PEER, FRAGMENT, FRAGMENTS, PAGE, PAGES_PER_ASK};
 use crate::proto::repairs::Repairs;
+use crate::proto::rumors::Rumors;
 use crate::proto::sketch::Sketch;
 use crate::proto::wire::{Fragment, HeadTold, Holding, List, Message, PageAsk, PieceAsk, Record, SymbolsAsk, Tell};
 use bytes::Bytes;
@@ -37,6 +39,26 @@ pub enum Answer {
         /// How many.
         pages: u8,
     },
+}
+
+/// Where answers come from.
+pub struct Shelf<'a, B> {
+    /// What can be read.
+    pub bodies: &'a B,
+    /// What is held.
+    pub ledger: &'a Ledger,
+    /// What is on its way to the disk.
+    pub rumors: &'a Rumors,
+    /// What is still being fetched.
+    pub fetches: &'a Fetches,
+}
+
+impl<B> Shelf<'_, B> {
+    fn key(&self, guid: Guid) -> Option<Key> {
+        let arriving = || self.fetches.is_known(&guid).then(|| self.rumors.key(&guid)).flatten();
+        let partial = || self.fetches.parts(&guid).map(|(key, _)| key);
+        self.ledger.key(guid).or_else(arriving).or_else(partial)
+    }
 }
 
 #[derive(Default)]
@@ -108,7 +130,7 @@ impl Answers {
     }
 
     /// The next datagram of answers: at most `room` bytes of body.
-    pub fn poll(&mut self, bodies: &impl Bodies, ledger: &Ledger, room: usize) -> Option<(Guid, Message)> {
+    pub fn poll(&mut self, shelf: &Shelf<'_, impl Bodies>, room: usize) -> Option<(Guid, Message)> {
         loop {
             if let Some(next) = self.train.pop_front() {
                 return Some(next);
@@ -118,7 +140,7 @@ impl Answers {
             let next = self.queues.range_mut(behind).find(ready).map(|(&peer, _)| peer);
             let peer = next.or_else(|| self.queues.iter_mut().find(ready).map(|(&peer, _)| peer))?;
             self.turn = peer;
-            if let Some(message) = self.pack(peer, bodies, ledger, room) {
+            if let Some(message) = self.pack(peer, shelf, room) {
                 return Some((peer, message));
             }
         }
@@ -137,22 +159,22 @@ impl Answers {
         }
     }
 
-    fn pack(&mut self, peer: Guid, bodies: &impl Bodies, ledger: &Ledger, room: usize) -> Option<Message> {
+    fn pack(&mut self, peer: Guid, shelf: &Shelf<'_, impl Bodies>, room: usize) -> Option<Message> {
         let queue = self.queues.get_mut(&peer)?;
         let (mut tell, mut left) = (Tell::default(), room.saturating_sub(Tell::EMPTY));
         while let Some(&answer) = queue.ready.front() {
             let step = match answer {
-                Answer::Record(guid) => pack_record(guid, bodies, ledger, &mut tell, &mut left, room),
+                Answer::Record(guid) => pack_record(guid, shelf, &mut tell, &mut left, room),
                 Answer::Fragment(guid, piece, index) => {
-                    pack_fragment((guid, piece, index), bodies, ledger, &mut tell, &mut left)
+                    pack_fragment((guid, piece, index), shelf, &mut tell, &mut left)
                 }
                 _ if tell != Tell::default() => Step::Full,
                 Answer::Symbols { change, first, chunks } => {
-                    let symbols = symbols(ledger.sketch(), change, first, chunks);
+                    let symbols = symbols(shelf.ledger.sketch(), change, first, chunks);
                     self.train.extend(symbols.into_iter().map(|message| (peer, message)));
                     Step::Packed
                 }
-                Answer::Page { id, after, pages } => match page(bodies, id, after, pages) {
+                Answer::Page { id, after, pages } => match page(shelf.bodies, id, after, pages) {
                     Some(pages) => {
                         self.train.extend(pages.into_iter().map(|message| (peer, message)));
                         Step::Packed
@@ -177,15 +199,8 @@ impl Answers {
     }
 }
 
-fn pack_record(
-    guid: Guid,
-    bodies: &impl Bodies,
-    ledger: &Ledger,
-    tell: &mut Tell,
-    left: &mut usize,
-    room: usize,
-) -> Step {
-    let record = match ledger.key(guid).map(|key| bodies.record(key)) {
+fn pack_record(guid: Guid, shelf: &Shelf<'_, impl Bodies>, tell: &mut Tell, left: &mut usize, room: usize) -> Step {
+    let record = match shelf.key(guid).map(|key| shelf.bodies.record(key)) {
         Some(Body::Here(record)) => record,
         Some(Body::NotYet) => return Step::NotYet,
         Some(Body::Gone) | None => return pack_lacking(guid, tell, left),
@@ -206,14 +221,15 @@ fn pack_record(
 
 fn pack_fragment(
     (guid, piece, index): (Guid, u16, u8),
-    bodies: &impl Bodies,
-    ledger: &Ledger,
+    shelf: &Shelf<'_, impl Bodies>,
     tell: &mut Tell,
     left: &mut usize,
 ) -> Step {
-    let bytes = match ledger.key(guid).map(|key| bodies.piece(key, piece)) {
+    let bytes = match shelf.key(guid).map(|key| shelf.bodies.piece(key, piece)) {
         Some(Body::Here(bytes)) => bytes,
         Some(Body::NotYet) => return Step::NotYet,
+        // It was here while the record was under way. Who asked will ask again.
+        Some(Body::Gone) if !shelf.ledger.contains(&guid) => return Step::Packed,
         Some(Body::Gone) | None => return pack_lacking(guid, tell, left),
     };
     let at = usize::from(index) * FRAGMENT;

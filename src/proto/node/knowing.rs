@@ -15,7 +15,7 @@ impl Node {
     /// Does what the peers' part wants done; after everything that may have changed it.
     pub(super) fn run_errands(&mut self, now: Tick) {
         while let Some(gone) = self.peers.poll_gone() {
-            self.forget_traffic(&gone);
+            self.forget_traffic(now, &gone);
             self.sessions.remove(now, gone);
         }
         while let Some(fact) = self.peers.poll_fact() {
@@ -86,6 +86,9 @@ impl Node {
     /// What HELLO and HELLO_BACK say alike. Returns what the peer should know and does not.
     fn note_hello(&mut self, now: Tick, peer: Guid, hello: &Hello) -> Vec<Update> {
         self.peers.holds(&peer, hello.state);
+        if hello.state == self.ledger.state() {
+            self.receipts.equals(now, peer);
+        }
         self.peers.belongs(&peer, &hello.networks);
         self.peers.incarnate(now, &peer, hello.incarnation);
         let newer = self.peers.hear(now, peer, &hello.updates);
@@ -104,6 +107,9 @@ impl Node {
 
     pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, hello: Hello) {
         self.peers.answered(now, &peer, Tick(hello.stamp));
+        if let Some(trip) = self.peers.rtt(&peer).smoothed() {
+            self.rumors.handle_trip(trip);
+        }
         let newer = self.note_hello(now, peer, &hello);
         if !newer.is_empty() {
             self.tell_news(now, peer, newer);

@@ -1,6 +1,8 @@
 //! How datagrams are made: asks and handshakes, and the queue of small messages.
 
+use super::answers::Shelf;
 use super::{Node, To};
+use crate::proto::fact::Bodies;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{HEADER, OUTBOX, REGISTER_SIZE, TAG};
 use crate::proto::repairs::Repairs;
@@ -16,6 +18,11 @@ impl Node {
         let room = |peer: &Guid| self.fetches.has_room(peer);
         let symbols = self.repairs.poll_ask(now, room, |peer| self.peers.rtt(peer));
         symbols.or_else(|| self.fetches.poll_ask(now, |peer| self.peers.rtt(peer)))
+    }
+
+    pub(super) fn poll_answer(&mut self, bodies: &impl Bodies, room: usize) -> Option<(Guid, Message)> {
+        let Node { answers, ledger, rumors, fetches, .. } = self;
+        answers.poll(&Shelf { bodies, ledger, rumors, fetches }, room)
     }
 
     pub(super) fn send_digest(&mut self, to: Guid) {

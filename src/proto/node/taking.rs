@@ -4,7 +4,7 @@ use super::Node;
 use super::answers::Answer;
 use crate::proto::fact::Fact;
 use crate::proto::fetches::Arrived;
-use crate::proto::gossip::Guid;
+use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{PAGE, TOLD_UNASKED};
 use crate::proto::peers::Met;
 use crate::proto::repairs::Found;
@@ -42,6 +42,7 @@ impl Node {
         };
         let message = Message::decode(&verified)?;
         self.peers.heard(now, &peer)?;
+        self.rumors.heard(&peer);
         match message {
             Message::Hello(hello) => self.take_hello(now, peer, hello),
             Message::HelloBack(hello) => self.take_hello_back(now, peer, hello),
@@ -58,10 +59,11 @@ impl Node {
                 self.repairs.handle_page(now, peer, &holding);
                 self.want(peer, &holding.guids);
             }
-            Message::TellMeMore(ask) => self.take_ask(peer, ask),
+            Message::TellMeMore(ask) => self.take_ask(now, peer, ask),
             Message::Tell(tell) => self.take_tell(now, peer, tell),
             Message::HelloFor(errand) => self.peers.take_errand(now, peer, errand),
-            Message::Rumor(_) | Message::Heard(_) => {}
+            Message::Rumor(rumor) => self.take_rumor(now, peer, rumor),
+            Message::Heard(heard) => self.take_heard(now, peer, heard),
             Message::Leave(leave) => {
                 self.peers.left(now, &peer, leave.restarting);
             }
@@ -141,10 +143,13 @@ impl Node {
     pub(super) fn meet(&mut self, now: Tick, guid: Guid, name: &Name, incarnation: u32, addr: SocketAddr, new: bool) {
         if new {
             self.stats.sessions_opened += 1;
-            self.forget_traffic(&guid);
+            self.forget_asks(&guid);
         }
         let at = self.wall(now);
         self.peers.met(now, Met { guid, name: name.as_str(), addr, incarnation }, at);
+        if new {
+            self.rumors.met(guid);
+        }
     }
 
     /// Somebody lives under our GUID, with the better right to it.
@@ -155,6 +160,7 @@ impl Node {
         self.settings.guid = guid;
         self.sessions.renew(guid, self.sessions.epoch());
         self.peers.rename(guid);
+        self.rumors.rename(guid);
         self.facts.push_back(Fact::Identity(guid));
         let addrs: Vec<SocketAddr> = self.peers.iter().map(|(_, peer)| peer.addr).collect();
         addrs.into_iter().for_each(|addr| self.peers.hint(now, addr, None, false));
@@ -184,7 +190,16 @@ impl Node {
         };
         self.stats.differences_found += guids.len() as u64;
         let (ours, theirs): (Vec<Guid>, Vec<Guid>) = guids.into_iter().partition(|guid| self.ledger.contains(guid));
-        self.want(peer, &theirs);
+        let (young, ours): (Vec<Guid>, Vec<Guid>) = ours.into_iter().partition(|guid| self.is_young(now, guid));
+        if !ours.is_empty() {
+            self.rumors.trouble(now);
+        }
+        young.into_iter().for_each(|guid| self.rumors.tell_holding(now, peer, guid));
+        if theirs.len() <= TOLD_UNASKED {
+            theirs.into_iter().for_each(|guid| self.expect(now, peer, guid));
+        } else {
+            self.want(peer, &theirs);
+        }
         if ours.len() <= TOLD_UNASKED {
             ours.into_iter().for_each(|guid| self.answers.push(peer, Answer::Record(guid)));
         } else {
@@ -210,9 +225,9 @@ impl Node {
         }
     }
 
-    pub(super) fn take_ask(&mut self, peer: Guid, ask: TellMeMore) {
+    pub(super) fn take_ask(&mut self, now: Tick, peer: Guid, ask: TellMeMore) {
         ask.guids.iter().for_each(|&guid| self.answers.push(peer, Answer::Record(guid)));
-        ask.pieces.iter().for_each(|piece| self.answers.push_piece(peer, piece));
+        ask.pieces.iter().for_each(|piece| self.take_piece_ask(now, peer, piece));
         if let Some(symbols) = &ask.symbols {
             self.answers.push_symbols(peer, symbols);
         }
@@ -229,7 +244,13 @@ impl Node {
                 continue;
             }
             match record.verify() {
-                Ok(gossip) => self.facts.extend(self.fetches.handle_record(now, peer, gossip)),
+                Ok(gossip) => {
+                    let key = gossip.key();
+                    if let Some(fact) = self.fetches.handle_record(now, peer, gossip) {
+                        self.facts.push_back(fact);
+                        self.learn_fetched(now, key, None);
+                    }
+                }
                 Err(_) => self.refuse(now, peer, guid),
             }
         }
@@ -237,7 +258,11 @@ impl Node {
             let guid = head.guid;
             match head.verify() {
                 Ok(_) if self.ledger.contains(&guid) => self.stats.records_received_duplicate += 1,
-                Ok(head) => self.facts.extend(self.fetches.handle_head(now, peer, guid, head)),
+                Ok(head) => {
+                    let key = Key { date_time: head.date_time(), guid };
+                    self.facts.extend(self.fetches.handle_head(now, peer, guid, head.clone()));
+                    self.learn_fetched(now, key, Some(head));
+                }
                 Err(_) => self.refuse(now, peer, guid),
             }
         }
@@ -248,7 +273,10 @@ impl Node {
                 Arrived::Nothing => {}
                 Arrived::Unwanted => self.stats.fragments_unwanted += 1,
                 Arrived::Wrong => self.stats.pieces_wrong += 1,
-                Arrived::Fact(fact) => self.facts.push_back(fact),
+                Arrived::Fact(fact) => {
+                    self.facts.push_back(fact);
+                    self.tell_followers(now, guid);
+                }
                 Arrived::Record(_) => unreachable!("fetches makes a fact of it"),
             }
         }

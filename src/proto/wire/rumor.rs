@@ -2,8 +2,9 @@
 
 use super::codec::List;
 use super::tell::{HeadTold, Record};
+use crate::proto::fact::LIST;
 use crate::proto::gossip::Guid;
-use crate::proto::limits::HEARD;
+use crate::proto::limits::{HEARD, MAX_PIECES};
 use crate::proto::ring::Range;
 use bincode::{Decode, Encode};
 
@@ -39,7 +40,39 @@ impl Rumor {
     pub const EMPTY: usize = 6;
 }
 
-/// Acknowledges rumours, and speaks of who holds what. All lists together name at most [`HEARD`] records.
+/// Which parts of a long MSG the sender has verified, while others are still to come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Parts {
+    /// Of which record.
+    pub guid: Guid,
+    /// Whether it has the list of the pieces.
+    pub list: bool,
+    /// Bit `i % 64` of word `i / 64`: it has piece `i`.
+    pub pieces: [u64; MAX_PIECES / 64],
+}
+
+impl Parts {
+    /// Bytes that it takes.
+    pub const SIZE: usize = 16 + 1 + MAX_PIECES / 8;
+
+    /// Adds a piece, or the list.
+    pub fn insert(&mut self, piece: u16) {
+        match self.pieces.get_mut(usize::from(piece / 64)) {
+            Some(word) => *word |= 1 << (piece % 64),
+            None => self.list = self.list || piece == LIST,
+        }
+    }
+
+    /// Whether this piece, or the list, is among them.
+    pub fn contains(&self, piece: u16) -> bool {
+        match self.pieces.get(usize::from(piece / 64)) {
+            Some(word) => word >> (piece % 64) & 1 == 1,
+            None => self.list && piece == LIST,
+        }
+    }
+}
+
+/// Acknowledges rumours, and speaks of who holds what. All lists together take one datagram, or at most [`HEARD`] GUIDs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Heard {
     /// These rumours came; whether they are on disk is not said.
@@ -48,9 +81,11 @@ pub struct Heard {
     pub holds: List<Guid, HEARD>,
     /// "Do you hold these? Say so when you do."
     pub asks: List<Guid, HEARD>,
+    /// Parts of long MSGs are here that the receiver asked for.
+    pub parts: List<Parts, 8>,
 }
 
 impl Heard {
     /// Bytes of a `Heard` that says nothing.
-    pub const EMPTY: usize = 6;
+    pub const EMPTY: usize = 8;
 }

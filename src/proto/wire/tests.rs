@@ -168,11 +168,18 @@ fn samples() -> Vec<Message> {
             got: List::new(vec![guid(3)]),
             holds: List::new(vec![guid(4), guid(5)]),
             asks: List::new(vec![guid(6)]),
+            parts: List::new(vec![parts()]),
         }),
         Message::Leave(Leave { restarting: true }),
         Message::Symbols(Symbols { change: 1, chunk: 2, symbols: List::new((0..3).map(symbol).collect()) }),
         Message::Holding(Holding { answer: 1, page: 2, next, last: true, guids: List::new(vec![guid(3)]) }),
     ]
+}
+
+fn parts() -> Parts {
+    let mut parts = Parts { guid: guid(7), ..Parts::default() };
+    [0, 65, LIST].into_iter().for_each(|piece| parts.insert(piece));
+    parts
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -319,7 +326,10 @@ fn any_rumor() -> impl Strategy<Value = Message> {
 
 fn any_heard() -> impl Strategy<Value = Message> {
     let guids = || list(any_guid(), 20);
-    (guids(), guids(), guids()).prop_map(|(got, holds, asks)| Message::Heard(Heard { got, holds, asks }))
+    let any_parts = (any_guid(), any::<bool>(), any::<[u64; 4]>());
+    let parts = list(any_parts.prop_map(|(guid, list, pieces)| Parts { guid, list, pieces }), 3);
+    (guids(), guids(), guids(), parts)
+        .prop_map(|(got, holds, asks, parts)| Message::Heard(Heard { got, holds, asks, parts }))
 }
 
 fn any_digest() -> impl Strategy<Value = Message> {
@@ -566,6 +576,7 @@ fn no_item_is_smaller_than_its_list_supposes() {
     is_least(&Record { who_name: least.clone(), msg: Blob::default(), ..record("x") });
     is_least(&HeadTold { who_name: least, ..head_told() });
     is_least(&fragment(0));
+    is_least(&parts());
 }
 
 #[test]
@@ -575,6 +586,7 @@ fn what_packers_count_with_is_what_is_encoded() {
     assert_eq!(len(&Heard::default()), Heard::EMPTY);
     assert_eq!(len(&quiet()), Hello::EMPTY);
     assert_eq!(len(&update()), Update::SIZE);
+    assert_eq!(len(&parts()), Parts::SIZE);
     let page = CardPage { range: Range::EMPTY, cards: List::default() };
     assert_eq!(len(&Hello { page: Some(page), ..quiet() }), Hello::EMPTY + CardPage::EMPTY);
     for text in ["x", "dove", &"n".repeat(MAX_NAME)] {

@@ -1,0 +1,287 @@
+//! `gossip-node simulate`: the real core, many times, in one process and in virtual time: what spreading costs, how long
+//! it takes, and how soon nodes know who is there. Nothing touches the network or a disk.
+
+mod picture;
+mod shown;
+
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use crate::config::parse_duration;
+use crate::proto::limits::MAX_MSG;
+use crate::proto::settings::Timing;
+use crate::sim::Link;
+use crate::sim::scenario::{self, Plan, Progress, Report, Scenario};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// See what spreading costs and how long it takes, with many nodes in one process.
+#[derive(Args, Debug)]
+#[command(after_help = "  \
+gossip-node simulate --nodes 1000 --loss 10%
+  gossip-node simulate --scenario crash --nodes 100 --crash 30% --profile fast
+  gossip-node simulate --scenario split --split 60s --json
+
+Scenarios:
+  spread     records are written at random nodes, one by one
+  burst      1,000 records are written at 100 nodes at once
+  join       all nodes start within a second and know one address
+  idle       nothing happens
+  crash      many nodes crash at once, and records go on
+  split      the network is split into halves for a while; records are written in both
+  churn      one node in a hundred leaves and comes back each minute
+  maelstrom  the broadcast workload of Maelstrom: 25 nodes, links of 100 ms, 50 broadcasts and 50 reads a second
+
+The same seed gives the same run. Without a number here, the scenario's own holds.")]
+pub struct Simulate {
+    /// What happens
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = Story::Spread, hide_possible_values = true)]
+    scenario: Story,
+    /// How many nodes [100; maelstrom 25]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=20_000))]
+    nodes: Option<u32>,
+    /// Which share of datagrams is lost: 0.1 or 10%
+    #[arg(long, value_name = "P", default_value = "0", value_parser = share)]
+    loss: f64,
+    /// How long a datagram takes: 100ms, or 0.2ms..1ms with short times more often [0.2ms..1ms; maelstrom 100ms]
+    #[arg(long, value_name = "A..B", value_parser = latency)]
+    latency: Option<(Duration, Duration)>,
+    /// How many records [40; burst 1000, crash 100]
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    records: Option<u32>,
+    /// Bytes of each record's message [200]
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=MAX_MSG as i64))]
+    size: Option<u32>,
+    /// Records a second, all nodes together [10; maelstrom 50]
+    #[arg(long, value_name = "PER_S", value_parser = rate)]
+    rate: Option<f64>,
+    /// Which share of the nodes crashes: 0.3 or 30%
+    #[arg(long, value_name = "P", value_parser = share)]
+    crash: Option<f64>,
+    /// How long the network is split [60s]
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    split: Option<Duration>,
+    /// How long idle, churn and maelstrom go on [60s, 5m, 20s]
+    #[arg(long = "for", value_name = "D", value_parser = parse_duration)]
+    lasting: Option<Duration>,
+    /// Draws everything
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// How fast nodes notice a crash
+    #[arg(long, value_enum, default_value_t = Profile::Lan)]
+    profile: Profile,
+    /// Least time between two datagrams of records for one peer [1ms]
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    record_gap: Option<Duration>,
+    /// Least time between two datagrams of acknowledgements for one peer [5ms; maelstrom 100ms]
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    heard_gap: Option<Duration>,
+    /// Draw the picture in ASCII
+    #[arg(long)]
+    ascii: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Story {
+    Join,
+    Idle,
+    Spread,
+    Burst,
+    Crash,
+    Split,
+    Churn,
+    Maelstrom,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Profile {
+    /// For hosts that may be busy
+    Lan,
+    /// Knows of a crash sooner, and suspects more
+    Fast,
+}
+
+/// What a run came to, and what it took.
+#[derive(Serialize)]
+struct Outcome {
+    #[serde(flatten)]
+    report: Report,
+    /// Seconds that the run took.
+    wall_s: f64,
+    /// The most memory that the process had, in bytes.
+    peak_memory_bytes: Option<u64>,
+    /// What of that a node took.
+    memory_bytes_a_node: Option<u64>,
+}
+
+impl Simulate {
+    /// Runs one scenario and shows its figures.
+    pub fn run(self, context: &Context) -> Result<(), Failure> {
+        let plan = self.plan()?;
+        let bar = ProgressBar::new(1).with_style(style());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "says how long the simulation took; nothing in it sees this clock"
+        )]
+        let clock = Instant::now;
+        let (begun, memory) = (clock(), peak_memory());
+        let report = scenario::run(&plan, &mut |progress: Progress| {
+            bar.set_length(u64::try_from(progress.of.as_millis()).unwrap_or(u64::MAX));
+            bar.set_position(u64::try_from(progress.passed.as_millis()).unwrap_or(u64::MAX));
+            bar.set_message(progress.phase);
+        });
+        bar.finish_and_clear();
+        let peak_memory_bytes = peak_memory();
+        let taken = peak_memory_bytes.zip(memory).map(|(peak, before)| peak - before);
+        let memory_bytes_a_node = taken.map(|bytes| bytes / plan.nodes as u64);
+        let wall_s = (clock() - begun).as_secs_f64();
+        let outcome = Outcome { report, wall_s, peak_memory_bytes, memory_bytes_a_node };
+        if context.json {
+            return context.print_json(&outcome);
+        }
+        context.print(&shown::table(&outcome))?;
+        match &outcome.report.delivery {
+            Some(delivery) => context.print(&picture::curve(&delivery.curve_ms, self.ascii || !speaks_utf8())),
+            None => Ok(()),
+        }
+    }
+
+    fn plan(&self) -> Result<Plan, Failure> {
+        self.check()?;
+        let usual = if self.scenario == Story::Maelstrom { 25 } else { 100 };
+        let mut plan = Plan::new(self.scenario.into(), self.nodes.unwrap_or(usual) as usize);
+        if self.profile == Profile::Fast {
+            plan.timing.suspicion = Timing::FAST.suspicion;
+        }
+        if let Some((least, most)) = self.latency {
+            plan.link = Link { delay: least, jitter: most - least, brisk: true, ..plan.link };
+        }
+        plan.link.loss = self.loss;
+        plan.seed = self.seed;
+        let set = |to: &mut usize, from: Option<u32>| *to = from.map_or(*to, |number| number as usize);
+        set(&mut plan.records, self.records);
+        set(&mut plan.size, self.size);
+        plan.rate = self.rate.unwrap_or(plan.rate);
+        plan.crash = self.crash.unwrap_or(plan.crash);
+        plan.split = self.split.unwrap_or(plan.split);
+        plan.lasting = self.lasting.unwrap_or(plan.lasting);
+        plan.timing.record_gap = self.record_gap.unwrap_or(plan.timing.record_gap);
+        plan.timing.heard_gap = self.heard_gap.unwrap_or(plan.timing.heard_gap);
+        if (plan.nodes as f64 * plan.crash).round() as usize + 1 >= plan.nodes {
+            return Err(Failure::new(Exit::Usage, "too many nodes would crash")
+                .why(format!("of {} nodes, fewer than two would be left to notice", plan.nodes))
+                .hint("say a lower --crash, or more --nodes"));
+        }
+        Ok(plan)
+    }
+
+    /// A number that its scenario does not use is a mistake, not a detail.
+    fn check(&self) -> Result<(), Failure> {
+        let writes = [Story::Spread, Story::Burst, Story::Crash];
+        let lasts = [Story::Idle, Story::Churn, Story::Maelstrom];
+        let paced = [Story::Spread, Story::Crash, Story::Split, Story::Churn, Story::Maelstrom];
+        let flags: [(&str, bool, &[Story]); 5] = [
+            ("--records", self.records.is_some(), &writes),
+            ("--rate", self.rate.is_some(), &paced),
+            ("--crash", self.crash.is_some(), &[Story::Crash]),
+            ("--split", self.split.is_some(), &[Story::Split]),
+            ("--for", self.lasting.is_some(), &lasts),
+        ];
+        for (flag, given, stories) in flags {
+            if given && !stories.contains(&self.scenario) {
+                let names: Vec<String> = stories.iter().map(|story| format!("{story:?}").to_lowercase()).collect();
+                let scenario = format!("{:?}", self.scenario).to_lowercase();
+                return Err(Failure::new(Exit::Usage, format!("{flag} has no meaning in the scenario {scenario}"))
+                    .why(format!("it is for {}", names.join(", ")))
+                    .hint(format!("leave it out, or say --scenario {}", names[0])));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<Story> for Scenario {
+    fn from(story: Story) -> Scenario {
+        match story {
+            Story::Join => Scenario::Join,
+            Story::Idle => Scenario::Idle,
+            Story::Spread => Scenario::Spread,
+            Story::Burst => Scenario::Burst,
+            Story::Crash => Scenario::Crash,
+            Story::Split => Scenario::Split,
+            Story::Churn => Scenario::Churn,
+            Story::Maelstrom => Scenario::Maelstrom,
+        }
+    }
+}
+
+fn style() -> ProgressStyle {
+    let style = ProgressStyle::with_template("{spinner} {msg:32} {bar:32} {elapsed}");
+    style.unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// `0.1` or `10%`.
+fn share(text: &str) -> Result<f64, String> {
+    let (number, unit) = match text.trim().strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (text.trim(), 1.0),
+    };
+    match number.trim_end().parse::<f64>().map(|number| number / unit) {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("say a share from 0 to less than 1, as 0.1 or 10%".into()),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.01..=100_000.0).contains(&rate) => Ok(rate),
+        _ => Err("say how many records a second, from 0.01 to 100000".into()),
+    }
+}
+
+/// `100ms`, or `0.2ms..1ms`.
+fn latency(text: &str) -> Result<(Duration, Duration), String> {
+    let (least, most) = text.split_once("..").unwrap_or((text, text));
+    let (least, most) = (parse_duration(least)?, parse_duration(most)?);
+    if least > most {
+        return Err("the least time comes first, as in 0.2ms..1ms".into());
+    }
+    if most > Duration::from_secs(10) {
+        return Err("links slower than 10s are none".into());
+    }
+    Ok((least, most))
+}
+
+/// The most memory that this process had so far, where the system says so.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+fn speaks_utf8() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let locale = locale.into_iter().find(|value| !value.is_empty()).unwrap_or_default().to_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_and_latencies_are_written_as_people_do() {
+        assert_eq!(share("10%"), Ok(0.1));
+        assert_eq!(share("0.25"), Ok(0.25));
+        for text in ["1", "100%", "-1%", "some", "nan", ""] {
+            assert!(share(text).is_err(), "{text}");
+        }
+        let micros = Duration::from_micros;
+        assert_eq!(latency("0.2ms..1ms"), Ok((micros(200), micros(1000))));
+        assert_eq!(latency("100ms"), Ok((micros(100_000), micros(100_000))));
+        for text in ["1ms..0.2ms", "..", "1ms..", "11s", "fast"] {
+            assert!(latency(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Who holds a record: asked of the node, and waited for by who creates one.
+
+use super::handle::{Handle, Refusal, stopping};
+use crate::api;
+use crate::proto::gossip::Guid;
+use bytes::Bytes;
+use std::time::Duration;
+
+/// Between two looks at who holds a record: somebody waits, and the answers come within milliseconds.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// How many reachable peers are to hold a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holders {
+    /// All of them.
+    All,
+    /// So many.
+    Count(u64),
+}
+
+impl std::str::FromStr for Holders {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Holders, String> {
+        match text {
+            "all" => Ok(Holders::All),
+            text => text.parse().map(Holders::Count).map_err(|_| format!("{text:?} is neither a number nor all")),
+        }
+    }
+}
+
+impl Holders {
+    fn suffice(self, held_by: api::HeldBy) -> bool {
+        match self {
+            Holders::All => held_by.known >= held_by.reachable,
+            Holders::Count(count) => held_by.known >= count,
+        }
+    }
+}
+
+impl Handle {
+    /// Creates a record, and answers once it is on disk and held by as many peers as `wait` says, or the time for that
+    /// is over: created it is then, too.
+    pub async fn create(
+        &self,
+        network: Option<&str>,
+        who_name: Option<String>,
+        msg: Bytes,
+        wait: Option<(Holders, Duration)>,
+    ) -> Result<api::Created, Refusal> {
+        let head = self.add(network, who_name, msg).await?;
+        let Some((holders, timeout)) = wait else { return Ok(api::Created { head, held_by: None, waited: None }) };
+        let guid = head.guid.parse().map_err(|_| Refusal::Unavailable("a GUID of ours is none".to_owned()))?;
+        let held_by = self.wait_held(self.network(network)?, guid, holders, timeout).await?;
+        Ok(api::Created { head, held_by: Some(held_by), waited: Some(holders.suffice(held_by)) })
+    }
+
+    /// Who is known to hold a record.
+    pub(super) async fn held_by(&self, network: usize, guid: Guid) -> Result<api::HeldBy, Refusal> {
+        self.look(network, move |member, _| {
+            let spread = member.node.spread(&guid);
+            api::HeldBy { known: spread.known as u64, reachable: spread.reachable as u64 }
+        })
+        .await
+    }
+
+    /// Asks who holds a record until as many do as are wanted, or the time is over.
+    pub(super) async fn wait_held(
+        &self,
+        network: usize,
+        guid: Guid,
+        holders: Holders,
+        timeout: Duration,
+    ) -> Result<api::HeldBy, Refusal> {
+        let over = tokio::time::sleep(timeout);
+        tokio::pin!(over);
+        let mut changes = self.changes();
+        self.look(network, move |member, moment| {
+            member.node.watch(moment.now, guid, timeout);
+            member.touch();
+        })
+        .await?;
+        loop {
+            changes.mark_unchanged();
+            let held_by = self.held_by(network, guid).await?;
+            if holders.suffice(held_by) || over.is_elapsed() {
+                return Ok(held_by);
+            }
+            let changed = async {
+                tokio::time::sleep(GLANCE).await;
+                changes.changed().await
+            };
+            tokio::select! {
+                changed = changed => changed.map_err(|_| stopping())?,
+                () = &mut over => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_says_a_number_or_all() {
+        assert_eq!("all".parse(), Ok(Holders::All));
+        assert_eq!("3".parse(), Ok(Holders::Count(3)));
+        for text in ["", "ALL", "-1", "3.5", "most"] {
+            assert!(text.parse::<Holders>().is_err(), "{text}");
+        }
+        let held_by = |known, reachable| api::HeldBy { known, reachable };
+        assert!(Holders::All.suffice(held_by(0, 0)) && Holders::All.suffice(held_by(4, 4)));
+        assert!(!Holders::All.suffice(held_by(3, 4)));
+        assert!(Holders::Count(3).suffice(held_by(3, 4)) && !Holders::Count(5).suffice(held_by(4, 4)));
+    }
+}

@@ -1,0 +1,48 @@
+//! What can be had of a long record that is still under way: here, for those to whom its head was passed on; and of
+//! holders who do not have all of it themselves. So a long MSG is on its way through the whole tree at once.
+
+use super::flow::Flow;
+use super::partials::{Partial, Partials};
+use crate::proto::gossip::{Guid, Head, Key};
+use crate::proto::wire::Parts;
+use std::collections::BTreeMap;
+
+impl Partial {
+    pub(super) fn new(head: Head, holders: Vec<Guid>) -> Partial {
+        let (list, kept, limits, given_up) = Default::default();
+        let verified = Parts { guid: head.guid(), ..Parts::default() };
+        Partial { head, holders, list, kept, verified, limits, given_up }
+    }
+
+    /// Whether a holder has this piece, as far as it said.
+    pub(super) fn has(&self, holder: &Guid, piece: u16) -> bool {
+        self.limits.get(holder).is_none_or(|parts| parts.contains(piece))
+    }
+}
+
+impl Partials {
+    /// What of a record under way was verified here, and where it stands.
+    pub fn parts(&self, guid: &Guid) -> Option<(Key, Parts)> {
+        let partial = self.partials.get(guid)?;
+        Some((Key { date_time: partial.head.date_time(), guid: *guid }, partial.verified))
+    }
+
+    /// A holder said what it has so far: what else is asked of it will not come now.
+    pub fn handle_parts(&mut self, peer: Guid, parts: &Parts, flows: &mut BTreeMap<Guid, Flow>) {
+        let Some(partial) = self.partials.get_mut(&parts.guid) else { return };
+        if !partial.holders.contains(&peer) {
+            if partial.holders.len() >= super::HOLDERS {
+                return;
+            }
+            partial.holders.push(peer);
+            flows.entry(peer).or_default();
+        }
+        partial.limits.insert(peer, *parts);
+        self.assignable = true;
+        let lacking = |piece: u16| !parts.contains(piece);
+        let places: Vec<_> = self.slabs.of(peer).map(|(place, _)| place).collect();
+        for place in places.into_iter().filter(|place| place.0 == parts.guid && lacking(place.1)) {
+            self.slabs.remove(&place, flows);
+        }
+    }
+}

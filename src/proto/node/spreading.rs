@@ -1,0 +1,258 @@
+//! What the node does about fresh records: passes rumours on, answers them, pulls what did not come by itself, and keeps
+//! account of who holds what.
+
+use super::{Node, Spread};
+use crate::proto::gossip::{Gossip, Guid, Head, Key};
+use crate::proto::limits::{HEADER, MAX_PIECES, TAG};
+use crate::proto::peers::Peers;
+use crate::proto::ring::{Range, place};
+use crate::proto::rtt::Rtt;
+use crate::proto::rumors::{Learnt, Rumors, Ways};
+use crate::proto::session::Sessions;
+use crate::proto::time::Tick;
+use crate::proto::wire::{Heard, Parts, PieceAsk, Rumor};
+use std::time::Duration;
+
+/// A record learnt less than this ago may still be on its way to others: digests leave it to the rumours.
+const YOUNG: Duration = Duration::from_secs(1);
+/// Random peers looked at to find one with a session.
+const DRAWS: usize = 8;
+
+/// Peers and sessions as rumours see them.
+pub(super) struct Known<'a> {
+    pub(super) peers: &'a Peers,
+    pub(super) sessions: &'a Sessions,
+}
+
+impl Ways for Known<'_> {
+    fn ring(&self, range: Range) -> impl Iterator<Item = (u64, Guid)> {
+        self.peers.ring(range)
+    }
+
+    fn rtt(&self, peer: &Guid) -> Rtt {
+        self.peers.rtt(peer)
+    }
+
+    fn met(&self, peer: &Guid) -> bool {
+        self.sessions.contains(*peer)
+    }
+
+    fn live(&self) -> usize {
+        self.peers.live()
+    }
+}
+
+/// Peers and sessions of a node, as rumours see them; the rest of the node stays free to be changed.
+macro_rules! ways {
+    ($node:ident) => {
+        &$crate::proto::node::spreading::Known { peers: &$node.peers, sessions: &$node.sessions }
+    };
+}
+pub(super) use ways;
+
+impl Node {
+    /// Takes a rule away.
+    #[cfg(test)]
+    pub(crate) fn spread_without(&mut self, rule: crate::proto::rumors::Rule) {
+        self.rumors.take_away(rule);
+    }
+
+    pub(super) fn take_rumor(&mut self, now: Tick, peer: Guid, rumor: Rumor) {
+        for guid in rumor.got.iter() {
+            self.rumors.handle_acknowledged(now, peer, guid);
+        }
+        for pushed in rumor.records {
+            let guid = pushed.what.guid;
+            if self.knows(&guid) {
+                self.stats.records_received_duplicate += 1;
+                self.rumors.again(now, guid, pushed.range, ways!(self));
+                self.rumors.acknowledge(now, peer, guid);
+                continue;
+            }
+            let Ok(gossip) = pushed.what.verify() else {
+                self.refuse(now, peer, guid);
+                continue;
+            };
+            let key = gossip.key();
+            // What the disk cannot take now is not acknowledged: its range goes to somebody else.
+            let Some(fact) = self.fetches.handle_record(now, peer, gossip) else { continue };
+            self.facts.push_back(fact);
+            let learnt = Learnt { key, hops: pushed.hops, long: false, head: None };
+            self.learn_rumor(now, peer, learnt, pushed.range);
+        }
+        for pushed in rumor.heads {
+            let guid = pushed.what.guid;
+            if self.knows(&guid) || self.fetches.is_partial(&guid) {
+                self.rumors.again(now, guid, pushed.range, ways!(self));
+                self.rumors.acknowledge(now, peer, guid);
+                continue;
+            }
+            let Ok(head) = pushed.what.verify() else {
+                self.refuse(now, peer, guid);
+                continue;
+            };
+            let key = Key { date_time: head.date_time(), guid };
+            self.facts.extend(self.fetches.handle_head(now, peer, guid, head.clone()));
+            let learnt = Learnt { key, hops: pushed.hops, long: true, head: Some(head) };
+            self.learn_rumor(now, peer, learnt, pushed.range);
+        }
+    }
+
+    fn learn_rumor(&mut self, now: Tick, from: Guid, learnt: Learnt, range: Range) {
+        let guid = learnt.key.guid;
+        self.stats.count_hops(learnt.hops);
+        self.rumors.learnt(now, learnt, Some(range), ways!(self));
+        self.rumors.acknowledge(now, from, guid);
+    }
+
+    /// A peer asks for parts of a long MSG. Of one that is itself under way here, it gets what is here, and hears of
+    /// the rest when it comes.
+    pub(super) fn take_piece_ask(&mut self, now: Tick, peer: Guid, ask: &PieceAsk) {
+        if let Some((_, parts)) = self.fetches.parts(&ask.guid).filter(|_| !self.ledger.contains(&ask.guid)) {
+            self.receipts.asked(peer, ask.guid);
+            if !parts.contains(ask.piece) {
+                self.rumors.tell_parts(now, peer, parts);
+                return;
+            }
+        }
+        self.answers.push_piece(peer, ask);
+    }
+
+    /// Something of a long record was verified: those who wait for it hear of it.
+    pub(super) fn tell_followers(&mut self, now: Tick, guid: Guid) {
+        let parts = match self.fetches.parts(&guid) {
+            Some((_, parts)) => parts,
+            // A record of one piece is whole with it.
+            None => Parts { guid, list: true, pieces: [u64::MAX; MAX_PIECES / 64] },
+        };
+        for peer in self.receipts.askers(&guid).collect::<Vec<_>>() {
+            self.rumors.tell_parts(now, peer, parts);
+        }
+    }
+
+    pub(super) fn take_heard(&mut self, now: Tick, peer: Guid, heard: Heard) {
+        for guid in heard.got.iter() {
+            self.rumors.handle_acknowledged(now, peer, guid);
+        }
+        for parts in heard.parts.iter() {
+            self.fetches.handle_parts(peer, parts);
+        }
+        for &guid in heard.holds.iter() {
+            if self.ledger.contains(&guid) {
+                self.receipts.note(peer, &guid);
+            } else {
+                self.expect(now, peer, guid);
+            }
+        }
+        for &guid in heard.asks.iter() {
+            if self.ledger.contains(&guid) {
+                self.rumors.tell_holding(now, peer, guid);
+            } else {
+                self.receipts.asked(peer, guid);
+                self.expect(now, peer, guid);
+            }
+        }
+    }
+
+    /// A peer holds what we lack: it may be on its way here, and is pulled if it does not come.
+    pub(super) fn expect(&mut self, now: Tick, peer: Guid, guid: Guid) {
+        if self.fetches.is_known(&guid) {
+            return;
+        }
+        if self.fetches.is_partial(&guid) || !self.rumors.await_record(now, guid, peer, ways!(self)) {
+            self.want(peer, &[guid]);
+        }
+    }
+
+    /// Whether a record is held, or on its way to the disk.
+    pub(super) fn knows(&self, guid: &Guid) -> bool {
+        self.ledger.contains(guid) || self.fetches.is_known(guid)
+    }
+
+    /// Whether a record that we hold, and a peer lacks, is probably on its way to it.
+    pub(super) fn is_young(&self, now: Tick, guid: &Guid) -> bool {
+        self.rumors.learnt_at(guid).is_some_and(|learnt| now.since(learnt) < YOUNG)
+    }
+
+    /// A record was fetched: it is not pushed on, but a range that comes late is served.
+    pub(super) fn learn_fetched(&mut self, now: Tick, key: Key, head: Option<Head>) {
+        if self.rumors.learnt_at(&key.guid).is_none() {
+            let learnt = Learnt { key, hops: 0, long: head.is_some(), head };
+            self.rumors.learnt(now, learnt, None, ways!(self));
+        }
+    }
+
+    /// A record authored here is on disk.
+    pub(super) fn spread_own(&mut self, now: Tick, gossip: &Gossip) {
+        let all = Range::all_but(place(&self.settings.guid));
+        let room = self.settings.max_datagram - HEADER - TAG;
+        let long = !Rumors::fits(gossip.head(), room);
+        let learnt = Learnt { key: gossip.key(), hops: 0, long, head: None };
+        self.rumors.learnt(now, learnt, Some(all), ways!(self));
+        self.hold(now, gossip.guid());
+    }
+
+    /// A record is on disk and in the ledger.
+    pub(super) fn hold(&mut self, now: Tick, guid: Guid) {
+        self.rumors.held(now, guid);
+        for peer in self.receipts.hold(now, guid) {
+            self.rumors.tell_holding(now, peer, guid);
+        }
+    }
+
+    pub(super) fn spread_timeout(&mut self, now: Tick) {
+        self.rumors.handle_timeout(now, ways!(self));
+        while let Some((guid, holders)) = self.rumors.poll_ripe(now) {
+            if !self.ledger.contains(&guid) && !self.fetches.is_known(&guid) {
+                self.rumors.trouble(now);
+                holders.into_iter().for_each(|holder| self.want(holder, &[guid]));
+            }
+        }
+        if self.rumors.has_news(now) {
+            let drawn = (0..DRAWS).find_map(|_| self.peers.random().filter(|peer| self.sessions.contains(*peer)));
+            self.rumors.announce(now, drawn);
+        }
+        while let Some(guid) = self.receipts.poll_watched(now) {
+            self.ask_around(now, guid);
+        }
+        while let Some(peer) = self.rumors.poll_stranger(now, ways!(self)) {
+            if let Some(addr) = self.peers.addr(&peer) {
+                let registration = self.sessions.register(now, addr);
+                self.send_register(addr, registration);
+            }
+        }
+    }
+
+    /// Asks everybody who is not known to hold a record whether he does.
+    fn ask_around(&mut self, now: Tick, guid: Guid) {
+        let all = self.peers.ring(Range::all_but(place(&self.settings.guid)));
+        let unknown: Vec<Guid> = all.map(|(_, peer)| peer).filter(|peer| !self.receipts.knows(&guid, peer)).collect();
+        if unknown.is_empty() && self.ledger.contains(&guid) {
+            self.receipts.unwatch(&guid);
+        }
+        for peer in unknown {
+            self.rumors.ask_holding(now, peer, guid, ways!(self));
+        }
+    }
+
+    /// Asks all reachable peers whether they hold this record, again and again, until all do or `span` is over.
+    pub fn watch(&mut self, now: Tick, guid: Guid, span: Duration) {
+        self.receipts.watch(now, guid, span);
+        self.spread_timeout(now);
+    }
+
+    /// Who is known to hold a record that this node holds.
+    pub fn spread(&self, guid: &Guid) -> Spread {
+        let mut spread = Spread::default();
+        for (_, peer) in self.peers.ring(Range::all_but(place(&self.settings.guid))) {
+            spread.reachable += 1;
+            spread.known += usize::from(self.receipts.knows(guid, &peer));
+        }
+        spread
+    }
+
+    pub(super) fn forget_rumors(&mut self, now: Tick, peer: &Guid) {
+        self.rumors.forget(now, peer, ways!(self));
+        self.receipts.forget(peer);
+    }
+}

@@ -1,0 +1,171 @@
+//! [`Receipts`]: who is known to hold a record. A peer is known to hold it since it said so, or since its whole ledger
+//! equalled ours when the record was in it.
+
+use crate::proto::gossip::Guid;
+use crate::proto::limits::{PEERS, RECEIPTS};
+use crate::proto::time::Tick;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// Peers are asked again after this time.
+const ASK: Duration = Duration::from_millis(250);
+/// Peers who wait for one record.
+const ASKERS: usize = 64;
+
+struct Held {
+    since: Tick,
+    holders: BTreeSet<Guid>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Receipts {
+    held: BTreeMap<Guid, Held>,
+    order: VecDeque<Guid>,
+    /// Holders of all of them together.
+    noted: usize,
+    /// What is not among `held` any more was held by then.
+    forgotten: Tick,
+    /// When a peer's ledger last equalled ours.
+    equal: BTreeMap<Guid, Tick>,
+    /// Records somebody here waits for: when to ask next, and until when.
+    watched: BTreeMap<Guid, (Tick, Tick)>,
+    /// Peers that wait for us to hold a record.
+    askers: BTreeMap<Guid, BTreeSet<Guid>>,
+}
+
+impl Receipts {
+    /// A record is held from now on. Returns the peers that want to know.
+    pub fn hold(&mut self, now: Tick, guid: Guid) -> BTreeSet<Guid> {
+        self.held.insert(guid, Held { since: now, holders: BTreeSet::new() });
+        self.order.push_back(guid);
+        while self.order.len() > RECEIPTS || self.noted > PEERS {
+            let Some(oldest) = self.order.pop_front() else { break };
+            if let Some(held) = self.held.remove(&oldest) {
+                self.noted -= held.holders.len();
+                self.forgotten = held.since;
+            }
+        }
+        self.askers.remove(&guid).unwrap_or_default()
+    }
+
+    /// A peer said that it holds a record.
+    pub fn note(&mut self, peer: Guid, guid: &Guid) {
+        if let Some(held) = self.held.get_mut(guid) {
+            self.noted += usize::from(held.holders.insert(peer));
+        }
+    }
+
+    /// A peer's ledger equals ours.
+    pub fn equals(&mut self, now: Tick, peer: Guid) {
+        self.equal.insert(peer, now);
+    }
+
+    /// A peer wants to know when we hold this record.
+    pub fn asked(&mut self, peer: Guid, guid: Guid) {
+        if self.askers.len() < RECEIPTS || self.askers.contains_key(&guid) {
+            let askers = self.askers.entry(guid).or_default();
+            if askers.len() < ASKERS {
+                askers.insert(peer);
+            }
+        }
+    }
+
+    /// Peers that wait for us to hold a record.
+    pub fn askers(&self, guid: &Guid) -> impl Iterator<Item = Guid> + use<'_> {
+        self.askers.get(guid).into_iter().flatten().copied()
+    }
+
+    /// Whether a peer is known to hold a record that we hold.
+    pub fn knows(&self, guid: &Guid, peer: &Guid) -> bool {
+        let held = self.held.get(guid);
+        let since = held.map_or(self.forgotten, |held| held.since);
+        held.is_some_and(|held| held.holders.contains(peer)) || self.equal.get(peer).is_some_and(|&at| at >= since)
+    }
+
+    /// Somebody here wants to know who holds this record.
+    pub fn watch(&mut self, now: Tick, guid: Guid, span: Duration) {
+        if self.watched.len() < RECEIPTS {
+            self.watched.insert(guid, (now, now + span));
+        }
+    }
+
+    /// A record that peers are to be asked about now.
+    pub fn poll_watched(&mut self, now: Tick) -> Option<Guid> {
+        self.watched.retain(|_, &mut (_, until)| until > now);
+        let (&guid, (at, _)) = self.watched.iter_mut().find(|(_, (at, _))| *at <= now)?;
+        *at = now + ASK;
+        Some(guid)
+    }
+
+    /// Everybody is known to hold it: nobody is asked any more.
+    pub fn unwatch(&mut self, guid: &Guid) {
+        self.watched.remove(guid);
+    }
+
+    /// When that is next.
+    pub fn poll_timeout(&self) -> Tick {
+        self.watched.values().map(|&(at, _)| at).min().unwrap_or(Tick::NEVER)
+    }
+
+    /// A peer is gone.
+    pub fn forget(&mut self, peer: &Guid) {
+        self.equal.remove(peer);
+    }
+
+    /// Peers of whom something is kept.
+    pub fn peers(&self) -> impl Iterator<Item = &Guid> {
+        self.equal.keys()
+    }
+
+    /// Panics if a bound is broken.
+    pub fn check(&self) {
+        assert!(self.order.len() <= RECEIPTS && self.watched.len() <= RECEIPTS && self.askers.len() <= RECEIPTS);
+        assert_eq!(self.noted, self.held.values().map(|held| held.holders.len()).sum::<usize>());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: Guid = Guid([1; 16]);
+    const PEER: Guid = Guid([2; 16]);
+
+    #[test]
+    fn who_said_so_and_whose_ledger_equals_ours_is_known_to_hold_it() {
+        let mut receipts = Receipts::default();
+        receipts.equals(Tick(5), PEER);
+        receipts.hold(Tick(10), RECORD);
+        assert!(!receipts.knows(&RECORD, &PEER), "it equalled ours before");
+        receipts.equals(Tick(11), PEER);
+        assert!(receipts.knows(&RECORD, &PEER));
+        receipts.forget(&PEER);
+        assert!(!receipts.knows(&RECORD, &PEER));
+        receipts.note(PEER, &RECORD);
+        assert!(receipts.knows(&RECORD, &PEER));
+        receipts.check();
+    }
+
+    #[test]
+    fn who_asks_is_told_when_it_is_held() {
+        let mut receipts = Receipts::default();
+        receipts.asked(PEER, RECORD);
+        assert_eq!(receipts.hold(Tick(1), RECORD).into_iter().collect::<Vec<_>>(), [PEER]);
+        assert!(receipts.hold(Tick(1), Guid([3; 16])).is_empty());
+    }
+
+    #[test]
+    fn what_was_held_long_ago_counts_from_when_it_was_forgotten() {
+        let mut receipts = Receipts::default();
+        for number in 0..=RECEIPTS as u64 {
+            let mut guid = Guid([0; 16]);
+            guid.0[..8].copy_from_slice(&number.to_be_bytes());
+            receipts.hold(Tick(number + 1), guid);
+        }
+        assert!(!receipts.knows(&Guid([0; 16]), &PEER));
+        receipts.equals(Tick(2), PEER);
+        assert!(receipts.knows(&Guid([0; 16]), &PEER));
+        receipts.check();
+    }
+}

@@ -1,0 +1,473 @@
+//! [`Rumors`]: fresh records pushed down a tree that is computed from the peer list: range delegation (El-Ansary et al.
+//! 2003, Kadcast 2019) with acknowledgements.
+//!
+//! A record travels with a [`Range`] of the ring. Who receives it cuts the range into parts and sends the record to the
+//! first live peer of each, with the rest of the part. Every hop is acknowledged; after two silences the rest of the part
+//! goes to the next peer in it, while the silent one still gets the record alone. What went wrong lately is watched: in
+//! such times a node also *announces* what it holds to one random peer after another (see `news`).
+//!
+//! All of this may fail at any time: the next digest finds the gap. So queues are bounded, and what is too much is
+//! dropped. Only names wait here; bytes are read when a datagram is packed.
+
+mod lane;
+mod news;
+mod outgoing;
+mod rule;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use crate::proto::gossip::{Guid, Head, Key};
+use crate::proto::limits::{LANES, RUMOR_AGE, RUMORS, RUMORS_PER_LANE};
+use crate::proto::ring::{Range, place};
+use crate::proto::rtt::Rtt;
+use crate::proto::settings::{Settings, Timing};
+use crate::proto::time::Tick;
+use crate::proto::wire::Parts;
+use lane::{Lane, Parcel};
+use news::News;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+pub(crate) use rule::Rule;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+use table::Table;
+
+/// Silences after which a rumour's range goes to somebody else.
+const DELEGATED: u32 = 2;
+/// Times that a rumour is sent to one peer.
+const SENDS: u32 = 6;
+/// How long a peer that acknowledged none of these gets no rumours, unless it is heard of.
+const SILENCE: Duration = Duration::from_secs(10);
+/// Children of a node where a record fits no datagram: nobody uploads to more than these at a time.
+const LONG_FAN: usize = 2;
+/// Timeouts before each next send.
+const PATIENCE: [u32; SENDS as usize] = [1, 1, 2, 2, 3, 3];
+/// Between two sessions opened beforehand.
+const ACQUAINTANCE: Duration = Duration::from_millis(500);
+
+/// What rumours need to know of others, as the node knows it.
+pub trait Ways {
+    /// The live peers in a part of the ring, in its order.
+    fn ring(&self, range: Range) -> impl Iterator<Item = (u64, Guid)>;
+    /// Round-trip times to a peer.
+    fn rtt(&self, peer: &Guid) -> Rtt;
+    /// Whether there is a session with a peer.
+    fn met(&self, peer: &Guid) -> bool;
+    /// How many peers are live.
+    fn live(&self) -> usize;
+}
+
+/// A record that came for the first time.
+pub struct Learnt {
+    /// Where it stands.
+    pub key: Key,
+    /// Through how many nodes it came, its origin included; 0 if it was made here, or fetched.
+    pub hops: u8,
+    /// Whether it fits no datagram.
+    pub long: bool,
+    /// Its head, where only that has come so far.
+    pub head: Option<Head>,
+}
+
+/// A record learnt lately.
+struct Fresh {
+    key: Key,
+    learnt: Tick,
+    hops: u8,
+    /// Whether a range was served for it.
+    served: bool,
+    /// Whether it fits no datagram.
+    long: bool,
+    /// Its head, where that is long and may not be on disk yet.
+    head: Option<Box<Head>>,
+}
+
+/// See the module.
+pub struct Rumors {
+    me: u64,
+    fan: usize,
+    timing: Timing,
+    fresh: BTreeMap<Guid, Fresh>,
+    ages: VecDeque<Guid>,
+    lanes: BTreeMap<Guid, Lane>,
+    /// Lanes that have something to send, and rumours that wait to be acknowledged: when, peer, record.
+    due: BTreeSet<(Tick, Guid)>,
+    deadlines: BTreeSet<(Tick, Guid, Guid)>,
+    /// Peers with whom a session is wanted.
+    strangers: BTreeSet<Guid>,
+    table: Table,
+    next_acquaintance: Tick,
+    news: News,
+    /// Of all peers together: better than nothing where one was never sent to.
+    rtt: Rtt,
+    rng: ChaCha8Rng,
+    #[cfg(test)]
+    lacking: Option<Rule>,
+    /// Rumours sent again after silence.
+    pub repeated: u64,
+}
+
+impl Rumors {
+    /// No news yet.
+    pub fn new(settings: &Settings, seed: [u8; 32], now: Tick) -> Rumors {
+        let (fresh, ages, lanes, due, deadlines, strangers, table) = Default::default();
+        Rumors {
+            me: place(&settings.guid),
+            fan: settings.gossip_max_peer_count.max(2),
+            timing: settings.timing,
+            fresh,
+            ages,
+            lanes,
+            due,
+            deadlines,
+            strangers,
+            table,
+            next_acquaintance: now,
+            news: News::default(),
+            rtt: Rtt::default(),
+            rng: ChaCha8Rng::from_seed(seed),
+            #[cfg(test)]
+            lacking: None,
+            repeated: 0,
+        }
+    }
+
+    /// This node took another GUID.
+    pub fn rename(&mut self, me: Guid) {
+        self.me = place(&me);
+    }
+
+    /// A record came for the first time. With a range it was pushed, and is passed on; without one it was fetched.
+    pub fn learnt(&mut self, now: Tick, learnt: Learnt, range: Option<Range>, ways: &impl Ways) {
+        self.forget_old(now);
+        let served = range.is_some_and(|range| !range.is_empty());
+        let Learnt { key, hops, long, head } = learnt;
+        let fresh = Fresh { key, learnt: now, hops, served, long, head: head.map(Box::new) };
+        if self.fresh.insert(key.guid, fresh).is_none() {
+            self.ages.push_back(key.guid);
+        }
+        if let Some(range) = range {
+            self.delegate(now, key.guid, range, ways);
+        }
+    }
+
+    /// A record came again, with a range. If that is the first, it must still be served: whoever sent it relies on us.
+    pub fn again(&mut self, now: Tick, guid: Guid, range: Range, ways: &impl Ways) {
+        let Some(fresh) = self.fresh.get_mut(&guid) else { return };
+        let late = !fresh.served && !range.is_empty() && now.since(fresh.learnt) < RUMOR_AGE;
+        if late && !self.lacks(Rule::LateRange) {
+            if let Some(fresh) = self.fresh.get_mut(&guid) {
+                fresh.served = true;
+            }
+            self.news.trouble(now);
+            self.delegate(now, guid, range, ways);
+        }
+    }
+
+    /// Since when it is known, if that is less than 30 s ago.
+    pub fn learnt_at(&self, guid: &Guid) -> Option<Tick> {
+        self.fresh.get(guid).map(|fresh| fresh.learnt)
+    }
+
+    /// Where a record learnt lately stands.
+    pub fn key(&self, guid: &Guid) -> Option<Key> {
+        self.fresh.get(guid).map(|fresh| fresh.key)
+    }
+
+    /// Acknowledges a rumour to who sent it.
+    pub fn acknowledge(&mut self, now: Tick, peer: Guid, guid: Guid) {
+        if !self.lacks(Rule::Acknowledgement) {
+            self.with_lane(now, peer, |lane| lane.got(guid));
+        }
+    }
+
+    /// Tells a peer that this record is held.
+    pub fn tell_holding(&mut self, now: Tick, peer: Guid, guid: Guid) {
+        self.with_lane(now, peer, |lane| lane.holds(guid));
+    }
+
+    /// Tells a peer which parts of a long record can be had here.
+    pub fn tell_parts(&mut self, now: Tick, peer: Guid, parts: Parts) {
+        self.with_lane(now, peer, |lane| lane.parts(parts));
+    }
+
+    /// Asks a peer whether it holds this record.
+    pub fn ask_holding(&mut self, now: Tick, peer: Guid, guid: Guid, ways: &impl Ways) {
+        if ways.met(&peer) {
+            self.with_lane(now, peer, |lane| lane.asks(guid));
+        } else {
+            self.strangers.insert(peer);
+        }
+    }
+
+    /// A peer acknowledged a rumour.
+    pub fn handle_acknowledged(&mut self, now: Tick, peer: Guid, guid: &Guid) {
+        let Some(lane) = self.lanes.get_mut(&peer) else { return };
+        lane.silent_until = Tick::default();
+        let Some(parcel) = lane.parcels.remove(guid) else { return };
+        if let Some((sent, deadline)) = parcel.sent {
+            self.deadlines.remove(&(deadline, peer, *guid));
+            if parcel.silences == 0 {
+                lane.rtt.sample(now.since(sent));
+                self.rtt.sample(now.since(sent));
+            }
+        } else {
+            lane.queue.retain(|queued| queued != guid);
+        }
+        self.schedule(peer);
+    }
+
+    /// So long it took a peer to answer something else.
+    pub fn handle_trip(&mut self, took: Duration) {
+        self.rtt.sample(took);
+    }
+
+    /// Something came from a peer: it is not silent.
+    pub fn heard(&mut self, peer: &Guid) {
+        if let Some(lane) = self.lanes.get_mut(peer) {
+            lane.silent_until = Tick::default();
+        }
+    }
+
+    /// There is a new session with a peer: what waited for it, or went by an older one, can go.
+    pub fn met(&mut self, peer: Guid) {
+        self.strangers.remove(&peer);
+        let Some(lane) = self.lanes.get_mut(&peer) else { return };
+        for (&guid, parcel) in &mut lane.parcels {
+            if let Some((_, deadline)) = parcel.sent.take() {
+                self.deadlines.remove(&(deadline, peer, guid));
+                lane.queue.push_back(guid);
+            }
+        }
+        self.schedule(peer);
+    }
+
+    /// A peer is gone: what was on its way to it goes to others.
+    pub fn forget(&mut self, now: Tick, peer: &Guid, ways: &impl Ways) {
+        self.strangers.remove(peer);
+        let Some(lane) = self.lanes.remove(peer) else { return };
+        self.due.remove(&(lane.due, *peer));
+        for (guid, parcel) in lane.parcels {
+            if let Some((_, deadline)) = parcel.sent {
+                self.deadlines.remove(&(deadline, *peer, guid));
+            }
+            self.hand(now, guid, parcel.range, ways);
+        }
+    }
+
+    /// A peer with whom a session is wanted: for a rumour that waits, or for those to come.
+    pub fn poll_stranger(&mut self, now: Tick, ways: &impl Ways) -> Option<Guid> {
+        if let Some(stranger) = self.strangers.pop_first() {
+            return Some(stranger);
+        }
+        if self.next_acquaintance > now || !self.table.has_fresh() {
+            return None;
+        }
+        while let Some(distance) = self.table.next_fresh() {
+            let from = self.me.wrapping_add(distance);
+            let behind = Range { from, to: self.me };
+            let Some((_, peer)) = ways.ring(behind).next() else { continue };
+            if !ways.met(&peer) {
+                self.next_acquaintance = now + ACQUAINTANCE;
+                return Some(peer);
+            }
+        }
+        None
+    }
+
+    /// Counts silences, and does what follows from them.
+    pub fn handle_timeout(&mut self, now: Tick, ways: &impl Ways) {
+        self.table.renew(now, (ways.live(), self.fan), self.timing.table_age, &mut self.rng);
+        while let Some(&(deadline, peer, guid)) = self.deadlines.first() {
+            if deadline > now {
+                break;
+            }
+            self.deadlines.pop_first();
+            self.count_silence(now, peer, guid, ways);
+        }
+    }
+
+    /// When that is next.
+    pub fn poll_timeout(&self) -> Tick {
+        let silence = self.deadlines.first().map_or(Tick::NEVER, |&(deadline, ..)| deadline);
+        let send = self.due.first().map_or(Tick::NEVER, |&(due, _)| due);
+        let acquaintance = if self.table.has_fresh() { self.next_acquaintance } else { Tick::NEVER };
+        silence.min(send).min(acquaintance).min(self.poll_news())
+    }
+
+    /// Peers of whom something is kept.
+    pub fn peers(&self) -> impl Iterator<Item = &Guid> {
+        self.lanes.keys()
+    }
+
+    /// Panics if a bound is broken, or if something would wait for ever.
+    pub fn check(&self) {
+        assert!(self.fresh.len() <= RUMORS && self.lanes.len() <= LANES);
+        let waiting = |lane: &Lane| lane.parcels.values().filter(|parcel| parcel.sent.is_some()).count();
+        assert_eq!(self.deadlines.len(), self.lanes.values().map(waiting).sum::<usize>());
+        for (peer, lane) in &self.lanes {
+            assert!(lane.parcels.len() <= RUMORS_PER_LANE);
+            assert_eq!(lane.due != Tick::NEVER, self.due.contains(&(lane.due, *peer)));
+            let queued = lane.parcels.values().filter(|parcel| parcel.sent.is_none()).count();
+            assert_eq!(lane.queue.len(), queued, "what was not sent waits to be");
+        }
+        self.news.check();
+    }
+
+    /// Cuts a range into parts and hands each to its first live peer.
+    fn delegate(&mut self, now: Tick, guid: Guid, range: Range, ways: &impl Ways) {
+        if range.is_empty() {
+            return;
+        }
+        self.table.renew(now, (ways.live(), self.fan), self.timing.table_age, &mut self.rng);
+        let long = self.fresh.get(&guid).is_some_and(|fresh| fresh.long);
+        let fan = if long { LONG_FAN } else { self.fan };
+        let most = fan * (fan + 1);
+        let few: Vec<u64> = ways.ring(range).take(most + 1).map(|(place, _)| place).collect();
+        let parts: Vec<Range> = match few.len() {
+            // Each is a leaf.
+            count if count <= fan => {
+                few.into_iter().map(|place| Range { from: place, to: place.wrapping_add(1) }).collect()
+            }
+            // Each head will have leaves only.
+            count if count <= most => {
+                let size = count.div_ceil(fan);
+                let part = |index: usize, first: u64| Range {
+                    from: first,
+                    to: few.get((index + 1) * size).copied().unwrap_or(range.to),
+                };
+                few.iter().step_by(size).enumerate().map(|(index, &first)| part(index, first)).collect()
+            }
+            _ => self.table.cut(self.me, range, fan),
+        };
+        parts.into_iter().for_each(|part| self.hand(now, guid, part, ways));
+    }
+
+    /// Hands a part to the first live peer in it that is not silent.
+    fn hand(&mut self, now: Tick, guid: Guid, part: Range, ways: &impl Ways) {
+        if part.is_empty() {
+            return;
+        }
+        let is_silent = |peer: &Guid| self.lanes.get(peer).is_some_and(|lane| lane.silent_until > now);
+        let Some((place, peer)) = ways.ring(part).find(|(_, peer)| !is_silent(peer)) else { return };
+        self.push(now, peer, guid, part.behind(place), ways);
+    }
+
+    /// Queues a rumour for a peer. Dropped where too many are under way: announcements and digests speak of it.
+    fn push(&mut self, now: Tick, peer: Guid, guid: Guid, range: Range, ways: &impl Ways) {
+        let timeout = self.timeout(&peer, 0, ways) * 2;
+        let met = ways.met(&peer);
+        let Some(lane) = self.lane(now, peer) else { return };
+        if let Some(parcel) = lane.parcels.get_mut(&guid) {
+            // It was to get it alone, as another's leaf or after silences; now it is to serve a range.
+            if parcel.range.is_empty() {
+                parcel.range = range;
+            }
+            return;
+        }
+        if lane.parcels.len() >= RUMORS_PER_LANE {
+            return;
+        }
+        if met {
+            lane.parcels.insert(guid, Parcel { range, silences: 0, sent: None });
+            lane.queue.push_back(guid);
+            self.schedule(peer);
+        } else {
+            // Whoever does not even answer the handshake is silent too.
+            let deadline = now + timeout;
+            lane.parcels.insert(guid, Parcel { range, silences: 0, sent: Some((now, deadline)) });
+            self.deadlines.insert((deadline, peer, guid));
+            self.strangers.insert(peer);
+        }
+    }
+
+    fn count_silence(&mut self, now: Tick, peer: Guid, guid: Guid, ways: &impl Ways) {
+        let Some(lane) = self.lanes.get_mut(&peer) else { return };
+        let Some(parcel) = lane.parcels.get_mut(&guid) else { return };
+        (parcel.silences, parcel.sent) = (parcel.silences + 1, None);
+        lane.queue.push_back(guid);
+        let (silences, range) = (parcel.silences, parcel.range);
+        self.news.trouble(now);
+        self.repeated += 1;
+        if silences >= SENDS {
+            lane.silent_until = now + SILENCE;
+            self.abandon(now, peer, ways);
+            return;
+        }
+        if silences == DELEGATED {
+            parcel.range = Range::EMPTY;
+            self.hand(now, guid, range, ways);
+        }
+        if !ways.met(&peer) {
+            self.strangers.insert(peer);
+        }
+        self.schedule(peer);
+    }
+
+    /// Takes everything from a silent peer: ranges go to others.
+    fn abandon(&mut self, now: Tick, peer: Guid, ways: &impl Ways) {
+        let Some(lane) = self.lanes.get_mut(&peer) else { return };
+        lane.queue.clear();
+        for (guid, parcel) in std::mem::take(&mut lane.parcels) {
+            if let Some((_, deadline)) = parcel.sent {
+                self.deadlines.remove(&(deadline, peer, guid));
+            }
+            self.hand(now, guid, parcel.range, ways);
+        }
+        self.schedule(peer);
+    }
+
+    /// How long an acknowledgement may take before that counts as a silence.
+    fn timeout(&self, peer: &Guid, silences: u32, ways: &impl Ways) -> Duration {
+        let own = self.lanes.get(peer).map(|lane| lane.rtt).filter(|rtt| rtt.smoothed().is_some());
+        let known = own.or_else(|| Some(ways.rtt(peer)).filter(|rtt| rtt.smoothed().is_some())).unwrap_or(self.rtt);
+        let once = known.patience().map_or(known.timeout(0), |patience| patience + self.timing.heard_gap);
+        let index = (silences as usize).min(PATIENCE.len() - 1);
+        once.max(self.timing.rumor_timeout) * PATIENCE[index]
+    }
+
+    fn forget_old(&mut self, now: Tick) {
+        while let Some(&oldest) = self.ages.front() {
+            let old = self.fresh.get(&oldest).is_none_or(|fresh| now.since(fresh.learnt) >= RUMOR_AGE);
+            if !old && self.fresh.len() < RUMORS {
+                break;
+            }
+            self.ages.pop_front();
+            self.fresh.remove(&oldest);
+        }
+    }
+
+    /// The lane to a peer; none where too many are in use.
+    fn lane(&mut self, now: Tick, peer: Guid) -> Option<&mut Lane> {
+        if !self.lanes.contains_key(&peer) {
+            if self.lanes.len() >= LANES {
+                let idle = self.lanes.iter().find(|(_, lane)| lane.is_idle(now)).map(|(&idle, _)| idle)?;
+                self.lanes.remove(&idle);
+            }
+            self.lanes.insert(peer, Lane::new());
+        }
+        self.lanes.get_mut(&peer)
+    }
+
+    fn with_lane(&mut self, now: Tick, peer: Guid, change: impl FnOnce(&mut Lane)) {
+        if let Some(lane) = self.lane(now, peer) {
+            change(lane);
+            self.schedule(peer);
+        }
+    }
+
+    /// Notes when a lane has something to send.
+    fn schedule(&mut self, peer: Guid) {
+        let Some(lane) = self.lanes.get_mut(&peer) else { return };
+        let wants = lane.wants();
+        if wants == lane.due {
+            return;
+        }
+        self.due.remove(&(lane.due, peer));
+        lane.due = wants;
+        if wants != Tick::NEVER {
+            self.due.insert((wants, peer));
+        }
+    }
+}

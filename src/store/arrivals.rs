@@ -1,0 +1,99 @@
+//! Records in the order in which they arrived here, for those who follow: who says where it stands goes on from there
+//! and misses none, however slow it is and however long it was away. Each query sees a snapshot and reads one page.
+
+use super::queries::{Row, complete_row};
+use super::rows::{HEAD, date};
+use super::{NetworkId, Store, StoreError};
+use crate::proto::gossip::{Guid, Key};
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
+
+/// A place in the order of arrival: behind the record in this row. The record's GUID tells whether the row is still the
+/// one that it was; rows get other numbers where a damaged store is salvaged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The row; 0 is before all.
+    pub row: i64,
+    /// What it holds, in whichever network.
+    pub guid: Guid,
+}
+
+/// What [`Store::arrived`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Records that arrived later, each with its place.
+    Page {
+        /// In order.
+        rows: Vec<(Place, Row)>,
+        /// Where to go on.
+        next: Place,
+        /// Whether there may be more.
+        more: bool,
+    },
+    /// The order is another one than when the place was given.
+    Lost,
+}
+
+impl Store {
+    /// The place behind all that is here.
+    pub fn last_place(&self) -> Result<Place, StoreError> {
+        self.shared.reading(last_place)
+    }
+
+    /// The place behind a complete record.
+    pub fn place(&self, network: NetworkId, key: Key) -> Result<Option<Place>, StoreError> {
+        let sql =
+            "SELECT id, guid FROM gossip INDEXED BY gossip_key WHERE network = ?1 AND date_time = ?2 AND guid = ?3";
+        self.shared.reading(|db| {
+            let place = db
+                .prepare_cached(sql)?
+                .query_row(params![network.0, date(key.date_time), key.guid.0], |row| place_of(row, 0));
+            place.optional()
+        })
+    }
+
+    /// What arrived in a network after `after`: one page, of which at most `limit` rows are read.
+    pub fn arrived(&self, network: NetworkId, after: Place, limit: usize) -> Result<Arrivals, StoreError> {
+        self.shared.reading(|db| {
+            let Some(after) = found_again(db, after)? else { return Ok(Arrivals::Lost) };
+            let sql =
+                format!("SELECT {HEAD}, msg, body, id, guid, network FROM gossip WHERE id > ?1 ORDER BY id LIMIT ?2");
+            let mut statement = db.prepare_cached(&sql)?;
+            let mut found = statement.query(params![after.row, limit.min(i64::MAX as usize) as i64])?;
+            let (mut rows, mut next, mut read) = (Vec::new(), after, 0);
+            while let Some(row) = found.next()? {
+                (next, read) = (place_of(row, 10)?, read + 1);
+                // A damaged row is passed over: its record is fetched again and arrives once more.
+                if row.get::<_, i64>(12)? == network.0
+                    && let Some(whole) = complete_row(db, row, None)?
+                {
+                    rows.push((next, whole));
+                }
+            }
+            Ok(Arrivals::Page { rows, next, more: read == limit })
+        })
+    }
+}
+
+fn last_place(db: &Connection) -> rusqlite::Result<Place> {
+    let sql = "SELECT id, guid FROM gossip ORDER BY id DESC LIMIT 1";
+    Ok(db.prepare_cached(sql)?.query_row([], |row| place_of(row, 0)).optional()?.unwrap_or_default())
+}
+
+/// Row and GUID in two columns. A GUID of another length is damage, and no place that anybody was given.
+fn place_of(row: &SqlRow<'_>, first: usize) -> rusqlite::Result<Place> {
+    Ok(Place { row: row.get(first)?, guid: Guid(row.get(first + 1).unwrap_or_default()) })
+}
+
+/// The same place in the rows as they are now; `None` if another record has the row.
+fn found_again(db: &Connection, place: Place) -> rusqlite::Result<Option<Place>> {
+    if place.row <= 0 {
+        return Ok(Some(Place::default()));
+    }
+    let sql = "SELECT id, guid FROM gossip WHERE id = ?1";
+    let now = db.prepare_cached(sql)?.query_row([place.row], |row| place_of(row, 0)).optional()?;
+    Ok(match now {
+        Some(now) => (now == place).then_some(place),
+        // Its record was damaged and deleted. Behind the last row the next arrival takes that number again.
+        None => Some(Some(last_place(db)?).filter(|last| last.row < place.row).unwrap_or(place)),
+    })
+}
