@@ -103,7 +103,11 @@ impl Peers {
     /// A page of a peer's list came.
     pub fn told(&mut self, now: Tick, teller: Guid, page: &CardPage) {
         page.cards.iter().for_each(|card| self.hear_card(now, teller, card));
-        self.pager.nameless.retain(|at| !page.cards.iter().any(|card| place(&card.guid) == *at));
+        if !self.pager.nameless.is_empty() {
+            for card in page.cards.iter() {
+                self.pager.nameless.remove(&place(&card.guid));
+            }
+        }
         self.greet_neighbours(now, &page.cards);
         let is_it = |span: &&mut Span| {
             span.range.from == page.range.from && span.asked.iter().any(|(guid, end)| *guid == teller && end.is_none())

@@ -301,7 +301,8 @@ fn a_moments_silence_is_forgiven(rule: Option<Rule>) -> bool {
 fn only_a_handshake_brings_back(rule: Option<Rule>) -> bool {
     let mut net = cluster(6, rule);
     let guid = net.node(3).settings().guid;
-    (net.cut(0, 3), net.cut(3, 0));
+    net.cut(0, 3);
+    net.cut(3, 0);
     net.crash(3);
     net.run(30 * SECOND);
     assert!(
