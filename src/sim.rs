@@ -24,7 +24,7 @@ use crate::proto::stats::Rejected;
 use crate::proto::time::{Tick, Timestamp};
 use agenda::Agenda;
 use bytes::Bytes;
-use disk::Shelf;
+use disk::{Roster, Shelf};
 use events::Event;
 use host::{Host, Said};
 use meter::Meter;
@@ -123,8 +123,8 @@ impl Network {
         host
     }
 
-    /// Adds so many hosts of the common network whose disks keep no peers, but for a roster that they share: of all of
-    /// them where they are `acquainted`, else of nobody. None is started yet.
+    /// Adds so many hosts of the common network whose disks keep no peers, but for a roster that they share: some of
+    /// them each where they are `acquainted`, else nobody. None is started yet.
     pub fn add_hosts(&mut self, hosts: usize, acquainted: bool) -> Vec<usize> {
         let mut place = || {
             let settings = self.settings(PASSWORD);
@@ -137,7 +137,9 @@ impl Network {
             PeerFact { guid: settings.guid, name, addr: *addr, last_update: BEGINNING }
         };
         let roster: Arc<[PeerFact]> = if acquainted { all.iter().map(fact).collect() } else { Arc::new([]) };
-        all.iter().for_each(|&host| self.hosts[host].disk.roster = Some(roster.clone()));
+        for (own, &host) in all.iter().enumerate() {
+            self.hosts[host].disk.roster = Some(Roster { all: roster.clone(), own });
+        }
         all
     }
 

@@ -48,6 +48,22 @@ type Shelved = Arc<(Head, Bytes)>;
 #[derive(Default)]
 pub(super) struct Shelf(BTreeMap<Guid, Shelved>);
 
+/// All hosts of a network, of which each knows those that come 1, 2, 4, 8, ... places behind it: few, and yet all are
+/// a few steps from each other.
+#[derive(Clone)]
+pub(super) struct Roster {
+    pub(super) all: Arc<[PeerFact]>,
+    /// Whose roster it is.
+    pub(super) own: usize,
+}
+
+impl Roster {
+    fn known(&self) -> impl Iterator<Item = &PeerFact> {
+        let steps = (0..usize::BITS).map(|bit| 1 << bit).take_while(|&step: &usize| step < self.all.len());
+        steps.map(|step| &self.all[(self.own + step) % self.all.len()])
+    }
+}
+
 /// The disk of one simulated node.
 #[derive(Clone, Default)]
 pub struct Disk {
@@ -55,8 +71,8 @@ pub struct Disk {
     names: BTreeMap<Guid, Key>,
     partials: BTreeMap<Guid, Partial>,
     peers: BTreeMap<Guid, PeerFact>,
-    /// Peers known from before, shared by all who know them. A disk that has such a roster keeps no peers of its own.
-    pub(super) roster: Option<Arc<[PeerFact]>>,
+    /// Peers known from before. A disk that has such a roster keeps no peers of its own.
+    pub(super) roster: Option<Roster>,
     /// Records that wait for their commit: they can be read from memory.
     arriving: BTreeMap<Key, Arc<Record>>,
     epoch: u64,
@@ -193,7 +209,7 @@ impl Disk {
             let (head, list) = (partial.head.clone()?, partial.list.clone());
             Some(Restored::Partial { head, list, pieces: partial.pieces.keys().copied().collect() })
         });
-        let peers = self.peers.values().chain(self.roster.iter().flat_map(|roster| roster.iter()));
+        let peers = self.peers.values().chain(self.roster.iter().flat_map(Roster::known));
         held.chain(partials).chain(peers.cloned().map(Restored::Peer)).collect()
     }
 

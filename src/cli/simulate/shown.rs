@@ -131,3 +131,30 @@ fn run(outcome: &Outcome) -> Row {
     let took = format!("{} s in {} s, {speed:.0} events a second", short(report.simulated_s), short(wall));
     row("simulated", took, memory)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::scenario::{Plan, Scenario, run};
+
+    #[test]
+    fn every_figure_that_is_known_has_a_line() {
+        let mut plan = Plan::new(Scenario::Crash, 4);
+        plan.records = 2;
+        let report = run(&plan, &mut |_| {});
+        let (peak_memory_bytes, memory_bytes_a_node) = (Some(1 << 20), Some(1 << 18));
+        let shown = table(&Outcome { report, wall_s: 2.0, peak_memory_bytes, memory_bytes_a_node });
+        for figure in
+            ["4 nodes", "all met", "delivered", "p99", "copies", "datagrams", "bytes", "idle", "crash", "256.0 KiB"]
+        {
+            assert!(shown.contains(figure), "{figure}:\n{shown}");
+        }
+    }
+
+    #[test]
+    fn nothing_short_of_all_is_called_all() {
+        assert_eq!(percent(1.0), "100 %");
+        assert_eq!(percent(0.999_999_9), "99.999 %");
+        assert_eq!(percent(0.5), "50.000 %");
+    }
+}

@@ -1,7 +1,7 @@
 //! The scenarios, each told in a few lines over a [`Stage`].
 
 use super::report::{Maelstrom, Split};
-use super::stage::{PATIENCE, SECOND, Stage, WINDOW};
+use super::stage::{CALM, PATIENCE, SECOND, Stage, WINDOW};
 use crate::proto::time::Tick;
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -18,6 +18,7 @@ const BURST_AUTHORS: usize = 100;
 impl Stage<'_> {
     pub(super) fn join(&mut self) {
         self.meet(false);
+        self.pass("settling down", CALM);
         self.mark();
         self.measure_idle(WINDOW);
         self.measure_peers();
