@@ -27,15 +27,18 @@ use crate::proto::time::Tick;
 use crate::proto::wire::Parts;
 use lane::Lane;
 use news::News;
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 pub(crate) use rule::Rule;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use table::Table;
 
-/// Timeouts before each next send.
-const PATIENCE: [u32; 6] = [1, 1, 2, 2, 3, 3];
+/// Timeouts until the next send, after so many silences: 1, 1, 2, 2, 3, 3.
+const fn patience(silences: u32) -> u32 {
+    if silences < 4 { 1 + silences / 2 } else { 3 }
+}
+
 /// Timeouts that a handshake may take before what waits for it counts as unacknowledged.
 const HANDSHAKE: u32 = 2;
 /// Between two sessions opened beforehand.
@@ -171,9 +174,10 @@ impl Rumors {
     }
 
     /// Acknowledges a rumour to who sent it.
-    pub fn acknowledge(&mut self, now: Tick, peer: Guid, guid: Guid) {
+    pub fn acknowledge(&mut self, now: Tick, peer: Guid, guid: Guid, ways: &impl Ways) {
         if !self.lacks(Rule::Acknowledgement) {
-            let window = self.timing.heard_gap;
+            // Waiting for company costs half a round trip at most.
+            let window = (ways.rtt(&peer).smoothed().unwrap_or_default() / 2).min(self.timing.heard_gap);
             self.with_lane(now, peer, |lane| lane.got(now + window, guid));
         }
     }
@@ -274,7 +278,9 @@ impl Rumors {
 
     /// Counts silences, and does what follows from them.
     pub fn handle_timeout(&mut self, now: Tick, ways: &impl Ways) {
-        self.table.renew(now, (ways.live(), self.fan), self.timing.table_age, &mut self.rng);
+        if !self.table.fits(ways.live(), self.fan) {
+            self.draw_table(now, ways);
+        }
         while let Some(&(deadline, peer, guid)) = self.deadlines.first() {
             if deadline > now {
                 break;
@@ -311,6 +317,14 @@ impl Rumors {
         self.news.check();
     }
 
+    fn draw_table(&mut self, now: Tick, ways: &impl Ways) {
+        let (least, most) = self.timing.table_age;
+        let until = now + self.rng.random_range(least..=most.max(least));
+        let all = Range { from: self.me.wrapping_add(1), to: self.me };
+        let near = ways.ring(all).take(self.fan * (self.fan + 1)).map(|(place, _)| place.wrapping_sub(self.me));
+        self.table.draw((ways.live(), self.fan), near, until, &mut self.rng);
+    }
+
     /// How long an acknowledgement may take before that counts as a silence.
     fn timeout(&self, peer: &Guid, silences: u32, ways: &impl Ways) -> Duration {
         // Acknowledgements wait for company; those that came have shown how long.
@@ -319,8 +333,7 @@ impl Rumors {
             let known = ways.rtt(peer).patience().or_else(|| self.rtt.patience());
             known.unwrap_or(self.rtt.timeout(0)) + self.timing.heard_gap
         });
-        let index = (silences as usize).min(PATIENCE.len() - 1);
-        once.max(self.timing.rumor_timeout) * PATIENCE[index]
+        once.max(self.timing.rumor_timeout) * patience(silences)
     }
 
     fn forget_old(&mut self, now: Tick) {

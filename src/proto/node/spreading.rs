@@ -66,7 +66,7 @@ impl Node {
             if self.knows(&guid) {
                 self.stats.records_received_duplicate += 1;
                 self.rumors.again(now, guid, pushed.range, ways!(self));
-                self.rumors.acknowledge(now, peer, guid);
+                self.rumors.acknowledge(now, peer, guid, ways!(self));
                 continue;
             }
             let Ok(gossip) = pushed.what.verify() else {
@@ -84,7 +84,7 @@ impl Node {
             let guid = pushed.what.guid;
             if self.knows(&guid) || self.fetches.is_partial(&guid) {
                 self.rumors.again(now, guid, pushed.range, ways!(self));
-                self.rumors.acknowledge(now, peer, guid);
+                self.rumors.acknowledge(now, peer, guid, ways!(self));
                 continue;
             }
             let Ok(head) = pushed.what.verify() else {
@@ -102,7 +102,7 @@ impl Node {
         let guid = learnt.key.guid;
         self.stats.count_hops(learnt.hops);
         self.rumors.learnt(now, learnt, Some(range), ways!(self));
-        self.rumors.acknowledge(now, from, guid);
+        self.rumors.acknowledge(now, from, guid, ways!(self));
     }
 
     /// A peer asks for parts of a long MSG. Of one that is itself under way here, it gets what is here, and hears of

@@ -24,7 +24,9 @@ impl Rumors {
         if range.is_empty() {
             return;
         }
-        self.table.renew(now, (ways.live(), self.fan), self.timing.table_age, &mut self.rng);
+        if self.table.is_old(now) {
+            self.draw_table(now, ways);
+        }
         let long = self.fresh.get(&guid).is_some_and(|fresh| fresh.long);
         let fan = if long { LONG_FAN } else { self.fan };
         let most = fan * (fan + 1);
@@ -48,18 +50,24 @@ impl Rumors {
         parts.into_iter().for_each(|part| self.hand(now, guid, part, ways));
     }
 
-    /// Hands a part to the first live peer in it that is not silent.
+    /// Hands a part to the first live peer in it that is not silent. Silent ones get the record alone, and once.
     pub(super) fn hand(&mut self, now: Tick, guid: Guid, part: Range, ways: &impl Ways) {
         if part.is_empty() {
             return;
         }
-        let is_silent = |peer: &Guid| self.lanes.get(peer).is_some_and(|lane| lane.silent_until > now);
-        let Some((place, peer)) = ways.ring(part).find(|(_, peer)| !is_silent(peer)) else { return };
-        self.push(now, peer, guid, part.behind(place), ways);
+        for (place, peer) in ways.ring(part) {
+            let is_silent = self.lanes.get(&peer).is_some_and(|lane| lane.silent_until > now);
+            if !is_silent {
+                return self.push(now, peer, guid, part.behind(place), 0, ways);
+            }
+            if ways.met(&peer) {
+                self.push(now, peer, guid, Range::EMPTY, SENDS - 1, ways);
+            }
+        }
     }
 
     /// Queues a rumour for a peer. Dropped where too many are under way: announcements and digests speak of it.
-    fn push(&mut self, now: Tick, peer: Guid, guid: Guid, range: Range, ways: &impl Ways) {
+    fn push(&mut self, now: Tick, peer: Guid, guid: Guid, range: Range, silences: u32, ways: &impl Ways) {
         let timeout = self.timeout(&peer, 0, ways) * HANDSHAKE;
         let met = ways.met(&peer);
         let Some(lane) = self.lane(now, peer) else { return };
@@ -74,13 +82,13 @@ impl Rumors {
             return;
         }
         if met {
-            lane.parcels.insert(guid, Parcel { range, silences: 0, sent: None });
+            lane.parcels.insert(guid, Parcel { range, silences, sent: None });
             lane.queue.push_back(guid);
             self.schedule(peer);
         } else {
             // Whoever does not even answer the handshake is silent too.
             let deadline = now + timeout;
-            lane.parcels.insert(guid, Parcel { range, silences: 0, sent: Some((now, deadline)) });
+            lane.parcels.insert(guid, Parcel { range, silences, sent: Some((now, deadline)) });
             self.deadlines.insert((deadline, peer, guid));
             self.strangers.insert(peer);
         }

@@ -120,7 +120,7 @@ impl Lane {
         let got = match self.got.len() {
             0 => Tick::NEVER,
             HEARD.. => self.heard_at,
-            _ => self.got_by,
+            _ => self.got_by.max(self.heard_at),
         };
         let prompt = !(self.holds.is_empty() && self.asks.is_empty() && self.parts.is_empty());
         got.min(if prompt { self.heard_at } else { Tick::NEVER })

@@ -6,7 +6,6 @@ use crate::proto::time::Tick;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// Ring distances, four a level: `R/5^l * (i + jitter) / 5` for i in 1..=4, where R is the whole ring and 5 the fan-out.
 #[derive(Default)]
@@ -30,20 +29,28 @@ fn levels(live: usize, fan: usize) -> u32 {
 }
 
 impl Table {
-    /// Draws new distances where the old ones have served their time, or the network has grown or shrunk.
-    pub(super) fn renew(
+    /// Whether the network has grown or shrunk too much for it.
+    pub(super) fn fits(&self, live: usize, fan: usize) -> bool {
+        levels(live, fan) == self.levels
+    }
+
+    /// Whether it has served its time.
+    pub(super) fn is_old(&self, now: Tick) -> bool {
+        now >= self.until
+    }
+
+    /// Draws new distances, for `age` at most. `near`: distances of the next peers on the ring, who are handed what is
+    /// cut no further.
+    pub(super) fn draw(
         &mut self,
-        now: Tick,
         (live, fan): (usize, usize),
-        age: (Duration, Duration),
+        near: impl Iterator<Item = u64>,
+        until: Tick,
         rng: &mut ChaCha8Rng,
     ) {
-        let wanted = levels(live, fan);
-        if now < self.until && wanted == self.levels {
-            return;
-        }
         let (mut distances, mut span) = (Vec::new(), f64::from(u32::MAX) * f64::from(u32::MAX));
-        for _ in 0..wanted {
+        self.levels = levels(live, fan);
+        for _ in 0..self.levels {
             for part in 1..fan {
                 let jitter: f64 = rng.random_range(-0.5..0.5);
                 distances.push((span * (part as f64 + jitter) / fan as f64) as u64);
@@ -52,9 +59,8 @@ impl Table {
         }
         distances.sort_unstable();
         distances.dedup();
-        self.fresh = distances.iter().rev().copied().collect();
-        (self.distances, self.levels) = (distances, wanted);
-        self.until = now + rng.random_range(age.0..=age.1.max(age.0));
+        self.fresh = distances.iter().rev().copied().chain(near).collect();
+        (self.distances, self.until) = (distances, until);
     }
 
     /// The next distance whose peer may need a session.
@@ -95,7 +101,7 @@ mod tests {
 
     fn table(live: usize) -> Table {
         let (mut table, mut rng) = (Table::default(), ChaCha8Rng::seed_from_u64(7));
-        table.renew(Tick(0), (live, 5), (Duration::from_secs(10), Duration::from_secs(60)), &mut rng);
+        table.draw((live, 5), [1, 2, 3].into_iter(), Tick(10), &mut rng);
         table
     }
 
@@ -114,15 +120,11 @@ mod tests {
     }
 
     #[test]
-    fn it_names_few_peers_and_is_kept_for_a_while() {
-        let mut table = table(1000);
+    fn it_names_few_peers_until_it_is_old_or_the_network_another() {
+        let table = table(1000);
         assert_eq!(table.levels, 4);
-        assert!(table.distances.len() <= 20);
-        let (before, mut rng) = (table.distances.clone(), ChaCha8Rng::seed_from_u64(8));
-        let age = (Duration::from_secs(10), Duration::from_secs(60));
-        table.renew(Tick(9_000_000), (900, 5), age, &mut rng);
-        assert_eq!(table.distances, before);
-        table.renew(Tick(61_000_000), (900, 5), age, &mut rng);
-        assert_ne!(table.distances, before);
+        assert!(table.distances.len() <= 16 && table.fresh.len() == table.distances.len() + 3);
+        assert!(!table.is_old(Tick(9)) && table.is_old(Tick(10)));
+        assert!(table.fits(900, 5) && !table.fits(10_000, 5) && !table.fits(20, 5));
     }
 }
