@@ -19,7 +19,7 @@ const P99_MS: [(usize, [f64; 4]); 3] =
     [(25, [1.9, 12.0, 32.0, 52.0]), (100, [2.6, 13.0, 33.0, 53.0]), (1000, [3.7, 14.0, 33.0, 53.0])];
 /// Datagrams and bytes of UDP payload a node and record, without loss.
 const DATAGRAMS: f64 = 2.0;
-const BYTES: f64 = 341.0 + 48.0;
+const BYTES: f64 = 341.0 + 2.0 * 32.0;
 /// Datagrams that a burst of 1,000 records costs a node.
 const BURST_DATAGRAMS: f64 = 250.0;
 /// Seconds until a split has healed, and copies for each record that was missing.

@@ -50,7 +50,7 @@ pub struct Simulate {
     /// How many records [40; burst 1000, crash 100]
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     records: Option<u32>,
-    /// Bytes of each record's message [200]
+    /// Bytes of each record's message; its head takes 50 more [150]
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=MAX_MSG as i64))]
     size: Option<u32>,
     /// Records a second, all nodes together [10; maelstrom 50]

@@ -95,7 +95,10 @@ pub struct Rumors {
     /// Peers with whom a session is wanted.
     strangers: BTreeSet<Guid>,
     table: Table,
+    /// When the next session is to be opened beforehand.
     next_acquaintance: Tick,
+    /// How many of the next peers on the ring were looked at for that, and how many peers were live then.
+    near: (usize, usize),
     news: News,
     /// Of all peers together: better than nothing where one was never sent to.
     rtt: Rtt,
@@ -122,6 +125,7 @@ impl Rumors {
             strangers,
             table,
             next_acquaintance: now,
+            near: (0, 0),
             news: News::default(),
             rtt: Rtt::default(),
             rng: ChaCha8Rng::from_seed(seed),
@@ -261,25 +265,37 @@ impl Rumors {
         if let Some(stranger) = self.strangers.pop_first() {
             return Some(stranger);
         }
-        if self.next_acquaintance > now || !self.table.has_fresh() {
+        if self.next_acquaintance > now {
             return None;
         }
         while let Some(distance) = self.table.next_fresh() {
-            let from = self.me.wrapping_add(distance);
-            let behind = Range { from, to: self.me };
-            let Some((_, peer)) = ways.ring(behind).next() else { continue };
+            let behind = Range { from: self.me.wrapping_add(distance), to: self.me };
+            if let Some(peer) = ways.ring(behind).next().map(|(_, peer)| peer).filter(|peer| !ways.met(peer)) {
+                self.next_acquaintance = now + ACQUAINTANCE;
+                return Some(peer);
+            }
+        }
+        // The next ones on the ring are handed what is cut no further.
+        let next = ways.ring(self.all()).take(self.fan * (self.fan + 1)).skip(self.near.0);
+        for (_, peer) in next {
+            self.near.0 += 1;
             if !ways.met(&peer) {
                 self.next_acquaintance = now + ACQUAINTANCE;
                 return Some(peer);
             }
         }
+        self.next_acquaintance = Tick::NEVER;
         None
     }
 
     /// Counts silences, and does what follows from them.
     pub fn handle_timeout(&mut self, now: Tick, ways: &impl Ways) {
-        if !self.table.fits(ways.live(), self.fan) {
+        let live = ways.live();
+        if !self.table.fits(live, self.fan) {
             self.draw_table(now, ways);
+        }
+        if self.next_acquaintance == Tick::NEVER && self.near.1 != live {
+            (self.near, self.next_acquaintance) = ((0, live), now + ACQUAINTANCE);
         }
         while let Some(&(deadline, peer, guid)) = self.deadlines.first() {
             if deadline > now {
@@ -294,8 +310,7 @@ impl Rumors {
     pub fn poll_timeout(&self) -> Tick {
         let silence = self.deadlines.first().map_or(Tick::NEVER, |&(deadline, ..)| deadline);
         let send = self.due.first().map_or(Tick::NEVER, |&(due, _)| due);
-        let acquaintance = if self.table.has_fresh() { self.next_acquaintance } else { Tick::NEVER };
-        silence.min(send).min(acquaintance).min(self.poll_news())
+        silence.min(send).min(self.next_acquaintance).min(self.poll_news())
     }
 
     /// Peers of whom something is kept.
@@ -320,9 +335,12 @@ impl Rumors {
     fn draw_table(&mut self, now: Tick, ways: &impl Ways) {
         let (least, most) = self.timing.table_age;
         let until = now + self.rng.random_range(least..=most.max(least));
-        let all = Range { from: self.me.wrapping_add(1), to: self.me };
-        let near = ways.ring(all).take(self.fan * (self.fan + 1)).map(|(place, _)| place.wrapping_sub(self.me));
-        self.table.draw((ways.live(), self.fan), near, until, &mut self.rng);
+        self.table.draw((ways.live(), self.fan), until, &mut self.rng);
+        (self.near.1, self.next_acquaintance) = (ways.live(), self.next_acquaintance.min(now + ACQUAINTANCE));
+    }
+
+    fn all(&self) -> Range {
+        Range { from: self.me.wrapping_add(1), to: self.me }
     }
 
     /// How long an acknowledgement may take before that counts as a silence.

@@ -48,7 +48,7 @@ pub struct Plan {
     pub link: Link,
     /// How many records are written.
     pub records: usize,
-    /// Bytes of MSG.
+    /// Bytes of MSG. With its head, a record of 150 takes 200.
     pub size: usize,
     /// Records a second.
     pub rate: f64,
@@ -76,7 +76,7 @@ impl Plan {
             nodes,
             link: Link { brisk: true, ..Link::default() },
             records: 40,
-            size: 200,
+            size: 150,
             rate: 10.0,
             crash: 0.3,
             split: Duration::from_secs(60),

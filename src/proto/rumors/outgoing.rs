@@ -80,7 +80,8 @@ impl Rumors {
             return None;
         }
         let heard = lane.take_heard();
-        lane.heard_at = now + heard_gap;
+        // What did not fit does not wait.
+        lane.heard_at = if lane.has_words() { now } else { now + heard_gap };
         Some(Message::Heard(heard))
     }
 

@@ -39,15 +39,8 @@ impl Table {
         now >= self.until
     }
 
-    /// Draws new distances, for `age` at most. `near`: distances of the next peers on the ring, who are handed what is
-    /// cut no further.
-    pub(super) fn draw(
-        &mut self,
-        (live, fan): (usize, usize),
-        near: impl Iterator<Item = u64>,
-        until: Tick,
-        rng: &mut ChaCha8Rng,
-    ) {
+    /// Draws new distances.
+    pub(super) fn draw(&mut self, (live, fan): (usize, usize), until: Tick, rng: &mut ChaCha8Rng) {
         let (mut distances, mut span) = (Vec::new(), f64::from(u32::MAX) * f64::from(u32::MAX));
         self.levels = levels(live, fan);
         for _ in 0..self.levels {
@@ -59,18 +52,13 @@ impl Table {
         }
         distances.sort_unstable();
         distances.dedup();
-        self.fresh = distances.iter().rev().copied().chain(near).collect();
+        self.fresh = distances.iter().rev().copied().collect();
         (self.distances, self.until) = (distances, until);
     }
 
     /// The next distance whose peer may need a session.
     pub(super) fn next_fresh(&mut self) -> Option<u64> {
         self.fresh.pop_front()
-    }
-
-    /// Whether there is one.
-    pub(super) fn has_fresh(&self) -> bool {
-        !self.fresh.is_empty()
     }
 
     /// Cuts a range, as seen from `me`, into at most `fan` parts: each cut is the distance nearest to where an equal cut
@@ -101,7 +89,7 @@ mod tests {
 
     fn table(live: usize) -> Table {
         let (mut table, mut rng) = (Table::default(), ChaCha8Rng::seed_from_u64(7));
-        table.draw((live, 5), [1, 2, 3].into_iter(), Tick(10), &mut rng);
+        table.draw((live, 5), Tick(10), &mut rng);
         table
     }
 
@@ -123,7 +111,7 @@ mod tests {
     fn it_names_few_peers_until_it_is_old_or_the_network_another() {
         let table = table(1000);
         assert_eq!(table.levels, 4);
-        assert!(table.distances.len() <= 16 && table.fresh.len() == table.distances.len() + 3);
+        assert!(table.distances.len() <= 16 && table.fresh.len() == table.distances.len());
         assert!(!table.is_old(Tick(9)) && table.is_old(Tick(10)));
         assert!(table.fits(900, 5) && !table.fits(10_000, 5) && !table.fits(20, 5));
     }
