@@ -28,6 +28,9 @@ const HEALED_COPIES: f64 = 1.05;
 /// By profile: median seconds until a crash is known to all of a hundred nodes.
 const KNOWN_LAN_S: f64 = 8.0;
 const KNOWN_FAST_S: f64 = 4.9;
+/// Messages of Maelstrom's broadcast workload for each operation, and milliseconds until a broadcast is everywhere.
+const MAELSTROM: f64 = 19.5;
+const MAELSTROM_MS: f64 = 200.0;
 /// What an idle node sends a second on the mean of ten.
 const IDLE_DATAGRAMS: f64 = 4.0;
 const IDLE_BYTES: f64 = 1000.0;
@@ -129,14 +132,12 @@ fn detection(timing: Timing) -> MedianMax {
 }
 
 #[test]
-#[ignore = "needs the detector"]
 fn a_crash_is_known_to_all_within_seconds() {
     assert!(detection(Timing::LAN).median <= KNOWN_LAN_S * SLACK);
     assert!(detection(Timing::FAST).median <= KNOWN_FAST_S * SLACK);
 }
 
 #[test]
-#[ignore = "needs the detector"]
 fn nobody_is_held_for_dead_where_one_in_twenty_datagrams_is_lost() {
     let mut plan = Plan::new(Scenario::Idle, 100);
     plan.link.loss = 0.05;
@@ -181,6 +182,6 @@ fn maelstroms_broadcasts_are_stable_after_two_trips() {
     let report = run(&Plan::new(Scenario::Maelstrom, 25), &mut |_| {});
     let maelstrom = report.maelstrom.unwrap();
     let stable = maelstrom.stable_ms.unwrap();
-    assert!(stable.max <= 300.0 * SLACK, "{maelstrom:?}");
-    assert!(maelstrom.copies_per_op <= 12.0 * SLACK, "24 copies for a broadcast and a read: {maelstrom:?}");
+    assert!(stable.max <= MAELSTROM_MS, "{maelstrom:?}");
+    assert!(maelstrom.messages_per_op <= MAELSTROM, "all datagrams, reads counted as operations: {maelstrom:?}");
 }

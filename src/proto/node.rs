@@ -100,6 +100,7 @@ pub struct Node {
     rng: ChaCha8Rng,
     last_authored: Timestamp,
     seen_at: Option<SocketAddr>,
+    last_digest: Tick,
 }
 
 impl Node {
@@ -134,6 +135,7 @@ impl Node {
             rng,
             last_authored,
             seen_at,
+            last_digest: now,
         }
     }
 

@@ -345,12 +345,10 @@ impl Rumors {
 
     /// How long an acknowledgement may take before that counts as a silence.
     fn timeout(&self, peer: &Guid, silences: u32, ways: &impl Ways) -> Duration {
-        // Acknowledgements wait for company; those that came have shown how long.
         let own = self.lanes.get(peer).and_then(|lane| lane.rtt.patience());
-        let once = own.unwrap_or_else(|| {
-            let known = ways.rtt(peer).patience().or_else(|| self.rtt.patience());
-            known.unwrap_or(self.rtt.timeout(0)) + self.timing.heard_gap
-        });
+        let trip = ways.rtt(peer).patience().or_else(|| self.rtt.patience()).unwrap_or(self.rtt.timeout(0));
+        // Acknowledgements wait for company; those that came have shown how long.
+        let once = own.unwrap_or_default().max(trip + self.timing.heard_gap);
         once.max(self.timing.rumor_timeout) * patience(silences)
     }
 

@@ -94,9 +94,11 @@ impl Plan {
                 plan.rate = 50.0;
                 plan.size = 8;
                 plan.lasting = Duration::from_secs(20);
+                plan.gossip_timer = Duration::from_secs(2);
                 plan.link = Link { delay: Duration::from_millis(100), jitter: Duration::ZERO, ..Link::default() };
                 plan.timing = Timing {
-                    heard_gap: Duration::from_millis(100),
+                    record_gap: Duration::ZERO,
+                    heard_gap: Duration::from_millis(200),
                     announce: Duration::from_millis(100),
                     grace: Duration::from_millis(600),
                     ..Timing::LAN

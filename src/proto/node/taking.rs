@@ -18,6 +18,8 @@ use rand::Rng;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// Between two digests while rumours flow.
+const IN_FLOW: Duration = Duration::from_secs(5);
 /// While so much is still to come from a peer, another digest shows little news.
 const BUSY: Duration = Duration::from_secs(3);
 
@@ -166,10 +168,14 @@ impl Node {
         addrs.into_iter().for_each(|addr| self.peers.hint(now, addr, None, false));
     }
 
-    /// Sends our digest to a peer that holds something else than we, if none passed lately.
+    /// Sends our digest to a peer that holds something else than we, if none passed lately. While rumours flow and all
+    /// are acknowledged, what differs is most likely on its way, and digests are rare.
     pub(super) fn compare(&mut self, now: Tick, peer: Guid, theirs: LedgerState) {
-        let ours = self.ledger.state();
-        if theirs != ours && self.repairs.begin(now, peer, self.pause(&peer)) {
+        if theirs == self.ledger.state() || (self.rumors.is_flowing(now) && now.since(self.last_digest) < IN_FLOW) {
+            return;
+        }
+        if self.repairs.begin(now, peer, self.pause(&peer)) {
+            self.last_digest = now;
             self.send_digest(peer);
         }
     }

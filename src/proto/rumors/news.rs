@@ -13,6 +13,8 @@ use std::time::Duration;
 const TROUBLE: Duration = Duration::from_secs(10);
 /// What is held for longer is no news.
 const NEWS: Duration = Duration::from_secs(1);
+/// Rumours flow while the last record was learnt less than this ago.
+const FLOW: Duration = Duration::from_secs(1);
 /// Announced at once at most.
 const BATCH: usize = 8 * HEARD;
 
@@ -61,6 +63,12 @@ impl Rumors {
     /// A digest showed that something did not come by itself.
     pub fn trouble(&mut self, now: Tick) {
         self.news.trouble(now);
+    }
+
+    /// Whether records come as rumours, and nothing went wrong lately.
+    pub fn is_flowing(&self, now: Tick) -> bool {
+        let last = self.ages.back().and_then(|guid| self.fresh.get(guid));
+        self.news.troubled_until <= now && last.is_some_and(|fresh| now.since(fresh.learnt) < FLOW)
     }
 
     /// Whether there is something to announce now.
