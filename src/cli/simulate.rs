@@ -152,7 +152,7 @@ impl Simulate {
         let usual = if self.scenario == Story::Maelstrom { 25 } else { 100 };
         let mut plan = Plan::new(self.scenario.into(), self.nodes.unwrap_or(usual) as usize);
         if self.profile == Profile::Fast {
-            plan.timing.suspicion = Timing::FAST.suspicion;
+            (plan.timing.suspicion, plan.timing.probe_period) = (Timing::FAST.suspicion, Timing::FAST.probe_period);
         }
         if let Some((least, most)) = self.latency {
             plan.link = Link { delay: least, jitter: most - least, brisk: true, ..plan.link };

@@ -297,6 +297,7 @@ fn timing_is_a_profile_and_what_replaces_its_values() {
 fn every_value_of_timing_can_be_set_and_taken_back() {
     let mut file = sample();
     for (key, value) in [
+        ("timing.probe_period", "800ms"),
         ("timing.probe_timeout.least", "50ms"),
         ("timing.probe_timeout.most", "200ms"),
         ("timing.suspicion", "3s"),
@@ -314,6 +315,7 @@ fn every_value_of_timing_can_be_set_and_taken_back() {
     }
     let ms = Duration::from_millis;
     let all = Timing {
+        probe_period: ms(800),
         probe_timeout: (ms(50), ms(200)),
         suspicion: ms(3000),
         suspicion_most: 5,

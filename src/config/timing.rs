@@ -27,6 +27,9 @@ pub enum Profile {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TimingFile {
+    /// Between two probes, where GOSSIP_TIMER is not less.
+    #[serde(with = "fields::some_duration", skip_serializing_if = "Option::is_none")]
+    pub probe_period: Option<Duration>,
     /// How long a peer has for its answer to a probe.
     #[serde(skip_serializing_if = "Span::is_empty")]
     pub probe_timeout: Span,
@@ -87,17 +90,20 @@ impl TimingFile {
         *self == TimingFile::default()
     }
 
-    /// The timing of a node with this GOSSIP_TIMER. What nobody said fits it: a short round has short probes, a long
-    /// one long suspicions.
+    /// The timing of a node with this GOSSIP_TIMER. What nobody said fits it: short periods have short probes, and
+    /// long ones long suspicions.
     pub fn timing(&self, profile: Profile, gossip_timer: Duration) -> Timing {
         let base = match profile {
             Profile::Lan => Timing::LAN,
             Profile::Fast => Timing::FAST,
         };
-        let probe = (base.probe_timeout.0.min(gossip_timer / 4), base.probe_timeout.1.min(gossip_timer * 3 / 4));
+        let probe_period = self.probe_period.unwrap_or(base.probe_period);
+        let period = probe_period.min(gossip_timer);
+        let probe = (base.probe_timeout.0.min(period / 4), base.probe_timeout.1.min(period * 3 / 4));
         Timing {
+            probe_period,
             probe_timeout: self.probe_timeout.or(probe),
-            suspicion: self.suspicion.unwrap_or(base.suspicion.max(gossip_timer)),
+            suspicion: self.suspicion.unwrap_or(base.suspicion.max(period)),
             suspicion_most: self.suspicion_most.unwrap_or(base.suspicion_most),
             update_gap: self.update_gap.unwrap_or(base.update_gap),
             record_gap: self.record_gap.unwrap_or(base.record_gap),
@@ -132,6 +138,8 @@ fn at_most(left: Named, right: Named, why: &'static str) -> Relation {
 
 fn relations(timing: &Timing, gossip_timer: Duration) -> [Relation; 9] {
     let timer = ("gossip_timer", gossip_timer);
+    let probe_period = ("timing.probe_period", timing.probe_period);
+    let period = if probe_period.1 < timer.1 { probe_period } else { timer };
     let probe_least = ("timing.probe_timeout.least", timing.probe_timeout.0);
     let probe_most = ("timing.probe_timeout.most", timing.probe_timeout.1);
     let suspicion = ("timing.suspicion", timing.suspicion);
@@ -145,8 +153,8 @@ fn relations(timing: &Timing, gossip_timer: Duration) -> [Relation; 9] {
     let table_most = ("timing.table_age.most", timing.table_age.1);
     [
         at_most(probe_least, probe_most, "the least is not above the most"),
-        less(probe_most, timer, "a probe has to end before the next begins"),
-        at_most(timer, suspicion, "who is suspected must be probed once more before it counts as gone"),
+        less(probe_most, period, "a probe has to end before the next begins"),
+        at_most(period, suspicion, "who is suspected must be probed once more before it counts as gone"),
         less(update_gap, suspicion, "an objection has to travel before the suspicion ends"),
         less(record_gap, rumor_timeout, "a rumour that still waits for its datagram would be sent twice"),
         less(heard_gap, rumor_timeout, "a rumour whose acknowledgement still waits would be sent twice"),
@@ -160,6 +168,7 @@ fn relations(timing: &Timing, gossip_timer: Duration) -> [Relation; 9] {
 pub(super) fn check(file: &TimingFile, profile: Profile, gossip_timer: Duration) -> Result<(), ConfigError> {
     let timing = file.timing(profile, gossip_timer);
     for (key, value) in [
+        ("timing.probe_period", timing.probe_period),
         ("timing.probe_timeout.least", timing.probe_timeout.0),
         ("timing.probe_timeout.most", timing.probe_timeout.1),
         ("timing.suspicion", timing.suspicion),
@@ -227,6 +236,10 @@ mod tests {
             (
                 TimingFile { probe_timeout: span(None, millis(2000)), ..none() },
                 ["timing.probe_timeout.most (2s) must be less than gossip_timer (1s)", "a probe has to end before"],
+            ),
+            (
+                TimingFile { probe_period: millis(200), probe_timeout: span(None, millis(300)), ..none() },
+                ["timing.probe_timeout.most (300ms) must be less than timing.probe_period (200ms)", "before the next"],
             ),
             (
                 TimingFile { probe_timeout: span(millis(400), None), ..none() },

@@ -22,6 +22,7 @@ const KEYS: &[&str] = &[
 ];
 const NETWORK_KEYS: &[&str] = &["network_name", "network_key"];
 const TIMING_KEYS: &[&str] = &[
+    "probe_period",
     "probe_timeout",
     "suspicion",
     "suspicion_most",

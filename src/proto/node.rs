@@ -7,7 +7,7 @@ mod making;
 mod spreading;
 mod taking;
 
-use crate::proto::fact::{Bodies, Fact, Receipt, Restored};
+use crate::proto::fact::{Bodies, Fact, PeerFact, Receipt, Restored};
 use crate::proto::fetches::Fetches;
 use crate::proto::gossip::{Draft, Gossip, Guid, Invalid, Kind};
 use crate::proto::ledger::Ledger;
@@ -148,6 +148,11 @@ impl Node {
             }
             Restored::Peer(fact) => self.peers.restore(now, fact),
         }
+    }
+
+    /// Lists nodes, each in its incarnation, as if others had named them long ago; see [`Peers::acquaint`].
+    pub fn acquaint<'a>(&mut self, now: Tick, others: impl Iterator<Item = (&'a PeerFact, u32)>) {
+        self.peers.acquaint(now, others);
     }
 
     /// The date of the last record that this node authored: the next is later, whatever the clock says.

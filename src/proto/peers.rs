@@ -12,6 +12,7 @@ mod cases;
 mod contacts;
 mod hints;
 mod meeting;
+mod names;
 mod news;
 mod paging;
 mod peer;
@@ -37,6 +38,7 @@ use hints::Hints;
 use news::News;
 use paging::Pager;
 use probing::{Favour, Probe};
+use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeSet, VecDeque};
@@ -85,6 +87,8 @@ pub struct Peers {
     incarnation: u32,
     health: u8,
     timer: Duration,
+    /// Between two probes.
+    period: Duration,
     timing: Timing,
     most: usize,
     select: PeerSelect,
@@ -104,6 +108,8 @@ pub struct Peers {
     errands: VecDeque<Errand>,
     facts: VecDeque<Fact>,
     gone: Vec<Guid>,
+    next_probe: Tick,
+    next_doubt: Tick,
     next_round: Tick,
     next_draw: Tick,
     next_return: Tick,
@@ -122,6 +128,8 @@ impl Peers {
         let (cases, pager, probes, favours, returns, errands, facts, gone) = Default::default();
         let (addr, health, behind, drawn) = Default::default();
         let mut rng = ChaCha8Rng::from_seed(seed);
+        let period = settings.gossip_timer.min(settings.timing.probe_period);
+        let first = now + period.mul_f64(rng.random_range(0.5..1.1));
         Peers {
             me: settings.guid,
             place: place(&settings.guid),
@@ -129,6 +137,7 @@ impl Peers {
             incarnation: u32::try_from(settings.started.0.saturating_add(now.0) / 1_000_000).unwrap_or(u32::MAX / 2),
             health,
             timer: settings.gossip_timer,
+            period,
             timing: settings.timing,
             most: settings.gossip_max_peer_count.max(1),
             select: settings.peer_select,
@@ -146,7 +155,9 @@ impl Peers {
             errands,
             facts,
             gone,
-            next_round: now + settings.gossip_timer.mul_f64(rng.random_range(0.5..1.1)),
+            next_probe: first,
+            next_doubt: now,
+            next_round: first,
             next_draw: now,
             next_return: now,
             next_news: now,
@@ -232,7 +243,7 @@ impl Peers {
     fn shown<'a>(&'a self, entry: &'a Entry) -> Peer<'a> {
         let contact = self.contacts.get(&entry.guid);
         Peer {
-            name: &entry.name,
+            name: self.table.name(entry),
             addr: contact.map_or_else(|| entry.addr(), |contact| contact.addr),
             incarnation: entry.incarnation,
             reach: entry.reach(),
@@ -272,11 +283,21 @@ impl Peers {
         if fact.guid == self.me || self.table.len() >= PEERS {
             return;
         }
-        let entry = Entry::new(fact.guid, &fact.name, fact.addr, 0);
+        let entry = (Entry::new(fact.guid, fact.addr, 0), &*fact.name);
         if self.table.insert(now, entry, 0, Reach::Unreachable, Reason::Remembered) {
             self.contacts.open(now, fact.guid, fact.addr).remembered = fact.last_update;
             self.returns.insert(place(&fact.guid));
         }
+    }
+
+    /// Lists nodes, each in its incarnation, as if others had named them long ago: in a simulation, what a network knew
+    /// that is up for long. They come in the ring's order.
+    pub fn acquaint<'a>(&mut self, now: Tick, others: impl Iterator<Item = (&'a PeerFact, u32)>) {
+        let room = PEERS.saturating_sub(self.table.len());
+        let others = others.filter(|(fact, _)| fact.guid != self.me).take(room);
+        let all = others.map(|(fact, incarnation)| (Entry::new(fact.guid, fact.addr, incarnation), &*fact.name));
+        let rng = &mut self.rng;
+        self.table.fill(now, all, Reason::Named, |live| live.shuffle(rng));
     }
 
     /// Registers with this address: a few times, or for ever where it is a seed.

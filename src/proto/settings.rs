@@ -21,6 +21,8 @@ pub enum PeerSelect {
 /// How fast a node goes about what it does; the profiles are [`Timing::LAN`] and [`Timing::FAST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
+    /// Between two probes, where GOSSIP_TIMER is not less.
+    pub probe_period: Duration,
     /// Least and greatest time that a peer has for its answer to a probe; in between it is three round trips.
     pub probe_timeout: (Duration, Duration),
     /// Least time that a suspected peer has to object, times log10 of the number of peers (at least 32).
@@ -47,6 +49,7 @@ pub struct Timing {
 impl Timing {
     /// The default: hosts on a LAN that may be busy.
     pub const LAN: Timing = Timing {
+        probe_period: Duration::from_secs(1),
         probe_timeout: (Duration::from_millis(100), Duration::from_millis(300)),
         suspicion: Duration::from_secs(2),
         suspicion_most: 4,
@@ -59,7 +62,8 @@ impl Timing {
         table_age: (Duration::from_secs(10), Duration::from_secs(60)),
     };
     /// Knows of a crash sooner, and suspects more.
-    pub const FAST: Timing = Timing { suspicion: Duration::from_secs(1), ..Timing::LAN };
+    pub const FAST: Timing =
+        Timing { probe_period: Duration::from_millis(700), suspicion: Duration::from_secs(1), ..Timing::LAN };
 }
 
 /// What a [`crate::proto::node::Node`] is made of.

@@ -1,10 +1,11 @@
 //! How virtual time works: what is scheduled happens in order, and whatever a host does then is scheduled in turn.
 
 use super::host::{Host, Settled};
-use super::{Disk, Network};
-use crate::proto::fact::{ReachFact, Receipt};
+use super::{BEGINNING, Disk, Network};
+use crate::proto::fact::{PeerFact, ReachFact, Receipt};
 use crate::proto::limits::TAG;
 use crate::proto::node::Node;
+use crate::proto::ring::place;
 use crate::proto::settings::Settings;
 use crate::proto::time::Tick;
 use rand::{Rng, RngExt};
@@ -118,6 +119,26 @@ impl Network {
         self.hosts.push(Host { addr, settings, node, disk, clock, seeds, wake, alarm, committing, since, side });
         self.places.insert(addr, host);
         host
+    }
+
+    /// Lets all running nodes know of each other, as those of a network do that is up for long.
+    pub fn acquaint(&mut self) {
+        let fact = |host: &Host| {
+            let (incarnation, guid) = (host.node.as_ref()?.peers().incarnation(), host.settings.guid);
+            let fact = PeerFact {
+                guid,
+                name: host.settings.node_name.as_str().into(),
+                addr: host.addr,
+                last_update: BEGINNING,
+            };
+            Some((place(&guid), fact, incarnation))
+        };
+        let mut all: Vec<(u64, PeerFact, u32)> = self.hosts.iter().filter_map(fact).collect();
+        all.sort_by_key(|(place, ..)| *place);
+        for index in 0..self.hosts.len() {
+            let others = all.iter().map(|(_, fact, incarnation)| (fact, *incarnation));
+            self.touch(index, |node, now| node.acquaint(now, others));
+        }
     }
 
     pub(super) fn settle(&mut self, index: usize) {

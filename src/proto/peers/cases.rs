@@ -104,7 +104,7 @@ impl Peers {
 
     fn tell(&self, note: Note) -> String {
         let name = |guid: &Guid| match self.table.find(guid) {
-            Some((_, entry)) if !entry.name.is_empty() => entry.name.to_string(),
+            Some((_, entry)) if !entry.called.is_empty() => self.table.name(entry).to_owned(),
             _ => guid.to_string(),
         };
         match note {

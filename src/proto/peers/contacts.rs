@@ -16,6 +16,7 @@ const REFILE: Duration = Duration::from_secs(1);
 /// A peer with whom this node talks, or did before its last start.
 #[derive(Clone, Debug)]
 pub(super) struct Contact {
+    /// Changed by [`Contacts::open`] alone, which knows who is where.
     pub(super) addr: SocketAddr,
     pub(super) met: Option<Tick>,
     pub(super) heard: Option<Tick>,
@@ -46,6 +47,7 @@ impl Contact {
 pub(super) struct Contacts {
     contacts: BTreeMap<Guid, Contact>,
     silence: BTreeSet<(Tick, Guid)>,
+    places: BTreeSet<(SocketAddr, Guid)>,
     all: Vec<Guid>,
 }
 
@@ -58,7 +60,7 @@ impl Contacts {
         self.contacts.get_mut(guid)
     }
 
-    /// The contact of this GUID, made where there is none.
+    /// The contact of this GUID, which is at this address; made where there is none.
     pub(super) fn open(&mut self, now: Tick, guid: Guid, addr: SocketAddr) -> &mut Contact {
         if !self.contacts.contains_key(&guid) {
             if self.contacts.len() >= CONTACTS
@@ -67,10 +69,22 @@ impl Contacts {
                 self.remove(&silent);
             }
             self.silence.insert((now, guid));
+            self.places.insert((addr, guid));
             self.all.push(guid);
         }
         let last = self.all.len().saturating_sub(1);
-        self.contacts.entry(guid).or_insert_with(|| Contact::new(now, addr, last))
+        let contact = self.contacts.entry(guid).or_insert_with(|| Contact::new(now, addr, last));
+        if contact.addr != addr {
+            self.places.remove(&(contact.addr, guid));
+            self.places.insert((addr, guid));
+            contact.addr = addr;
+        }
+        contact
+    }
+
+    /// Who is at this address.
+    pub(super) fn at(&self, addr: SocketAddr) -> impl Iterator<Item = Guid> {
+        self.places.range((addr, Guid([0; 16]))..=(addr, Guid([u8::MAX; 16]))).map(|&(_, guid)| guid)
     }
 
     /// It was heard: it goes to the end of the order of silence.
@@ -86,6 +100,7 @@ impl Contacts {
     pub(super) fn remove(&mut self, guid: &Guid) {
         if let Some(contact) = self.contacts.remove(guid) {
             self.silence.remove(&(contact.filed, *guid));
+            self.places.remove(&(contact.addr, *guid));
             self.all.swap_remove(contact.slot);
             if let Some(moved) = self.all.get(contact.slot).and_then(|moved| self.contacts.get_mut(moved)) {
                 moved.slot = contact.slot;
@@ -106,5 +121,7 @@ impl Contacts {
         assert!(self.contacts.len() <= CONTACTS && self.contacts.len() == self.silence.len());
         assert!(self.contacts.iter().all(|(guid, contact)| self.all.get(contact.slot) == Some(guid)));
         assert!(self.contacts.iter().all(|(guid, contact)| self.silence.contains(&(contact.filed, *guid))));
+        assert!(self.places.len() == self.contacts.len());
+        assert!(self.contacts.iter().all(|(guid, contact)| self.places.contains(&(contact.addr, *guid))));
     }
 }

@@ -22,15 +22,14 @@ impl Peers {
         let Met { guid, name, addr, incarnation } = met;
         self.hints.settle(&addr);
         // Two GUIDs at one address: the older one is no longer there.
-        let stale = self.contacts.iter().filter(|(other, contact)| **other != guid && contact.addr == addr);
-        for stale in stale.map(|(&stale, _)| place(&stale)).collect::<Vec<u64>>() {
-            self.set(now, stale, Reach::Left, Reason::Goodbye(false));
+        for stale in self.contacts.at(addr).filter(|other| *other != guid).collect::<Vec<Guid>>() {
+            self.set(now, place(&stale), Reach::Left, Reason::Goodbye(false));
         }
         let (place, before) =
             (place(&guid), self.table.find(&guid).map(|(_, entry)| (entry.reach(), entry.incarnation)));
         if before.is_none() {
             self.make_room();
-            let entry = Entry::new(guid, name, addr, incarnation);
+            let entry = (Entry::new(guid, addr, incarnation), name);
             if guid == self.me || self.table.len() >= PEERS {
                 return;
             }
@@ -42,7 +41,7 @@ impl Peers {
         let last = before.map_or(incarnation, |(_, incarnation)| incarnation);
         self.table.identify(place, addr, last.max(incarnation), Some(name));
         let contact = self.contacts.open(now, guid, addr);
-        (contact.addr, contact.met, contact.heard, contact.told) = (addr, Some(now), Some(now), incarnation);
+        (contact.met, contact.heard, contact.told) = (Some(now), Some(now), incarnation);
         let dead = before.is_some_and(|(reach, _)| !reach.answers());
         if dead && incarnation <= last {
             contact.died = Some(last);

@@ -87,8 +87,8 @@ impl Peers {
         let (mut page, mut end) = (Vec::new(), range.to);
         for (place, entry) in self.table.range(range).filter(|(_, entry)| entry.guid != to) {
             // Whose name nobody told us is passed on by those who know it.
-            let Some(name) = Name::new(&entry.name) else { continue };
-            let size = Card::size(entry.name.len());
+            let Some(name) = Name::new(self.table.name(entry)) else { continue };
+            let size = Card::size(entry.called.len());
             if size > room || page.len() == CARDS {
                 end = place;
                 break;
@@ -169,7 +169,7 @@ impl Peers {
         if self.pager.next_name <= now && !self.pager.nameless.is_empty() {
             self.pager.next_name = now + NAMES_GAP;
             while let Some(place) = self.pager.nameless.pop_first() {
-                if self.table.at(place).is_some_and(|entry| entry.name.is_empty() && entry.reach().answers()) {
+                if self.table.at(place).is_some_and(|entry| entry.called.is_empty() && entry.reach().answers()) {
                     let range = Range { from: place, to: place.wrapping_add(1) };
                     let whom = self.some_contacts(1, None);
                     self.errands.extend(whom.into_iter().map(|guid| Errand::Ask(guid, range)));

@@ -24,6 +24,8 @@ const DRAW: Duration = Duration::from_secs(1);
 const GOODBYES_DRAWN: u32 = 8;
 /// Announced returns are followed in so many turns a second.
 const TURNS: u64 = 8;
+/// Between two peers that are probed since they did not acknowledge something.
+pub(super) const DOUBTS: Duration = Duration::from_millis(100);
 /// Contacts drawn, at most, for each one that fits.
 const DRAWS: usize = 16;
 
@@ -60,7 +62,7 @@ impl Peers {
         self.continue_favours(now);
         self.judge(now);
         let Peers { hints, contacts, .. } = self;
-        for addr in hints.due(now, |addr| contacts.iter().any(|(_, contact)| contact.addr == *addr)) {
+        for addr in hints.due(now, |addr| contacts.at(*addr).next().is_some()) {
             self.errands.push_back(Errand::Register(addr));
         }
         self.follow_returns(now);
@@ -69,10 +71,17 @@ impl Peers {
             self.draw_dead(now);
         }
         self.turn_pages(now);
-        if self.next_round <= now {
+        let (probe, round) = (self.next_probe <= now, self.next_round <= now);
+        if probe {
             // The jitter keeps the rounds of nodes that started together apart.
-            self.next_round = now + self.timer.mul_f64(self.rng.random_range(0.9..1.1));
-            self.hold_round(now, ours);
+            self.next_probe = now + self.period.mul_f64(self.rng.random_range(0.9..1.1));
+            self.probe_next(now);
+        }
+        if round {
+            let together = probe && self.period == self.timer;
+            let jitter = if together { 0.0 } else { self.rng.random_range(0.9..1.1) };
+            self.next_round = if together { self.next_probe } else { now + self.timer.mul_f64(jitter) };
+            self.hold_round(ours);
         }
         if self.next_news <= now && !self.news.is_empty() {
             self.next_news = now + self.timing.update_gap;
@@ -91,9 +100,17 @@ impl Peers {
         };
         let returns = if self.returns.is_empty() { Tick::NEVER } else { self.next_return };
         let news = if self.news.is_empty() { Tick::NEVER } else { self.next_news };
-        let single =
-            [self.suspicions.next(), self.hints.next(), draw, returns, news, self.next_round, self.pager.next()];
+        let single = [self.suspicions.next(), self.hints.next(), draw, returns, news, self.pager.next()];
+        let single = single.into_iter().chain([self.next_probe, self.next_round]);
         probes.chain(favours).chain(single).min().unwrap_or(Tick::NEVER)
+    }
+
+    /// A peer did not acknowledge what it should have: it is probed at once, not when its turn comes.
+    pub fn doubt(&mut self, now: Tick, guid: &Guid) {
+        if self.next_doubt <= now && self.is_live(guid) {
+            self.next_doubt = now + DOUBTS;
+            self.begin_probe(now, *guid, false);
+        }
     }
 
     /// A peer is asked to show that it is alive.
@@ -105,7 +122,7 @@ impl Peers {
         let patience = u32::from(self.health) + 1;
         let trips = self.rtt(&guid).smoothed().map_or(least, |rtt| rtt * 3);
         let direct = trips.clamp(least, most.max(least)) * patience;
-        let through = self.timer.mul_f64(0.6).clamp(least, most.max(least) * 2) * patience;
+        let through = self.period.mul_f64(0.6).clamp(least, most.max(least) * 2) * patience;
         let (indirect, helpers) = (now + direct, Vec::new());
         let end = indirect + through;
         self.probes.push(Probe { guid, started: now, indirect, repeat: indirect, end, helpers, own });
@@ -288,8 +305,7 @@ impl Peers {
     /// One dead peer after the other, or a seed, for ever: that heals any split.
     fn draw_dead(&mut self, now: Tick) {
         let dead = self.table.others().len();
-        let met =
-            |addr: &SocketAddr| self.contacts.iter().any(|(guid, contact)| contact.addr == *addr && self.is_live(guid));
+        let met = |addr: &SocketAddr| self.contacts.at(*addr).any(|guid| self.is_live(&guid));
         let seeds: Vec<_> = self.hints.seeds().filter(|addr| !met(addr)).copied().collect();
         if dead + seeds.len() == 0 {
             return;
@@ -315,7 +331,8 @@ impl Peers {
         }
     }
 
-    fn hold_round(&mut self, now: Tick, ours: LedgerState) {
+    /// The round's probe goes to one peer after the other.
+    fn probe_next(&mut self, now: Tick) {
         let free = !self.probes.iter().any(|probe| probe.own);
         let target = match self.select {
             _ if !free => None,
@@ -327,9 +344,14 @@ impl Peers {
         if let Some(guid) = target {
             self.begin_probe(now, guid, true);
         }
+    }
+
+    /// Turns to peers that hold something else than `ours`; not to those who are greeted anyway.
+    fn hold_round(&mut self, ours: LedgerState) {
+        let probed: Vec<Guid> = self.probes.iter().map(|probe| probe.guid).collect();
         let mut others: Vec<(Option<Tick>, Guid)> = (self.contacts.iter())
             .filter(|(_, contact)| self.behind || contact.state.is_some_and(|state| state != ours))
-            .filter(|(guid, _)| Some(**guid) != target && self.is_live(guid))
+            .filter(|(guid, _)| !probed.contains(guid) && self.is_live(guid))
             .map(|(&guid, contact)| (contact.heard, guid))
             .collect();
         match self.select {

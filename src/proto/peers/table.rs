@@ -1,6 +1,7 @@
 //! [`Table`]: all nodes that are listed, alive or not, in the ring's order. Small, since a node has one entry for every
 //! other node of its network; what is known of those few whom it talks with is in `contacts`.
 
+use super::names::{Called, Names};
 use super::peer::{Reach, Reason};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::PEER_BYTES;
@@ -37,25 +38,24 @@ impl Plain {
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) guid: Guid,
-    /// Its name, empty where nobody told it yet.
-    pub(super) name: Box<str>,
     addr: Plain,
     pub(super) incarnation: u32,
     /// In hundredths of a second.
     since: u32,
     /// Where it stands among the live, or among the others.
     slot: u32,
+    /// Its name, none where nobody told it yet.
+    pub(super) called: Called,
     reach: Reach,
     reason: Reason,
 }
 
-// Names have their own memory; all else of an entry and its key is this.
-const _: () = assert!(size_of::<(u64, Entry)>() - size_of::<Box<str>>() <= PEER_BYTES);
+const _: () = assert!(size_of::<(u64, Entry)>() <= PEER_BYTES);
 
 impl Entry {
-    pub(super) fn new(guid: Guid, name: &str, addr: SocketAddr, incarnation: u32) -> Entry {
-        let (reach, reason) = (Reach::Reachable, Reason::Heard);
-        Entry { guid, name: name.into(), addr: Plain::new(addr), incarnation, since: 0, slot: 0, reach, reason }
+    pub(super) fn new(guid: Guid, addr: SocketAddr, incarnation: u32) -> Entry {
+        let ((reach, reason), (called, since, slot)) = ((Reach::Reachable, Reason::Heard), Default::default());
+        Entry { guid, addr: Plain::new(addr), incarnation, since, slot, called, reach, reason }
     }
 
     pub(super) fn addr(&self) -> SocketAddr {
@@ -84,6 +84,7 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     entries: BTreeMap<u64, Entry>,
+    names: Names,
     live: Vec<u64>,
     others: Vec<u64>,
     probed: usize,
@@ -114,6 +115,11 @@ impl Table {
         self.entries.get(&place).filter(|entry| entry.guid == *guid).map(|entry| (place, entry))
     }
 
+    /// What a listed node is called.
+    pub(super) fn name(&self, entry: &Entry) -> &str {
+        self.names.get(entry.called)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Entry)> {
         self.entries.iter().map(|(&place, entry)| (place, entry))
     }
@@ -132,11 +138,19 @@ impl Table {
 
     /// Adds one; a live one comes at a random place among those whose turn is still to come, as `draw` has it. False if
     /// another stands at its place of the ring: 64 bits meet by chance in no network, so somebody made that up.
-    pub(super) fn insert(&mut self, now: Tick, mut entry: Entry, draw: usize, reach: Reach, reason: Reason) -> bool {
+    pub(super) fn insert(
+        &mut self,
+        now: Tick,
+        (mut entry, name): (Entry, &str),
+        draw: usize,
+        reach: Reach,
+        reason: Reason,
+    ) -> bool {
         let place = place(&entry.guid);
         if self.entries.contains_key(&place) {
             return false;
         }
+        entry.called = self.names.add(name);
         (entry.reach, entry.reason, entry.since) = (reach, reason, hundredths(now));
         if reach.answers() {
             self.sum = self.sum.wrapping_add(entry.hash());
@@ -146,11 +160,41 @@ impl Table {
         true
     }
 
+    /// Adds many live ones at once, in the ring's order, to be probed in an order that `draw` makes of it.
+    pub(super) fn fill<'a>(
+        &mut self,
+        now: Tick,
+        all: impl Iterator<Item = (Entry, &'a str)>,
+        reason: Reason,
+        draw: impl FnOnce(&mut [u64]),
+    ) {
+        let Table { entries, names, .. } = self;
+        let mut before = std::mem::take(entries);
+        let new: Vec<(u64, Entry)> = all
+            .map(|(entry, name)| (place(&entry.guid), entry, name))
+            .filter(|(place, ..)| !before.contains_key(place))
+            .map(|(place, entry, name)| {
+                let called = names.add(name);
+                (place, Entry { reach: Reach::Reachable, reason, since: hundredths(now), called, ..entry })
+            })
+            .collect();
+        self.sum = new.iter().fold(self.sum, |sum, (_, entry)| sum.wrapping_add(entry.hash()));
+        self.live.extend(new.iter().map(|(place, _)| place));
+        *entries = new.into_iter().collect();
+        entries.append(&mut before);
+        self.probed = 0;
+        draw(&mut self.live);
+        (0..self.live.len()).for_each(|slot| self.seat(slot, true));
+    }
+
     pub(super) fn remove(&mut self, place: u64) {
         self.delist(place);
-        if let Some(entry) = self.entries.remove(&place).filter(|entry| entry.reach.answers()) {
+        let Some(entry) = self.entries.remove(&place) else { return };
+        if entry.reach.answers() {
             self.sum = self.sum.wrapping_sub(entry.hash());
         }
+        self.names.remove(entry.called);
+        self.tidy_names();
     }
 
     /// Says how one is reached from now on; true if that is new.
@@ -178,11 +222,19 @@ impl Table {
         let Some(entry) = self.entries.get_mut(&place) else { return };
         let before = entry.hash();
         (entry.addr, entry.incarnation) = (Plain::new(addr), incarnation);
-        if let Some(name) = name.filter(|name| **name != *entry.name) {
-            entry.name = name.into();
-        }
         if entry.reach.answers() {
             self.sum = self.sum.wrapping_sub(before).wrapping_add(entry.hash());
+        }
+        if let Some(name) = name.filter(|name| *name != self.names.get(entry.called)) {
+            self.names.remove(entry.called);
+            entry.called = self.names.add(name);
+            self.tidy_names();
+        }
+    }
+
+    fn tidy_names(&mut self) {
+        if self.names.is_wasteful() {
+            self.names.tidy(self.entries.values_mut().map(|entry| &mut entry.called));
         }
     }
 
@@ -214,6 +266,7 @@ impl Table {
             }
         }
         assert_eq!(sum, self.sum);
+        self.names.check(self.entries.values().map(|entry| entry.called.len()).sum());
     }
 
     fn enlist(&mut self, place: u64, reach: Reach, draw: usize) {

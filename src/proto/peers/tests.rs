@@ -1,5 +1,6 @@
 //! The rules of membership, shown by hand and in the simulator: what holds with a rule, and what goes wrong without it.
 
+use super::probing::DOUBTS;
 use super::rule::Rule;
 use super::*;
 use crate::proto::limits::{CONTACTS, FEW_PEERS, HINTS_PER_TELLER, NEWS};
@@ -233,6 +234,51 @@ fn all_are_probed_in_turn_and_newcomers_among_them() {
         assert!(at.last() > Some(&27));
     }
     assert!(!turns[25..].contains(&guid(3)));
+}
+
+#[test]
+fn probes_have_a_period_of_their_own_where_that_is_shorter_than_the_round() {
+    let probes = |period: u64| {
+        let mut settings = Settings::new(guid(0), "me", NetworkKey::new(&Secret([7; 32])));
+        settings.timing.probe_period = Duration::from_millis(period);
+        let mut peers = Peers::new(&settings, [0; 32], Tick(0));
+        (1..=100).for_each(|n| meet(&mut peers, secs(1), n, 5));
+        let (mut hellos, mut now) = (0, Tick(0));
+        while now <= secs(60) {
+            now = peers.poll_timeout();
+            peers.handle_timeout(now, LedgerState::default());
+            while let Some(errand) = peers.poll_errand() {
+                if let Errand::Hello(guid) = errand {
+                    hellos += 1;
+                    peers.answered(now, &guid, now);
+                }
+            }
+            peers.check();
+        }
+        hellos
+    };
+    assert!((110..=130).contains(&probes(500)) && (55..=65).contains(&probes(1000)));
+    assert!((55..=65).contains(&probes(5000)), "GOSSIP_TIMER is less");
+}
+
+#[test]
+fn who_is_doubted_is_probed_at_once_but_not_everybody_together() {
+    let mut peers = peers(10);
+    while peers.poll_errand().is_some() {}
+    for n in [1, 1, 2, 3] {
+        peers.doubt(secs(2), &guid(n));
+    }
+    peers.doubt(secs(2), &guid(99));
+    let probed: Vec<Errand> = std::iter::from_fn(|| peers.poll_errand()).collect();
+    assert_eq!(probed, [Errand::Hello(guid(1))]);
+    peers.doubt(secs(2) + DOUBTS, &guid(1));
+    assert_eq!(peers.poll_errand(), None, "it is being probed");
+    peers.doubt(secs(2) + DOUBTS * 2, &guid(2));
+    assert_eq!(peers.poll_errand(), Some(Errand::Hello(guid(2))));
+    peers.answered(secs(3), &guid(2), secs(3));
+    assert_eq!(reach(&peers, 2), Reach::Reachable);
+    pass(&mut peers, secs(4));
+    assert_eq!(reach(&peers, 1), Reach::Suspect);
 }
 
 #[test]

@@ -23,7 +23,7 @@ const OWN_EARS: Duration = Duration::from_secs(2);
 const RECKONED: usize = 64;
 /// Of so many nodes that hear of a suspicion, each network has some that look for themselves.
 const WITNESSES: f64 = 8.0;
-/// Who is named in passing is left to be named by others too, before it is tried.
+/// Who is named is left to be named by others too, before it is tried: pages are asked of several peers at once.
 const HINT_DELAY: (u64, u64) = (1000, 3000);
 /// Worst local health.
 const WORST: u8 = 7;
@@ -57,8 +57,7 @@ impl Peers {
                     self.hear_of(now, teller, place, update);
                 }
             } else if update.word == Word::Alive {
-                let (least, most) = HINT_DELAY;
-                let delay = Duration::from_millis(self.rng.random_range(least..most));
+                let delay = self.hint_delay();
                 self.vouch(now, delay, teller, update.guid, update.addr.0, update.incarnation, None);
             }
         }
@@ -74,15 +73,21 @@ impl Peers {
                 self.hint(now, addr, Some(teller), false);
             }
         } else if let Some((place, entry)) = self.table.find(&card.guid) {
-            if entry.name.is_empty() {
+            if entry.called.is_empty() {
                 let (addr, incarnation) = (entry.addr(), entry.incarnation);
                 self.table.identify(place, addr, incarnation, Some(card.name.as_str()));
             }
             let (guid, addr, incarnation) = (card.guid, card.addr, card.incarnation);
             self.hear_of(now, teller, place, &Update { guid, addr, incarnation, word: Word::Alive, accuser: 0 });
         } else {
-            self.vouch(now, Duration::ZERO, teller, card.guid, addr, card.incarnation, Some(card.name.as_str()));
+            let delay = self.hint_delay();
+            self.vouch(now, delay, teller, card.guid, addr, card.incarnation, Some(card.name.as_str()));
         }
+    }
+
+    fn hint_delay(&mut self) -> Duration {
+        let (least, most) = HINT_DELAY;
+        Duration::from_millis(self.rng.random_range(least..most))
     }
 
     fn hear_of_me(&mut self, now: Tick, update: &Update) {
@@ -188,7 +193,7 @@ impl Peers {
             return;
         }
         self.make_room();
-        let entry = Entry::new(guid, name.unwrap_or_default(), addr, incarnation);
+        let entry = (Entry::new(guid, addr, incarnation), name.unwrap_or_default());
         let draw = self.rng.next_u32() as usize;
         if self.table.len() < PEERS && self.table.insert(now, entry, draw, Reach::Reachable, Reason::Named) {
             self.hints.settle(&addr);
@@ -291,7 +296,7 @@ impl Peers {
     /// Says to those who watch how a peer is reached.
     pub(super) fn tell_reach(&mut self, place: u64) {
         if let Some(entry) = self.table.at(place) {
-            let (guid, name, addr) = (entry.guid, entry.name.clone(), entry.addr());
+            let (guid, name, addr) = (entry.guid, self.table.name(entry).into(), entry.addr());
             let (reach, reason) = (entry.reach(), entry.reason());
             self.facts.push_back(Fact::Reach(ReachFact { guid, name, addr, reach, reason }));
         }

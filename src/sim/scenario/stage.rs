@@ -83,8 +83,8 @@ impl<'a> Stage<'a> {
 
     // ---- nodes ----
 
-    /// Starts so many nodes within a second, each registering with the first unless they know each other from before,
-    /// and waits until each reaches all others.
+    /// Starts so many nodes, and waits until each reaches all others. They know each other as those of a network do that
+    /// is up for long, though nobody has a session yet; or they start within a second, and each registers with the first.
     pub(super) fn meet(&mut self, acquainted: bool) {
         let all = self.net.add_hosts(self.plan.nodes, acquainted);
         self.net.link.loss = if acquainted { 0.0 } else { self.plan.link.loss };
@@ -98,10 +98,16 @@ impl<'a> Stage<'a> {
                 });
             }
             self.net.start(host);
-            if !acquainted && host != all[0] {
+            if acquainted {
+                continue;
+            }
+            if host != all[0] {
                 self.net.register(host, all[0]);
             }
             self.net.run(gap);
+        }
+        if acquainted {
+            self.net.acquaint();
         }
         self.reunite("meeting all others");
         self.report.met_s = self.report.met_s.map(|seconds| seconds + 1.0);
@@ -228,5 +234,5 @@ impl<'a> Stage<'a> {
 
 /// How many others a node reaches.
 fn reaches(net: &Network, host: usize) -> usize {
-    net.node(host).peers().iter().filter(|(_, peer)| peer.reach.answers()).count()
+    net.node(host).peers().live()
 }
