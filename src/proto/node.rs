@@ -241,6 +241,7 @@ impl Node {
         self.run_errands(now);
         self.fetches.handle_timeout(now);
         self.spread_timeout(now);
+        self.run_errands(now);
     }
 
     /// Takes the disk's word for a fact.

@@ -9,6 +9,7 @@
 //! All of this may fail at any time: the next digest finds the gap. So queues are bounded, and what is too much is
 //! dropped. Only names wait here; bytes are read when a datagram is packed.
 
+mod acquaintances;
 mod delegation;
 mod lane;
 mod news;
@@ -27,7 +28,7 @@ use crate::proto::time::Tick;
 use crate::proto::wire::Parts;
 use lane::Lane;
 use news::News;
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 pub(crate) use rule::Rule;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -41,8 +42,6 @@ const fn patience(silences: u32) -> u32 {
 
 /// Timeouts that a handshake may take before what waits for it counts as unacknowledged.
 const HANDSHAKE: u32 = 2;
-/// Between two sessions opened beforehand.
-const ACQUAINTANCE: Duration = Duration::from_millis(500);
 
 /// What rumours need to know of others, as the node knows it.
 pub trait Ways {
@@ -94,6 +93,8 @@ pub struct Rumors {
     deadlines: BTreeSet<(Tick, Guid, Guid)>,
     /// Peers with whom a session is wanted.
     strangers: BTreeSet<Guid>,
+    /// Peers that may be gone.
+    doubted: BTreeSet<Guid>,
     table: Table,
     /// When the next session is to be opened beforehand.
     next_acquaintance: Tick,
@@ -112,7 +113,7 @@ pub struct Rumors {
 impl Rumors {
     /// No news yet.
     pub fn new(settings: &Settings, seed: [u8; 32], now: Tick) -> Rumors {
-        let (fresh, ages, lanes, due, deadlines, strangers, table) = Default::default();
+        let (fresh, ages, lanes, due, deadlines, strangers, doubted, table) = Default::default();
         Rumors {
             me: place(&settings.guid),
             fan: settings.gossip_max_peer_count.max(2),
@@ -123,6 +124,7 @@ impl Rumors {
             due,
             deadlines,
             strangers,
+            doubted,
             table,
             next_acquaintance: now,
             near: (0, 0),
@@ -260,43 +262,14 @@ impl Rumors {
         }
     }
 
-    /// A peer with whom a session is wanted: for a rumour that waits, or for those to come.
-    pub fn poll_stranger(&mut self, now: Tick, ways: &impl Ways) -> Option<Guid> {
-        if let Some(stranger) = self.strangers.pop_first() {
-            return Some(stranger);
-        }
-        if self.next_acquaintance > now {
-            return None;
-        }
-        while let Some(distance) = self.table.next_fresh() {
-            let behind = Range { from: self.me.wrapping_add(distance), to: self.me };
-            if let Some(peer) = ways.ring(behind).next().map(|(_, peer)| peer).filter(|peer| !ways.met(peer)) {
-                self.next_acquaintance = now + ACQUAINTANCE;
-                return Some(peer);
-            }
-        }
-        // The next ones on the ring are handed what is cut no further.
-        let next = ways.ring(self.all()).take(self.fan * (self.fan + 1)).skip(self.near.0);
-        for (_, peer) in next {
-            self.near.0 += 1;
-            if !ways.met(&peer) {
-                self.next_acquaintance = now + ACQUAINTANCE;
-                return Some(peer);
-            }
-        }
-        self.next_acquaintance = Tick::NEVER;
-        None
+    /// A peer that acknowledges nothing: it may be gone.
+    pub fn poll_doubted(&mut self) -> Option<Guid> {
+        self.doubted.pop_first()
     }
 
     /// Counts silences, and does what follows from them.
     pub fn handle_timeout(&mut self, now: Tick, ways: &impl Ways) {
-        let live = ways.live();
-        if !self.table.fits(live, self.fan) {
-            self.draw_table(now, ways);
-        }
-        if self.next_acquaintance == Tick::NEVER && self.near.1 != live {
-            (self.near, self.next_acquaintance) = ((0, live), now + ACQUAINTANCE);
-        }
+        self.keep_acquainted(now, ways);
         while let Some(&(deadline, peer, guid)) = self.deadlines.first() {
             if deadline > now {
                 break;
@@ -330,17 +303,6 @@ impl Rumors {
             assert_eq!(lane.queue.len(), queued, "what was not sent waits to be");
         }
         self.news.check();
-    }
-
-    fn draw_table(&mut self, now: Tick, ways: &impl Ways) {
-        let (least, most) = self.timing.table_age;
-        let until = now + self.rng.random_range(least..=most.max(least));
-        self.table.draw((ways.live(), self.fan), until, &mut self.rng);
-        (self.near.1, self.next_acquaintance) = (ways.live(), self.next_acquaintance.min(now + ACQUAINTANCE));
-    }
-
-    fn all(&self) -> Range {
-        Range { from: self.me.wrapping_add(1), to: self.me }
     }
 
     /// How long an acknowledgement may take before that counts as a silence.

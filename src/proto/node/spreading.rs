@@ -202,6 +202,9 @@ impl Node {
 
     pub(super) fn spread_timeout(&mut self, now: Tick) {
         self.rumors.handle_timeout(now, ways!(self));
+        while let Some(peer) = self.rumors.poll_doubted() {
+            self.peers.doubt(now, &peer);
+        }
         while let Some((guid, holders)) = self.rumors.poll_ripe(now) {
             if !self.ledger.contains(&guid) && !self.fetches.is_known(&guid) {
                 self.rumors.trouble(now);

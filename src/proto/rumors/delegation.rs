@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Silences after which a rumour's range goes to somebody else.
 const DELEGATED: u32 = 2;
+/// Silences after which the detector is told.
+const DOUBTED: u32 = 4;
 /// Times that a rumour is sent to one peer.
 const SENDS: u32 = 6;
 /// How long a peer that acknowledged none of these gets no rumours, unless it is heard of.
@@ -110,6 +112,9 @@ impl Rumors {
         if silences == DELEGATED {
             parcel.range = Range::EMPTY;
             self.hand(now, guid, range, ways);
+        }
+        if silences == DOUBTED {
+            self.doubted.insert(peer);
         }
         if !ways.met(&peer) {
             self.strangers.insert(peer);
