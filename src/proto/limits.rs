@@ -63,6 +63,8 @@ pub const PIECES_PER_ASK: usize = 16;
 pub const SESSIONS: usize = 16_384;
 /// Sessions of one IP address.
 pub const SESSIONS_PER_ADDRESS: usize = 64;
+/// The same of this host's own address: a cluster on loopback is many nodes at one.
+pub const SESSIONS_ON_LOOPBACK: usize = 1024;
 /// Sessions that were evicted and are remembered, so that their recordings stay dead.
 pub const TOMBSTONES: usize = 4096;
 /// How long a tombstone stands, and how long a session must be silent before a lower epoch may replace it.

@@ -4,7 +4,7 @@ use super::echo::Sent;
 use super::tombstones::Trace;
 use super::window::Window;
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{SESSIONS, SESSIONS_PER_ADDRESS};
+use crate::proto::limits::{SESSIONS, SESSIONS_ON_LOOPBACK, SESSIONS_PER_ADDRESS};
 use crate::proto::time::Tick;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -102,7 +102,7 @@ impl Table {
     /// If an IP address has as many sessions as it may have, the one of them that has been silent for longest.
     pub(super) fn most_silent_in_crowd(&self, ip: IpAddr) -> Option<u64> {
         let crowd = || self.by_addr.range((SocketAddr::new(ip, 0), 0)..=(last_of(ip), u64::MAX)).map(|&(_, s)| s);
-        if crowd().count() < SESSIONS_PER_ADDRESS {
+        if crowd().count() < most_of(ip) {
             return None;
         }
         crowd().min_by_key(|&session| self.entries.get(&session).map(|entry| (entry.heard, session)))
@@ -125,8 +125,13 @@ impl Table {
         for (addr, _) in &self.by_addr {
             *hosts.entry(addr.ip()).or_default() += 1;
         }
-        assert!(hosts.values().all(|&sessions| sessions <= SESSIONS_PER_ADDRESS));
+        assert!(hosts.iter().all(|(&ip, &sessions)| sessions <= most_of(ip)));
     }
+}
+
+/// Sessions that one IP address may have.
+fn most_of(ip: IpAddr) -> usize {
+    if ip.is_loopback() { SESSIONS_ON_LOOPBACK } else { SESSIONS_PER_ADDRESS }
 }
 
 /// The last address of a host in the order of `SocketAddr`.
