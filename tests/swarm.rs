@@ -151,7 +151,11 @@ fn busy_is_not_dead(cluster: &Cluster, watch: &mut Watch, span: Duration) {
     let busy = AtomicBool::new(true);
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().unwrap().get() {
-            scope.spawn(|| while busy.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while busy.load(Ordering::Relaxed) {
+                    std::hint::spin_loop()
+                }
+            });
         }
         watch.watch_for(span);
         busy.store(false, Ordering::Relaxed);
