@@ -15,11 +15,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a fact waits for others to share its commit, unless nothing came for as long before it: [`SHARE`] times what
-/// the last commit took, at least and at most. So a fast disk keeps nobody waiting, and a slow one has time to breathe.
-const WAIT: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
-/// See [`WAIT`].
-const SHARE: u32 = 4;
+/// How long the disk rests after a commit while facts gather for the next: as long as the commit took, at least and at
+/// most. So a fact that comes after a rest is committed at once, and a slow disk has time to breathe.
+const REST: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 /// So many facts do not wait.
 const ENOUGH_FACTS: usize = 256;
 /// So many bytes do not wait.
@@ -106,19 +104,16 @@ impl Queue {
         state.bytes + state.in_flight
     }
 
-    /// Waits for a group that is due, for which facts wait so long. `None`: closed, and nothing is left.
-    fn next(&self, wait: Duration) -> Option<Vec<(NetworkId, Job)>> {
+    /// Waits for a group that is due, or may be committed from `rested` on. `None`: closed, and nothing is left.
+    #[expect(clippy::disallowed_methods, reason = "how long facts wait follows from how fast the disk is")]
+    fn next(&self, rested: Instant) -> Option<Vec<(NetworkId, Job)>> {
         let mut state = self.lock();
         state.in_flight = 0;
         let idle = |state: &mut State| state.jobs.is_empty() && !state.closing;
-        let (state, quiet) = self.changed.wait_timeout_while(state, wait, idle).unwrap_or_else(PoisonError::into_inner);
-        let mut state = if quiet.timed_out() {
-            // A single record is not kept waiting: those who follow see it sooner, and the disk has nothing else to do.
-            self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner)
-        } else {
-            let gather = self.changed.wait_timeout_while(state, wait, |state| !state.due());
-            gather.unwrap_or_else(PoisonError::into_inner).0
-        };
+        let state = self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        let rest = rested.saturating_duration_since(Instant::now());
+        let gather = self.changed.wait_timeout_while(state, rest, |state| !state.due());
+        let mut state = gather.unwrap_or_else(PoisonError::into_inner).0;
         let mut group = Vec::new();
         while let Some((network, job)) = state.jobs.pop_front() {
             let bytes = job.bytes();
@@ -138,11 +133,12 @@ impl Queue {
 /// The writer's thread.
 #[expect(clippy::disallowed_methods, reason = "how long facts wait follows from how fast the disk is")]
 pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
-    let mut wait = WAIT.1;
-    while let Some(group) = shared.queue.next(wait) {
+    let mut rested = Instant::now();
+    while let Some(group) = shared.queue.next(rested) {
         let began = Instant::now();
         let done = commit(&mut shared.db(), &group);
-        wait = (began.elapsed() * SHARE).clamp(WAIT.0, WAIT.1);
+        let ended = Instant::now();
+        rested = ended + ended.duration_since(began).clamp(REST.0, REST.1);
         let receipts = match done {
             Ok(receipts) => {
                 shared.succeeded();

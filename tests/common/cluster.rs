@@ -21,6 +21,8 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_gossip-node");
 pub const NETWORK: &str = "test";
 /// How long anything may take on a host that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+/// Nodes of a swarm that are made at once.
+const MAKERS: usize = 4;
 
 /// The program with an empty environment of ours, killed when it takes too long.
 pub fn gossip_node(home: &Path) -> Command {
@@ -34,10 +36,15 @@ pub fn gossip_node(home: &Path) -> Command {
 
 /// Makes a home on loopback whose port the kernel chooses.
 pub fn init(home: &Path, network: &str, password: &str) {
-    let args = ["init", "--network", network, "--password-stdin", "--bind", "127.0.0.1:0"];
+    init_with(home, network, password, &["--bind", "127.0.0.1:0"]);
+}
+
+/// Makes a home, with what else `init` is to know.
+pub fn init_with(home: &Path, network: &str, password: &str, more: &[&str]) {
+    let args = ["init", "--network", network, "--password-stdin"];
     let name = home.file_name().unwrap().to_str().unwrap();
     let name = name.get(..20).unwrap_or(name);
-    gossip_node(home).args(args).args(["--name", name]).write_stdin(password).assert().success();
+    gossip_node(home).args(args).args(["--name", name]).args(more).write_stdin(password).assert().success();
 }
 
 /// A daemon and its home.
@@ -45,6 +52,8 @@ pub struct Node {
     /// Its home.
     pub home: PathBuf,
     child: Option<Child>,
+    /// A process whose network namespace it runs in.
+    within: Option<u32>,
     /// What it said when it was ready.
     pub ready: Value,
 }
@@ -74,13 +83,25 @@ impl Drop for Cluster {
 impl Node {
     /// Its home, made and configured, at `home`; not running yet.
     pub fn new(home: PathBuf) -> Node {
-        Node { home, child: None, ready: Value::Null }
+        Node { home, child: None, within: None, ready: Value::Null }
+    }
+
+    /// The same, to run in the network namespace of a process.
+    pub fn within(home: PathBuf, pid: u32) -> Node {
+        Node { within: Some(pid), ..Node::new(home) }
     }
 
     /// Runs it, and returns when it says that it is ready.
     pub fn start(&mut self) {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
-        let mut command = std::process::Command::new(PROGRAM);
+        let mut command = match self.within {
+            None => std::process::Command::new(PROGRAM),
+            Some(pid) => {
+                let mut command = std::process::Command::new("nsenter");
+                command.arg(format!("--net=/proc/{pid}/ns/net")).arg(PROGRAM);
+                command
+            }
+        };
         command.args(["run", "--json", "--home"]).arg(&self.home).env_remove("GOSSIP_NODE_NETWORK");
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
@@ -120,6 +141,11 @@ impl Node {
     /// Asks it to stop, and waits until it has.
     pub fn stop(&mut self, signal: &str) -> ExitStatus {
         self.signal(signal);
+        self.ended()
+    }
+
+    /// Waits until it has stopped.
+    pub fn ended(&mut self) -> ExitStatus {
         self.child.take().unwrap().wait().unwrap()
     }
 
@@ -231,6 +257,45 @@ impl Cluster {
         }
         cluster.wait_all(&["--peers", &(count - 1).to_string()]);
         cluster
+    }
+
+    /// `count` nodes that run and all reach all others, made at once: `node` makes one's home, which bears its name.
+    pub fn swarm(count: usize, node: impl Fn(usize, PathBuf) -> Node + Sync) -> Cluster {
+        let mut cluster = Cluster { nodes: Vec::new(), dir: TempDir::with_prefix("gn-").unwrap() };
+        let (dir, node) = (cluster.dir.path(), &node);
+        let share = |first: usize| {
+            let make = |index: usize| {
+                let mut node = node(index, dir.join(format!("n{}", index + 1)));
+                node.start();
+                node
+            };
+            (first..count).step_by(MAKERS).map(make).collect::<Vec<Node>>()
+        };
+        let mut shares: Vec<_> = std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..MAKERS).map(|first| scope.spawn(move || share(first).into_iter())).collect();
+            makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+        });
+        cluster.nodes = (0..count).map(|index| shares[index % MAKERS].next().unwrap()).collect();
+        block_on(async {
+            let first = cluster.nodes[0].address();
+            for node in &cluster.nodes[1..] {
+                node.client().register(&first, Duration::from_secs(60)).await.unwrap();
+            }
+        });
+        cluster.meet();
+        cluster
+    }
+
+    /// Waits until every node reaches all others.
+    pub fn meet(&self) {
+        let peers = self.nodes.len() as u64 - 1;
+        let query = api::WaitQuery { peers: Some(peers), timeout_ms: 100_000, ..Default::default() };
+        block_on(async {
+            for node in &self.nodes {
+                let waited = node.client().wait(query.clone()).await.unwrap();
+                assert!(waited.holds, "{} does not reach all others", node.home.display());
+            }
+        });
     }
 
     /// Where homes are.
