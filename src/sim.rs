@@ -324,12 +324,6 @@ impl Network {
         self.hosts[node].node.as_ref().expect("the story looks at running nodes")
     }
 
-    /// A running node, to be changed as no node changes by itself.
-    #[cfg(test)]
-    pub(crate) fn node_mut(&mut self, node: usize) -> &mut Node {
-        self.hosts[node].node.as_mut().expect("the story looks at running nodes")
-    }
-
     /// Its disk.
     pub fn disk(&mut self, node: usize) -> &mut Disk {
         &mut self.hosts[node].disk

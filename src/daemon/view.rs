@@ -28,9 +28,8 @@ impl View {
     pub fn new(member: &Member, moment: Moment) -> View {
         let Member { name: network, node, rate, .. } = member;
         let (ours, addr, stats) = (node.ledger().state(), moment.addr, node.stats());
-        let wall = |tick: Tick| moment.wall(tick);
         let mut peers: Vec<api::Peer> =
-            node.peers().iter().map(|(guid, peer)| shown(&guid, &peer, network, ours, wall)).collect();
+            node.peers().iter().map(|(guid, peer)| shown(&guid, &peer, network, ours, moment)).collect();
         peers.sort_by(|a, b| (&a.name, &a.guid).cmp(&(&b.name, &b.guid)));
         let reachable = peers.iter().filter(|peer| peer.reach == api::Reach::Reachable).count() as u64;
         let in_sync = peers.iter().filter(|peer| peer.in_sync).count() as u64;
@@ -53,16 +52,12 @@ impl View {
     }
 }
 
-fn shown(
-    guid: &Guid,
-    peer: &Peer<'_>,
-    network: &str,
-    ours: LedgerState,
-    wall: impl Fn(Tick) -> Timestamp,
-) -> api::Peer {
+fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ours: LedgerState, moment: Moment) -> api::Peer {
     let remembered = Some(peer.remembered).filter(|&at| at != Timestamp(0));
-    let last_update = peer.heard.map(wall).or(remembered).map(rfc3339);
+    let last_update = peer.heard.map(|tick| moment.wall(tick)).or(remembered).map(rfc3339);
     let reach = reach(peer.reach);
+    let (met, (datagrams, bytes)) = (peer.met.is_some(), peer.rate(moment.now));
+    let tenths = |rate: f64| (rate * 10.0).round() / 10.0;
     api::Peer {
         guid: guid.to_string(),
         name: peer.name.to_string(),
@@ -74,10 +69,9 @@ fn shown(
         reach,
         reason: peer.reason.to_string(),
         rtt_ms: peer.rtt.smoothed().map(|rtt| rtt.as_secs_f64() * 1000.0),
-        // The core does not count these yet.
-        loss: None,
-        datagrams_per_s: None,
-        bytes_per_s: None,
+        loss: peer.loss,
+        datagrams_per_s: met.then(|| tenths(datagrams)),
+        bytes_per_s: met.then(|| bytes.round()),
         gossip_count: peer.state.map(|state| state.count),
         root: peer.state.map(|state| hex(&state.root)),
         in_sync: reach == api::Reach::Reachable && peer.state == Some(ours),

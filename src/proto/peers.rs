@@ -14,6 +14,7 @@ mod hints;
 mod meeting;
 mod names;
 mod news;
+mod pace;
 mod paging;
 mod peer;
 mod probing;
@@ -254,6 +255,8 @@ impl Peers {
             rtt: contact.map(|contact| contact.rtt).unwrap_or_default(),
             networks: contact.map_or(&[], |contact| &contact.networks),
             state: contact.and_then(|contact| contact.state),
+            loss: contact.and_then(|contact| contact.pace.loss()),
+            pace: contact.map(|contact| contact.pace).unwrap_or_default(),
         }
     }
 

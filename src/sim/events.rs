@@ -26,6 +26,12 @@ pub(super) enum Event {
 }
 
 impl Network {
+    /// A running node, to be changed as no node changes by itself.
+    #[cfg(test)]
+    pub(crate) fn node_mut(&mut self, node: usize) -> &mut crate::proto::node::Node {
+        self.hosts[node].node.as_mut().expect("the story looks at running nodes")
+    }
+
     pub(super) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         self.rng.fill_bytes(&mut bytes);

@@ -43,7 +43,7 @@ impl Node {
             Verdict::Rejected(cause) => return Err(cause),
         };
         let message = Message::decode(&verified)?;
-        self.peers.heard(now, &peer)?;
+        self.peers.heard(now, &peer, datagram.len())?;
         self.rumors.heard(&peer);
         match message {
             Message::Hello(hello) => self.take_hello(now, peer, hello),

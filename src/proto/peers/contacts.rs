@@ -1,6 +1,7 @@
 //! [`Contacts`]: what a node knows of those peers with whom it talks, beyond what it knows of all. Bounded: the one that
 //! was not talked with for longest goes, and its round-trip times are measured afresh when it is next met.
 
+use super::pace::Pace;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::CONTACTS;
 use crate::proto::rtt::Rtt;
@@ -28,6 +29,8 @@ pub(super) struct Contact {
     pub(super) told: u32,
     /// The incarnation in which it counted as dead or gone before it was met again.
     pub(super) died: Option<u32>,
+    /// How much comes from it.
+    pub(super) pace: Pace,
     /// The second in which it was last heard, and its datagrams in it.
     pub(super) second: (u64, u32),
     filed: Tick,
@@ -37,8 +40,8 @@ pub(super) struct Contact {
 
 impl Contact {
     fn new(now: Tick, addr: SocketAddr, slot: usize) -> Contact {
-        let (met, heard, remembered, rtt, networks, state, told, died, second) = Default::default();
-        Contact { addr, met, heard, remembered, rtt, networks, state, told, died, second, filed: now, slot }
+        let (met, heard, remembered, rtt, networks, state, told, died, pace, second) = Default::default();
+        Contact { addr, met, heard, remembered, rtt, networks, state, told, died, pace, second, filed: now, slot }
     }
 }
 

@@ -70,7 +70,7 @@ impl Peers {
 
     /// An authentic datagram came from this peer. It is dropped where the peer sends too many, or is dead: only a
     /// handshake brings it back.
-    pub fn heard(&mut self, now: Tick, guid: &Guid) -> Result<(), Rejected> {
+    pub fn heard(&mut self, now: Tick, guid: &Guid, bytes: usize) -> Result<(), Rejected> {
         if self.contacts.get(guid).is_none() {
             let Some((_, entry)) = self.table.find(guid) else { return Err(Rejected::Full) };
             self.contacts.open(now, *guid, entry.addr()).told = entry.incarnation;
@@ -86,6 +86,7 @@ impl Peers {
             false => Err(Rejected::Budget),
             true => {
                 contact.heard = Some(now);
+                contact.pace.heard(now, bytes);
                 Ok(())
             }
         }

@@ -1,5 +1,6 @@
 //! [`Peer`]: one node as others may look at it: how it is reached, and why we think so.
 
+use super::pace::Pace;
 use crate::proto::rtt::Rtt;
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::wire::LedgerState;
@@ -94,6 +95,16 @@ pub struct Peer<'a> {
     pub networks: &'a [Box<str>],
     /// What it held, as it said last.
     pub state: Option<LedgerState>,
+    /// Which share of the last 32 probes it did not answer at once; none where there were few.
+    pub loss: Option<f64>,
+    pub(super) pace: Pace,
+}
+
+impl Peer<'_> {
+    /// Datagrams and bytes that come from it in a second, on the mean of the last 10 s.
+    pub fn rate(&self, now: Tick) -> (f64, f64) {
+        self.pace.rate(now)
+    }
 }
 
 impl Reach {

@@ -137,9 +137,14 @@ impl Peers {
     /// It answered what left at `sent`.
     pub(super) fn hello_answered(&mut self, now: Tick, guid: &Guid, sent: Tick) {
         let before = self.probes.len();
+        let at_once = |probe: &Probe| probe.guid == *guid && sent >= probe.started && probe.indirect != Tick::NEVER;
+        let at_once = self.probes.iter().any(at_once);
         self.probes.retain(|probe| probe.guid != *guid || sent < probe.started);
         if self.probes.len() < before {
             self.health = self.health.saturating_sub(1);
+            if at_once {
+                self.count_probe(guid, true);
+            }
             let place = place(guid);
             if self.table.at(place).is_some_and(|entry| entry.reach() == Reach::Reachable) {
                 self.set(now, place, Reach::Reachable, Reason::Heard);
@@ -221,6 +226,7 @@ impl Peers {
             }
             if probe.indirect <= now {
                 probe.indirect = Tick::NEVER;
+                self.count_probe(&probe.guid, false);
                 let addr = Address(self.addr(&probe.guid).unwrap_or(([0, 0, 0, 0], 0).into()));
                 for helper in self.some_contacts(HELPERS, Some(probe.guid)) {
                     probe.helpers.push((helper, false));
@@ -235,6 +241,12 @@ impl Peers {
                 self.errands.push_back(Errand::Hello(probe.guid));
             }
             self.probes.push(probe);
+        }
+    }
+
+    fn count_probe(&mut self, guid: &Guid, answered: bool) {
+        if let Some(contact) = self.contacts.get_mut(guid) {
+            contact.pace.probed(answered);
         }
     }
 

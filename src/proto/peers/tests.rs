@@ -80,7 +80,7 @@ fn the_dead_stay_dead_whatever_others_say_and_are_tried_at_once() {
     peers.hear(secs(9), guid(1), &[update(4, Word::Dead, 5)]);
     assert_eq!(reach(&peers, 4), Reach::Unreachable);
     assert_eq!(peers.poll_gone(), Some(guid(4)));
-    assert_eq!(peers.heard(secs(9), &guid(4)), Err(Rejected::Session), "a datagram alone changes nothing");
+    assert_eq!(peers.heard(secs(9), &guid(4), 100), Err(Rejected::Session), "a datagram alone changes nothing");
     for incarnation in [0, 5, 6, u32::MAX] {
         peers.hear(secs(9), guid(1), &[update(4, Word::Alive, incarnation)]);
         assert_eq!(reach(&peers, 4), Reach::Unreachable);
@@ -133,7 +133,7 @@ fn a_stale_accusation_is_answered_with_the_later_incarnation() {
 #[test]
 fn whom_we_hear_ourselves_others_cannot_declare_dead() {
     let mut peers = peers(4);
-    peers.heard(secs(20), &guid(4)).unwrap();
+    peers.heard(secs(20), &guid(4), 100).unwrap();
     peers.hear(secs(21), guid(1), &[update(4, Word::Dead, 5)]);
     assert_eq!(reach(&peers, 4), Reach::Suspect, "it may object first");
     assert!(peers.objection(&guid(4)).is_some());
