@@ -6,7 +6,7 @@ use crate::display::rfc3339;
 use crate::proto::fact::ReachFact;
 use crate::proto::gossip::{Guid, Head};
 use crate::proto::peers::{Peer, Reach};
-use crate::proto::time::{Tick, Timestamp};
+use crate::proto::time::Timestamp;
 use crate::proto::wire::LedgerState;
 use crate::store::Row;
 use std::collections::BTreeMap;
