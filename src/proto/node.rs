@@ -151,8 +151,8 @@ impl Node {
     }
 
     /// Lists nodes, each in its incarnation, as if others had named them long ago; see [`Peers::acquaint`].
-    pub fn acquaint<'a>(&mut self, now: Tick, others: impl Iterator<Item = (&'a PeerFact, u32)>) {
-        self.peers.acquaint(now, others);
+    pub fn acquaint<'a>(&mut self, now: Tick, own: SocketAddr, others: impl Iterator<Item = (&'a PeerFact, u32)>) {
+        self.peers.acquaint(now, own, others);
     }
 
     /// The date of the last record that this node authored: the next is later, whatever the clock says.

@@ -294,8 +294,10 @@ impl Peers {
     }
 
     /// Lists nodes, each in its incarnation, as if others had named them long ago: in a simulation, what a network knew
-    /// that is up for long. They come in the ring's order.
-    pub fn acquaint<'a>(&mut self, now: Tick, others: impl Iterator<Item = (&'a PeerFact, u32)>) {
+    /// that is up for long, down to where this node is. They come in the ring's order.
+    pub fn acquaint<'a>(&mut self, now: Tick, own: SocketAddr, others: impl Iterator<Item = (&'a PeerFact, u32)>) {
+        self.addr = Some(own);
+        self.table.others().to_vec().into_iter().for_each(|place| self.drop_entry(place));
         let room = PEERS.saturating_sub(self.table.len());
         let others = others.filter(|(fact, _)| fact.guid != self.me).take(room);
         let all = others.map(|(fact, incarnation)| (Entry::new(fact.guid, fact.addr, incarnation), &*fact.name));

@@ -143,7 +143,8 @@ impl Network {
         all.sort_by_key(|(place, ..)| *place);
         for index in 0..self.hosts.len() {
             let others = all.iter().map(|(_, fact, incarnation)| (fact, *incarnation));
-            self.touch(index, |node, now| node.acquaint(now, others));
+            let own = self.hosts[index].addr;
+            self.touch(index, |node, now| node.acquaint(now, own, others));
         }
     }
 

@@ -68,8 +68,8 @@ impl Pager {
     }
 
     /// A node was listed whose name nobody told yet.
-    pub(super) fn want_name(&mut self, place: u64, wanted: bool) {
-        if wanted && self.nameless.len() < NAMES {
+    pub(super) fn want_name(&mut self, place: u64) {
+        if self.nameless.len() < NAMES {
             self.nameless.insert(place);
         }
     }

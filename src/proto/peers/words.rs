@@ -199,8 +199,11 @@ impl Peers {
             self.hints.settle(&addr);
             let place = place(&guid);
             self.tell_reach(place);
-            self.pass_on(place, Word::Alive, 0, false);
-            self.pager.want_name(place, name.is_none());
+            // What stands in pages comes to everybody by pages.
+            if name.is_none() {
+                self.pass_on(place, Word::Alive, 0, false);
+                self.pager.want_name(place);
+            }
         }
     }
 
