@@ -407,7 +407,6 @@ fn with_wait_all_every_peer_holds_it_when_it_returns() {
 }
 
 #[test]
-#[ignore = "needs facts of reach in the core"]
 fn what_happens_to_peers_is_told() {
     let mut cluster = Cluster::of(2);
     let mut follower = Follower::of(&cluster.nodes[0], &["--json"]);
