@@ -274,6 +274,10 @@ impl Rumors {
 
     /// Counts silences, and does what follows from them.
     pub fn handle_timeout(&mut self, now: Tick, ways: &impl Ways) {
+        let last = self.ages.back().and_then(|last| self.fresh.get(last)).map(|fresh| fresh.learnt);
+        if last.is_none_or(|last| now.since(last) >= self.timing.table_age.1) {
+            self.table.rest(now + self.timing.table_age.0);
+        }
         self.table.renew(now, (ways.live(), self.fan), self.timing.table_age, &mut self.rng);
         while let Some(&(deadline, peer, guid)) = self.deadlines.first() {
             if deadline > now {

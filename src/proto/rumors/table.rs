@@ -57,6 +57,11 @@ impl Table {
         self.until = now + rng.random_range(age.0..=age.1.max(age.0));
     }
 
+    /// While no records flow, nobody gains by other distances, and each peer of them would cost a handshake.
+    pub(super) fn rest(&mut self, until: Tick) {
+        self.until = self.until.max(until);
+    }
+
     /// The next distance whose peer may need a session.
     pub(super) fn next_fresh(&mut self) -> Option<u64> {
         self.fresh.pop_front()
