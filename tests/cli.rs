@@ -269,7 +269,7 @@ fn timing_that_cannot_be_is_refused_with_the_relation_that_it_breaks() {
     place.init(&["--bind", "127.0.0.1:0", "--profile", "fast", "--set", "timing.suspicion=1500ms"]);
     let config = place.config();
     assert_eq!((&config["profile"], &config["timing"]["suspicion"]), (&"fast".into(), &"1500ms".into()));
-    let relation = "timing.probe_timeout.most (2s) must be less than gossip_timer (1s)";
+    let relation = "timing.probe_timeout.most (2s) must be less than timing.probe_period (700ms)";
     let (code, _, talk) = place.run(&["init", "--set", "timing.probe_timeout.most=2s"], "");
     assert_eq!(code, 2, "{talk}");
     assert!(talk.contains(relation) && talk.contains("a probe has to end before the next begins"), "{talk}");

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// How long a disk takes to read something.
 const LOADING: Duration = Duration::from_micros(50);
+/// Sessions that each node opens where a network is up for long.
+const SESSIONS: usize = 100;
 /// News of a host's last life may be about for so long after it started.
 const RUMOURED: Duration = Duration::from_secs(30);
 
@@ -145,6 +147,16 @@ impl Network {
             let others = all.iter().map(|(_, fact, incarnation)| (fact, *incarnation));
             let own = self.hosts[index].addr;
             self.touch(index, |node, now| node.acquaint(now, own, others));
+        }
+        // Each opens sessions with so many, and so many others with it: in a small network all with all.
+        for index in 0..all.len() {
+            let (own, met) = (all[index].1.guid, (all.len() / 2).min(SESSIONS));
+            let others: Vec<SocketAddr> = (1..=met)
+                .map(|step| all[(index + step * (all.len() / 2 / met.max(1)).max(1)) % all.len()].1.addr)
+                .collect();
+            if let Some(host) = self.meter.watch.host(&own) {
+                others.into_iter().for_each(|addr| self.touch(host, |node, now| node.register(now, addr, false)));
+            }
         }
     }
 

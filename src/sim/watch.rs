@@ -41,7 +41,6 @@ pub struct Watch {
     /// How often a node held one for dead that was up.
     pub declarations: u64,
     accused: Crowd,
-    speaks: bool,
     numbers: HashMap<Guid, usize>,
     falls: BTreeMap<usize, Fall>,
 }
@@ -50,11 +49,6 @@ impl Watch {
     /// The hosts that fell.
     pub fn falls(&self) -> impl Iterator<Item = &Fall> {
         self.falls.values()
-    }
-
-    /// Whether nodes say at all how they reach each other; if not, that there was no alarm means nothing.
-    pub fn speaks(&self) -> bool {
-        self.speaks
     }
 
     /// How many hosts were held for dead while they were up.
@@ -88,7 +82,6 @@ impl Watch {
     /// `witness` reaches `host` in another way than before. `up`: it is up, and has been for so long that whatever was
     /// said of it before has been taken back.
     pub(super) fn note(&mut self, now: Tick, witness: usize, host: usize, reach: Reach, up: bool) {
-        self.speaks = true;
         let Some(fall) = self.falls.get_mut(&host) else {
             match reach {
                 Reach::Suspect if up => self.suspicions += 1,

@@ -139,7 +139,6 @@ impl Peers {
                     self.clear(now, place, Note::Objected(said));
                 } else {
                     self.returns.insert(place);
-                    self.next_return = self.next_return.min(now);
                     self.cases.note(now, place, Note::Announced(said));
                 }
                 self.pass_on(place, Word::Alive, 0, false);

@@ -230,7 +230,7 @@ pub struct Alarms {
 impl Alarms {
     pub(super) fn of(watch: &Watch, nodes: usize, span: Duration) -> Option<Alarms> {
         let node_hours = nodes as f64 * span.as_secs_f64() / 3600.0;
-        (node_hours > 0.0 && watch.speaks()).then(|| Alarms {
+        (node_hours > 0.0).then(|| Alarms {
             node_hours,
             suspicions: watch.suspicions as f64 / node_hours,
             declarations: watch.declarations as f64 / node_hours,
