@@ -283,7 +283,9 @@ impl Rumors {
     pub fn poll_timeout(&self) -> Tick {
         let silence = self.deadlines.first().map_or(Tick::NEVER, |&(deadline, ..)| deadline);
         let send = self.due.first().map_or(Tick::NEVER, |&(due, _)| due);
-        silence.min(send).min(self.next_acquaintance).min(self.poll_news())
+        // A handshake does not wait.
+        let stranger = if self.strangers.is_empty() { Tick::NEVER } else { Tick::default() };
+        silence.min(send).min(self.next_acquaintance).min(stranger).min(self.poll_news())
     }
 
     /// Peers of whom something is kept.
