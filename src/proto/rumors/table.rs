@@ -12,10 +12,12 @@ use std::collections::VecDeque;
 pub(super) struct Table {
     /// In order, without repetition.
     distances: Vec<u64>,
+    /// Those that take their place when there are sessions with their peers.
+    next: Vec<u64>,
     /// Levels drawn: as many as the number of live peers asked for.
     levels: u32,
     until: Tick,
-    /// Those whose peers may need a session, farthest first.
+    /// Of these, those whose peers may need a session, farthest first.
     fresh: VecDeque<u64>,
 }
 
@@ -53,12 +55,19 @@ impl Table {
         distances.sort_unstable();
         distances.dedup();
         self.fresh = distances.iter().rev().copied().collect();
-        (self.distances, self.until) = (distances, until);
+        if self.distances.is_empty() {
+            self.distances = distances.clone();
+        }
+        (self.next, self.until) = (distances, until);
     }
 
     /// The next distance whose peer may need a session.
     pub(super) fn next_fresh(&mut self) -> Option<u64> {
-        self.fresh.pop_front()
+        let fresh = self.fresh.pop_front();
+        if fresh.is_none() && !self.next.is_empty() {
+            self.distances = std::mem::take(&mut self.next);
+        }
+        fresh
     }
 
     /// Cuts a range, as seen from `me`, into at most `fan` parts: each cut is the distance nearest to where an equal cut
@@ -114,5 +123,17 @@ mod tests {
         assert!(table.distances.len() <= 16 && table.fresh.len() == table.distances.len());
         assert!(!table.is_old(Tick(9)) && table.is_old(Tick(10)));
         assert!(table.fits(900, 5) && !table.fits(10_000, 5) && !table.fits(20, 5));
+    }
+
+    #[test]
+    fn other_distances_count_when_their_peers_were_greeted() {
+        let (mut table, mut rng) = (table(1000), ChaCha8Rng::seed_from_u64(8));
+        while table.next_fresh().is_some() {}
+        let before = table.distances.clone();
+        table.draw((1000, 5), Tick(20), &mut rng);
+        assert!(table.next_fresh().is_some());
+        assert_eq!(table.distances, before);
+        while table.next_fresh().is_some() {}
+        assert_ne!(table.distances, before);
     }
 }
