@@ -180,9 +180,9 @@ pub struct Peer {
     pub rtt_ms: Option<f64>,
     /// The share of probes that it did not answer lately, from 0 to 1; null if that is not known.
     pub loss: Option<f64>,
-    /// Datagrams a second that we send to it; null if that is not known.
+    /// Datagrams a second that come from it, on the mean of 10 s; null if it was not met.
     pub datagrams_per_s: Option<f64>,
-    /// Bytes a second that we send to it; null if that is not known.
+    /// Bytes a second that come from it, on the mean of 10 s; null if it was not met.
     pub bytes_per_s: Option<f64>,
     /// How many records it holds, as it said last.
     pub gossip_count: Option<u64>,
