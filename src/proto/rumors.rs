@@ -158,12 +158,11 @@ impl Rumors {
 
     /// A record came again, with a range. If that is the first, it must still be served: whoever sent it relies on us.
     pub fn again(&mut self, now: Tick, guid: Guid, range: Range, ways: &impl Ways) {
+        let obeyed = !self.lacks(Rule::LateRange);
         let Some(fresh) = self.fresh.get_mut(&guid) else { return };
         let late = !fresh.served && !range.is_empty() && now.since(fresh.learnt) < RUMOR_AGE;
-        if late && !self.lacks(Rule::LateRange) {
-            if let Some(fresh) = self.fresh.get_mut(&guid) {
-                fresh.served = true;
-            }
+        if late && obeyed {
+            fresh.served = true;
             self.news.trouble(now);
             self.delegate(now, guid, range, ways);
         }
@@ -254,12 +253,7 @@ impl Rumors {
         self.strangers.remove(peer);
         let Some(lane) = self.lanes.remove(peer) else { return };
         self.due.remove(&(lane.due, *peer));
-        for (guid, parcel) in lane.parcels {
-            if let Some((_, deadline)) = parcel.sent {
-                self.deadlines.remove(&(deadline, *peer, guid));
-            }
-            self.hand(now, guid, parcel.range, ways);
-        }
+        self.reassign(now, *peer, lane.parcels, ways);
     }
 
     /// A peer that acknowledges nothing: it may be gone.

@@ -28,7 +28,7 @@ impl Rumors {
             }
         }
         // The next ones on the ring are handed what is cut no further.
-        let next = ways.ring(self.all()).take(self.fan * (self.fan + 1)).skip(self.near.0);
+        let next = ways.ring(Range::all_but(self.me)).take(self.fan * (self.fan + 1)).skip(self.near.0);
         for (_, peer) in next {
             self.near.0 += 1;
             if !ways.met(&peer) {
@@ -56,9 +56,5 @@ impl Rumors {
         let until = now + self.rng.random_range(least..=most.max(least));
         self.table.draw((ways.live(), self.fan), until, &mut self.rng);
         (self.near.1, self.next_acquaintance) = (ways.live(), self.next_acquaintance.min(now + ACQUAINTANCE));
-    }
-
-    fn all(&self) -> Range {
-        Range { from: self.me.wrapping_add(1), to: self.me }
     }
 }

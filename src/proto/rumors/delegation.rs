@@ -7,6 +7,7 @@ use crate::proto::gossip::Guid;
 use crate::proto::limits::RUMORS_PER_LANE;
 use crate::proto::ring::Range;
 use crate::proto::time::Tick;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Silences after which a rumour's range goes to somebody else.
@@ -126,12 +127,18 @@ impl Rumors {
     fn abandon(&mut self, now: Tick, peer: Guid, ways: &impl Ways) {
         let Some(lane) = self.lanes.get_mut(&peer) else { return };
         lane.queue.clear();
-        for (guid, parcel) in std::mem::take(&mut lane.parcels) {
+        let parcels = std::mem::take(&mut lane.parcels);
+        self.reassign(now, peer, parcels, ways);
+        self.schedule(peer);
+    }
+
+    /// What was on its way to a peer is no longer awaited; its ranges go to others.
+    pub(super) fn reassign(&mut self, now: Tick, peer: Guid, parcels: BTreeMap<Guid, Parcel>, ways: &impl Ways) {
+        for (guid, parcel) in parcels {
             if let Some((_, deadline)) = parcel.sent {
                 self.deadlines.remove(&(deadline, peer, guid));
             }
             self.hand(now, guid, parcel.range, ways);
         }
-        self.schedule(peer);
     }
 }
