@@ -1,8 +1,10 @@
 //! The control API's JSON types and paths, shared by server and client. The CLI's `--json` prints these very structs.
 //! Unknown values are null, never absent.
 
+mod demo;
 mod live;
 
+pub use demo::{Chaos, ChaosChange, DemoNode};
 pub use live::{Event, EventsQuery, Explanation, Gap, HeldBy, Moment, PeerEvent, SendRate};
 
 use serde::{Deserialize, Serialize};
@@ -279,6 +281,9 @@ pub struct NodeInfo {
     pub pid: u32,
     /// The networks that it is in.
     pub networks: Vec<String>,
+    /// Whether it is part of a demonstration whose network can be told to suffer: see `GET /demo`.
+    #[serde(default)]
+    pub demo: bool,
 }
 
 /// `POST /register`: which node to register with.

@@ -4,11 +4,14 @@
 mod events;
 mod problem;
 mod routes;
+mod stage;
+
+pub use stage::Stage;
 
 use crate::api;
 use crate::config::{Home, HomeLock};
 use crate::daemon::Handle;
-use axum::Router;
+use axum::{Extension, Router};
 use std::future::{Future, IntoFuture};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -33,9 +36,10 @@ pub fn bind(home: &Home, lock: &HomeLock) -> io::Result<UnixListener> {
     UnixListener::from_std(OwnedFd::from(socket).into())
 }
 
-/// Serves the API until `shutdown`; requests under way then get two seconds to end.
+/// Serves the API until `shutdown`; requests under way then get two seconds to end. A demonstration has a `stage`.
 pub async fn serve(
     handle: Handle,
+    stage: Option<Stage>,
     listener: UnixListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -44,7 +48,7 @@ pub async fn serve(
         shutdown.await;
         let _ = stopping.send(());
     };
-    let serve = axum::serve(listener, router(handle)).with_graceful_shutdown(signal).into_future();
+    let serve = axum::serve(listener, router(handle, stage)).with_graceful_shutdown(signal).into_future();
     let grace = async move {
         match stopped.await {
             Ok(()) => tokio::time::sleep(GRACE).await,
@@ -58,11 +62,12 @@ pub async fn serve(
 }
 
 /// The API's routes with their guards.
-pub fn router(handle: Handle) -> Router {
+pub fn router(handle: Handle, stage: Option<Stage>) -> Router {
     Router::new()
         .nest(api::PREFIX, routes::routes())
         .fallback(routes::nothing_here)
         .method_not_allowed_fallback(routes::wrong_method)
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(Extension(stage))
         .with_state(handle)
 }

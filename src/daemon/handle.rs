@@ -125,6 +125,7 @@ impl Handle {
             protocol_version: PROTOCOL_VERSION,
             pid: std::process::id(),
             networks: self.networks.iter().map(|known| known.name.clone()).collect(),
+            demo: false,
         }
     }
 
