@@ -211,6 +211,8 @@ pub struct NetworkStatus {
     pub root: String,
     /// What this node sent lately.
     pub send_rate: SendRate,
+    /// Where the page and this API are served over TCP, IP:PORT; null if nowhere.
+    pub http: Option<String>,
     /// All others that we know, by name.
     pub peers: Vec<Peer>,
 }
@@ -279,6 +281,8 @@ pub struct NodeInfo {
     pub pid: u32,
     /// The networks that it is in.
     pub networks: Vec<String>,
+    /// Where the page and this API are served over TCP, IP:PORT; null if nowhere.
+    pub http: Option<String>,
 }
 
 /// `POST /register`: which node to register with.
