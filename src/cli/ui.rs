@@ -10,7 +10,12 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 use tokio::process::Command;
+
+/// How long to wait for trouble with a browser.
+const OPENING: Duration = Duration::from_secs(3);
 
 /// Open the node's page in a browser.
 #[derive(Args, Debug)]
@@ -101,8 +106,15 @@ async fn open_browser(page: &Page, home: &Home) -> Result<(), String> {
     let file = home.dir().join("ui.html");
     write_way(&file, &page.with_token()).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     let file = fs::canonicalize(&file).map_err(|error| error.to_string())?;
-    let output = Command::new("xdg-open").arg(file).output().await.map_err(|error| format!("xdg-open: {error}"))?;
-    if output.status.success() { Ok(()) } else { Err(format!("xdg-open: {}", output.status)) }
+    let (failed, quiet) = (|error: io::Error| format!("xdg-open: {error}"), Stdio::null);
+    let mut opening = Command::new("xdg-open");
+    let mut opening = opening.arg(file).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().map_err(failed)?;
+    match tokio::time::timeout(OPENING, opening.wait()).await {
+        Ok(Ok(status)) if !status.success() => Err(format!("xdg-open: {status}")),
+        Ok(Err(error)) => Err(failed(error)),
+        // It may have become the browser itself.
+        Ok(Ok(_)) | Err(_) => Ok(()),
+    }
 }
 
 /// A file that leads a browser to `url`, which has no letter that HTML would read otherwise.
