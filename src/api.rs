@@ -213,6 +213,8 @@ pub struct NetworkStatus {
     pub root: String,
     /// What this node sent lately.
     pub send_rate: SendRate,
+    /// Where the page and this API are served over TCP, IP:PORT; null if nowhere.
+    pub http: Option<String>,
     /// All others that we know, by name.
     pub peers: Vec<Peer>,
 }
@@ -284,6 +286,8 @@ pub struct NodeInfo {
     /// Whether it is part of a demonstration whose network can be told to suffer: see `GET /demo`.
     #[serde(default)]
     pub demo: bool,
+    /// Where the page and this API are served over TCP, IP:PORT; null if nowhere.
+    pub http: Option<String>,
 }
 
 /// `POST /register`: which node to register with.

@@ -6,7 +6,8 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::init::random;
 use crate::cli::running::Running;
-use crate::config::{Home, Network, ServerFile};
+use crate::cli::ui::Page;
+use crate::config::{Home, Listen, Network, ServerFile};
 use crate::daemon::{Handle, Refusal};
 use crate::display::{counted, display_line, short, table};
 use crate::proto::gossip::Guid;
@@ -77,6 +78,8 @@ impl Cluster {
             let mut file = ServerFile::new(guid, &name);
             (file.ip, file.port) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
             file.gossip_timer = Duration::from_millis(200);
+            // One page shows all of them.
+            file.http.listen = (number > 1).then_some(Listen::Off);
             file.networks.push(Network { network_name: NETWORK.into(), network_key: Secret(secret) });
             file.save(&home.server_json())?;
             let amid = self.chaos.as_ref().map(Chaos::amid).unwrap_or_default();
@@ -165,10 +168,10 @@ impl Cluster {
                 })
             };
             let nodes: Vec<_> = self.living().zip(&statuses).map(node).collect();
-            let equal = all_equal(&statuses);
-            return self
-                .context
-                .print_json(&serde_json::json!({ "network_name": NETWORK, "nodes": nodes, "equal": equal }));
+            let (equal, page) = (all_equal(&statuses), self.page().map(Page::with_token));
+            return self.context.print_json(
+                &serde_json::json!({ "network_name": NETWORK, "nodes": nodes, "equal": equal, "page": page }),
+            );
         }
         let rows = self.living().zip(&statuses).map(|((node, _), status)| {
             let (count, root) = (status.gossip_count.to_string(), status.root.chars().take(16).collect());
@@ -178,9 +181,17 @@ impl Cluster {
         self.context.print(&format!("\n{}\n", table(&["NODE", "ADDRESS", "RECORDS", "ROOT", "EQUAL"], rows)))
     }
 
+    /// Where the page of the first node is, if it has one.
+    fn page(&self) -> Option<&Page> {
+        self.nodes.first()?.running.as_ref()?.page.as_ref()
+    }
+
     /// Tells how to talk to the nodes.
     pub fn invite(&self) {
         let context = &self.context;
+        if let Some(page) = self.page() {
+            context.note(&format!("The page of the first node: {}", page.with_token()));
+        }
         context.note("The cluster stays up until Ctrl-C. In a second terminal:");
         for (node, command) in self.nodes.iter().zip(["status", "add 'hello'", "list"]) {
             context.note(&format!("  gossip-node {command} --home {}", node.home.dir().display()));
