@@ -162,7 +162,8 @@ fn failure(job: &Job) -> Option<Receipt> {
         Job::Fact(Fact::Partial(guid, _) | Fact::List(guid, _) | Fact::Piece(guid, _, _)) => {
             Some(Receipt::Failed(*guid))
         }
-        Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Identity(_) | Fact::Reach(_)) | Job::Condemn(_) => None,
+        Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Forgotten(_) | Fact::Identity(_) | Fact::Reach(_))
+        | Job::Condemn(_) => None,
     }
 }
 
@@ -217,6 +218,7 @@ impl<'a> Batch<'a> {
             Job::Fact(Fact::Piece(guid, index, bytes)) => self.piece(network, *guid, *index, bytes),
             Job::Fact(Fact::Abandoned(guid)) => self.abandoned(network, *guid),
             Job::Fact(Fact::Peer(peer)) => self.peer(network, peer),
+            Job::Fact(Fact::Forgotten(guid)) => self.forget_peer(network, *guid),
             // Who this node is stands in `server.json`; how others are reached is found out anew.
             Job::Fact(Fact::Identity(_) | Fact::Reach(_)) => Ok(()),
             Job::Condemn(key) => self.condemn(network, *key),
@@ -361,6 +363,13 @@ impl<'a> Batch<'a> {
                  SET name = excluded.name, addr = excluded.addr, last_update = excluded.last_update",
             )?
             .execute(params![network.0, peer.guid.0, peer.name, peer.addr.to_string(), date(peer.last_update)])
+            .map(drop)
+    }
+
+    fn forget_peer(&self, network: NetworkId, guid: Guid) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("DELETE FROM peer WHERE network = ?1 AND guid = ?2")?
+            .execute(params![network.0, guid.0])
             .map(drop)
     }
 
