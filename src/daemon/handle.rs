@@ -2,6 +2,7 @@
 //! asked of it.
 
 use super::engine::{Look, Member, Moment};
+use super::live::Pulse;
 use super::news::Latest;
 use super::view::{self, View};
 use crate::api;
@@ -12,9 +13,9 @@ use crate::proto::seal::PROTOCOL_VERSION;
 use crate::store::{ListFilter, NetworkId, Store, StoreError};
 use bytes::Bytes;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
 /// Kibibytes of MSG that may be on their way from callers to the disk.
 const ADDING: usize = 64 << 10;
@@ -87,6 +88,8 @@ pub struct Known {
     pub id: NetworkId,
     /// Tells when something happened.
     pub news: watch::Receiver<Latest>,
+    /// Tells what is measured all the time.
+    pub pulse: Arc<Pulse>,
 }
 
 /// A way to a running daemon: cheap to clone, never blocks the node.
@@ -101,6 +104,7 @@ pub struct Handle {
     store: Arc<Store>,
     adding: Arc<Semaphore>,
     following: Arc<Semaphore>,
+    http: Arc<OnceLock<SocketAddr>>,
 }
 
 impl Handle {
@@ -112,10 +116,11 @@ impl Handle {
         changes: watch::Receiver<u64>,
         stop: watch::Sender<bool>,
         store: Arc<Store>,
+        http: Arc<OnceLock<SocketAddr>>,
     ) -> Handle {
         let (adding, following) = (Arc::new(Semaphore::new(ADDING)), Arc::new(Semaphore::new(FOLLOWERS)));
         let (networks, stop) = (Arc::new(networks), Arc::new(stop));
-        Handle { file, addr, networks, commands, changes, stop, store, adding, following }
+        Handle { file, addr, networks, commands, changes, stop, store, adding, following, http }
     }
 
     /// This daemon.
@@ -310,6 +315,22 @@ impl Handle {
     /// Tells when something happens in a network.
     pub(super) fn news(&self, network: usize) -> watch::Receiver<Latest> {
         self.networks[network].news.clone()
+    }
+
+    /// What is measured of a network from here on.
+    pub(super) fn pulse(&self, network: usize) -> broadcast::Receiver<Arc<api::Event>> {
+        self.networks[network].pulse.look()
+    }
+
+    /// How many networks there are.
+    pub(super) fn count(&self) -> usize {
+        self.networks.len()
+    }
+
+    /// Says where the control API listens on TCP, once.
+    pub fn serves(&self, addr: SocketAddr) {
+        // A second place would be a mistake of who calls; the first stays true.
+        let _ = self.http.set(addr);
     }
 
     /// Tells when anything may have changed.
