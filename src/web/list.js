@@ -15,6 +15,12 @@ export class List {
     this.sizer = h("div", { class: "list-sizer", role: "presentation" });
     this.element = h("div", { class: "list", role: "listbox", tabindex: "0", "aria-label": "Messages, newest first" }, this.sizer);
     this.element.addEventListener("scroll", () => this.#soon(), { passive: true });
+    this.element.addEventListener("keydown", (event) => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      this.move(step);
+    });
     new ResizeObserver(() => this.render()).observe(this.element);
   }
 

@@ -86,6 +86,11 @@ export class Messages {
     this.list.move(step);
   }
 
+  /** Opens the message that is chosen in the list. */
+  open() {
+    if (this.list.chosen) this.go(`messages/${this.list.chosen}`);
+  }
+
   #take(news, missed) {
     const { list, records } = this;
     if (missed > 0) this.late = true;
@@ -156,7 +161,7 @@ export class Messages {
     const index = records.indexed?.split("/").map(Number);
     const behind = index && index[0] < index[1] ? ` The index has ${number(index[0])} of ${counted(index[1], "message")} so far.` : "";
     if (records.problem) say(this.told, line(records.problem.message));
-    else if (filtered) say(this.told, `${counted(records.length, "message")}${records.end ? "" : " so far"} found.${behind}`);
+    else if (filtered) say(this.told, `${counted(records.length, "message")} found${records.end ? "" : " so far"}.${behind}`);
     else say(this.told, store.network ? `${counted(store.network.gossip_count, "message")}, newest first.` : "");
     const bare = records.isEmpty;
     this.empty.hidden = !bare;
