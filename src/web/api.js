@@ -54,7 +54,11 @@ export async function request(path, { query = {}, headers = {}, ...rest } = {}) 
   const address = PREFIX + path + (asked ? `?${asked}` : "");
   let response;
   try {
-    response = await fetch(address, { ...rest, cache: "no-store", headers: { Authorization: `Bearer ${token}`, ...headers } });
+    response = await fetch(address, {
+      ...rest,
+      cache: "no-store",
+      headers: { Authorization: `Bearer ${token}`, ...headers },
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ status: 0, title: "no answer", detail: "this node does not answer" });

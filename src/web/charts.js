@@ -8,25 +8,45 @@ const WIDTH = 120;
 const HEIGHT = 36;
 const ROWS = 30;
 
-/** One chart: `series` are `{ name, kind, pick(sample) }`; `show` formats a value, `unit` says of what, and scales end at round numbers in `base`. */
+/**
+ * One chart: `series` are `{ name, kind, pick(sample) }`; `show` formats a value, `unit` says of what, and scales end at
+ * round numbers in `base`.
+ */
 export class Chart {
   constructor({ title, unit, series, show, base = 10 }) {
     Object.assign(this, { title, unit, series, show, base });
     this.values = series.map((one) => h("span", { class: `chart-value ${one.kind}` }, "–"));
-    const named = series.map((one, index) => h("span", { class: "chart-series" },
-      this.values[index], series.length > 1 ? h("small", {}, one.name) : null));
-    this.lines = series.map((one) => s("path", { class: `chart-line ${one.kind}`, "vector-effect": "non-scaling-stroke" }));
+    const named = series.map((one, index) =>
+      h("span", { class: "chart-series" }, this.values[index], series.length > 1 ? h("small", {}, one.name) : null),
+    );
+    this.lines = series.map((one) =>
+      s("path", { class: `chart-line ${one.kind}`, "vector-effect": "non-scaling-stroke" }),
+    );
     this.area = s("path", { class: `chart-area ${series[0].kind}` });
     this.top = h("small", { class: "chart-top" });
-    this.picture = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, this.area, this.lines);
+    this.picture = s(
+      "svg",
+      { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" },
+      this.area,
+      this.lines,
+    );
     this.body = h("tbody", {});
     const heads = series.map((one) => h("th", { scope: "col" }, series.length > 1 ? one.name : unit));
-    this.table = h("table", { class: "chart-table", hidden: true },
+    this.table = h(
+      "table",
+      { class: "chart-table", hidden: true },
       h("caption", { class: "offscreen" }, `${title}, ${unit}`),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Time"), heads)), this.body);
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Time"), heads)),
+      this.body,
+    );
     this.plot = h("div", { class: "chart-plot" }, this.picture, this.top);
-    this.element = h("figure", { class: "chart" },
-      h("figcaption", {}, h("h3", {}, title), h("div", { class: "chart-now" }, named)), this.plot, this.table);
+    this.element = h(
+      "figure",
+      { class: "chart" },
+      h("figcaption", {}, h("h3", {}, title), h("div", { class: "chart-now" }, named)),
+      this.plot,
+      this.table,
+    );
   }
 
   /** As a table, or as a picture. */
@@ -64,7 +84,12 @@ export class Chart {
   #fill(samples, columns) {
     const rows = samples.slice(-ROWS).map((sample, index) => {
       const at = Math.max(0, samples.length - ROWS) + index;
-      return h("tr", {}, h("th", { scope: "row" }, clock(sample.at)), columns.map((column) => h("td", {}, this.#value(column[at]))));
+      return h(
+        "tr",
+        {},
+        h("th", { scope: "row" }, clock(sample.at)),
+        columns.map((column) => h("td", {}, this.#value(column[at]))),
+      );
     });
     this.body.replaceChildren(...rows.reverse());
   }
@@ -74,7 +99,8 @@ export class Chart {
       const column = columns[index];
       return `${this.series.length > 1 ? `${one.name} ` : ""}${this.#value(column[column.length - 1])}`;
     });
-    return `${this.title}, ${this.unit}: ${parts.join(", ")}; at most ${this.show(most)} in the last ${seconds} seconds`;
+    const highest = `at most ${this.show(most)} in the last ${seconds} seconds`;
+    return `${this.title}, ${this.unit}: ${parts.join(", ")}; ${highest}`;
   }
 }
 

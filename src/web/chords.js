@@ -91,7 +91,8 @@ export class Chords {
     if (!self || (this.lit.size === 0 && this.sparks.length === 0)) return;
     const style = getComputedStyle(this.canvas);
     const colours = KINDS.map((kind) => style.getPropertyValue(`--${kind.name}`));
-    for (const { peer, kind, glow } of this.lit.values()) this.#chord(pen, self, peer, KINDS[kind], colours[kind], glow);
+    for (const { peer, kind, glow } of this.lit.values())
+      this.#chord(pen, self, peer, KINDS[kind], colours[kind], glow);
     pen.setLineDash([]);
     for (const spark of this.sparks) this.#spark(pen, self, spark, colours[spark.kind], now);
     pen.globalAlpha = 1;

@@ -19,14 +19,34 @@ export class Compose {
     this.result = h("div", { class: "result", role: "status" });
     this.chosen = h("input", { type: "file", class: "offscreen", tabindex: "-1", "aria-hidden": "true" });
     this.send = button("Send", null, { type: "submit", class: "primary" });
-    this.form = h("form", {},
+    this.form = h(
+      "form",
+      {},
       h("label", { for: "msg" }, h("span", {}, "Message"), this.text),
-      h("div", { class: "between" }, this.size, button("From a file…", () => this.chosen.click(), { class: "link" }), this.chosen),
+      h(
+        "div",
+        { class: "between" },
+        this.size,
+        button("From a file…", () => this.chosen.click(), { class: "link" }),
+        this.chosen,
+      ),
       h("label", { for: "who-name" }, h("span", {}, "Written by"), this.who),
       h("section", { "aria-label": "Preview" }, h("h3", {}, "As others see it"), this.preview),
-      h("div", { class: "buttons" }, h("span", { class: "quiet" }, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter")), button("Cancel", () => this.element.close()), this.send));
-    this.element = h("dialog", { class: "compose", "aria-labelledby": "compose" },
-      h("h2", { id: "compose" }, "New message"), this.form, this.result);
+      h(
+        "div",
+        { class: "buttons" },
+        h("span", { class: "quiet" }, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter")),
+        button("Cancel", () => this.element.close()),
+        this.send,
+      ),
+    );
+    this.element = h(
+      "dialog",
+      { class: "compose", "aria-labelledby": "compose" },
+      h("h2", { id: "compose" }, "New message"),
+      this.form,
+      this.result,
+    );
     this.#listen();
   }
 
@@ -86,8 +106,15 @@ export class Compose {
     say(this.size, size ? `${bytes(size)}${over}` : `1 byte to ${bytes(MOST)}`);
     set(this.size, { class: over ? "problem" : "quiet" });
     if (file) {
-      fresh(this.preview, h("p", {}, `The file ${brief(file.name, 60)}, as it is. `,
-        button("Write instead", () => (this.#clear(), this.#look()), { class: "link" })));
+      fresh(
+        this.preview,
+        h(
+          "p",
+          {},
+          `The file ${brief(file.name, 60)}, as it is. `,
+          button("Write instead", () => (this.#clear(), this.#look()), { class: "link" }),
+        ),
+      );
     } else if (this.text.value) {
       const shown = passage(this.text.value.slice(0, PREVIEW));
       fresh(this.preview, shown, this.text.value.length > PREVIEW ? h("p", { class: "quiet" }, "and so on") : null);
@@ -105,7 +132,10 @@ export class Compose {
       this.form.hidden = true;
       this.#created(created);
     } catch (problem) {
-      fresh(this.result, h("p", { class: "problem" }, line(problem.message), problem.hint ? h("span", {}, line(problem.hint)) : null));
+      fresh(
+        this.result,
+        h("p", { class: "problem" }, line(problem.message), problem.hint ? h("span", {}, line(problem.hint)) : null),
+      );
     }
     say(this.send, "Send");
     this.send.disabled = false;
@@ -117,7 +147,9 @@ export class Compose {
     const headers = { "Idempotency-Key": this.key };
     if (!this.file) return tell("POST", "/gossip", { msg: this.text.value, who_name: who }, headers);
     const raw = { method: "PUT", query: { who_name: who }, body: this.file };
-    return (await request("/gossip/raw", { ...raw, headers: { "Content-Type": "application/octet-stream", ...headers } })).json();
+    return (
+      await request("/gossip/raw", { ...raw, headers: { "Content-Type": "application/octet-stream", ...headers } })
+    ).json();
   }
 
   #created(record) {
@@ -127,20 +159,40 @@ export class Compose {
       this.go(`messages/${record.guid}`);
     };
     const done = button("Done", () => this.element.close(), { class: "primary" });
-    fresh(this.result, h("p", { class: "done" }, "Sent."), held,
-      h("dl", { class: "facts" }, h("dt", {}, "GUID"), h("dd", {}, h("code", { class: "new-guid" }, line(record.guid))),
-        h("dt", {}, "SHA-256"), h("dd", {}, h("code", {}, line(record.sha2 ?? ""))), h("dt", {}, "Length"), h("dd", {}, bytes(record.len))),
-      h("div", { class: "buttons" }, copyButton("Copy GUID", () => record.guid), button("Show it", open), button("Write another", () => {
-        this.element.close();
-        this.open();
-      }), done));
+    fresh(
+      this.result,
+      h("p", { class: "done" }, "Sent."),
+      held,
+      h(
+        "dl",
+        { class: "facts" },
+        h("dt", {}, "GUID"),
+        h("dd", {}, h("code", { class: "new-guid" }, line(record.guid))),
+        h("dt", {}, "SHA-256"),
+        h("dd", {}, h("code", {}, line(record.sha2 ?? ""))),
+        h("dt", {}, "Length"),
+        h("dd", {}, bytes(record.len)),
+      ),
+      h(
+        "div",
+        { class: "buttons" },
+        copyButton("Copy GUID", () => record.guid),
+        button("Show it", open),
+        button("Write another", () => {
+          this.element.close();
+          this.open();
+        }),
+        done,
+      ),
+    );
     done.focus();
     this.#follow(record.guid, held, FOLLOWED);
   }
 
   /** Tells how far it has come, until all hold it. */
   async #follow(guid, held, times) {
-    const again = () => (this.timer = setTimeout(() => this.element.open && this.#follow(guid, held, times - 1), FOLLOW));
+    const again = () =>
+      (this.timer = setTimeout(() => this.element.open && this.#follow(guid, held, times - 1), FOLLOW));
     try {
       const { known, reachable, last_after_ms: last } = await ask(`/gossip/${guid}/holders`);
       const after = last == null ? "" : `, the last after ${millis(last)}`;

@@ -23,9 +23,20 @@ export class Keys {
   constructor(actions) {
     this.actions = actions;
     this.before = null;
-    const rows = SHOWN.map(([keys, what]) => h("tr", {}, h("th", { scope: "row" }, keys.map((key) => [h("kbd", {}, key), " "]).flat()), h("td", {}, what)));
-    this.element = h("dialog", { class: "keys", "aria-labelledby": "keys" }, h("h2", { id: "keys" }, "Keys"),
-      h("table", {}, h("tbody", {}, rows)), h("div", { class: "buttons" }, button("Close", () => this.element.close())));
+    const rows = SHOWN.map(([keys, what]) =>
+      h("tr", {}, h("th", { scope: "row" }, keys.map((key) => [h("kbd", {}, key), " "]).flat()), h("td", {}, what)),
+    );
+    this.element = h(
+      "dialog",
+      { class: "keys", "aria-labelledby": "keys" },
+      h("h2", { id: "keys" }, "Keys"),
+      h("table", {}, h("tbody", {}, rows)),
+      h(
+        "div",
+        { class: "buttons" },
+        button("Close", () => this.element.close()),
+      ),
+    );
     document.addEventListener("keydown", (event) => this.#pressed(event));
   }
 

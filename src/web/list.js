@@ -13,7 +13,11 @@ export class List {
   constructor({ select, open, progress }) {
     Object.assign(this, { select, open, progress, records: null, base: 0, index: -1, chosen: null, rows: [] });
     this.sizer = h("div", { class: "list-sizer", role: "presentation" });
-    this.element = h("div", { class: "list", role: "listbox", tabindex: "0", "aria-label": "Messages, newest first" }, this.sizer);
+    this.element = h(
+      "div",
+      { class: "list", role: "listbox", tabindex: "0", "aria-label": "Messages, newest first" },
+      this.sizer,
+    );
     this.element.addEventListener("scroll", () => this.#soon(), { passive: true });
     this.element.addEventListener("keydown", (event) => {
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -120,10 +124,22 @@ export class List {
   }
 
   #row() {
-    const row = { who: foreign("", { class: "who" }), what: foreign("", { class: "what" }), bar: h("progress", { hidden: true }) };
+    const row = {
+      who: foreign("", { class: "who" }),
+      what: foreign("", { class: "what" }),
+      bar: h("progress", { hidden: true }),
+    };
     row.size = h("span", { class: "size quiet" });
     row.time = h("time", { class: "quiet" });
-    row.element = h("div", { class: "list-row", role: "option", id: `row-${this.rows.length}` }, row.who, row.what, row.bar, row.size, row.time);
+    row.element = h(
+      "div",
+      { class: "list-row", role: "option", id: `row-${this.rows.length}` },
+      row.who,
+      row.what,
+      row.bar,
+      row.size,
+      row.time,
+    );
     row.element.addEventListener("click", () => {
       this.pick(row.index);
       if (row.record) this.open(row.record);
@@ -140,7 +156,12 @@ export class List {
     const top = `translateY(${(index - this.base) * height}px)`;
     if (row.element.style.transform !== top) row.element.style.transform = top;
     const chosen = record !== null && record.guid === this.chosen;
-    set(row.element, { class: record ? (chosen ? "list-row chosen" : "list-row") : "list-row waiting", "aria-selected": String(chosen), "aria-posinset": index + 1, "aria-setsize": this.records.end ? this.records.length : -1 });
+    set(row.element, {
+      class: record ? (chosen ? "list-row chosen" : "list-row") : "list-row waiting",
+      "aria-selected": String(chosen),
+      "aria-posinset": index + 1,
+      "aria-setsize": this.records.end ? this.records.length : -1,
+    });
     sayForeign(row.who, record?.who_name ?? "");
     const part = record && !record.complete ? this.progress(record.guid) : null;
     row.bar.hidden = !part;

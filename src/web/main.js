@@ -132,7 +132,10 @@ function speak() {
 function opened() {
   const again = store.link === "lost";
   store.linked("live");
-  ask("/gossip", { order: "newest", limit: FIRST }).then((records) => store.seed(records), () => {});
+  ask("/gossip", { order: "newest", limit: FIRST }).then(
+    (records) => store.seed(records),
+    () => {},
+  );
   if (!again) return;
   // The daemon may have started again, with messages that no event tells of.
   views.messages.reset();
@@ -160,7 +163,10 @@ function offerNetworks(names) {
   const choice = element("networks");
   choice.hidden = names.length < 2;
   element("network-name").hidden = names.length > 1;
-  fresh(choice, names.map((name) => h("option", { value: name }, line(name))));
+  fresh(
+    choice,
+    names.map((name) => h("option", { value: name }, line(name))),
+  );
   choice.onchange = () => {
     useNetwork(choice.value);
     store.reset();

@@ -7,7 +7,10 @@ export const STATES = {
   sync: { word: "in sync", path: "M8 2.5A5.5 5.5 0 1 1 8 13.5A5.5 5.5 0 1 1 8 2.5Z" },
   behind: { word: "catching up", path: "M8 2.5A5.5 5.5 0 1 1 8 13.5A5.5 5.5 0 1 1 8 2.5ZM8 4A4 4 0 0 0 8 12Z" },
   suspect: { word: "suspect", path: "M8 2.2L14.2 13.2H1.8Z" },
-  unreachable: { word: "unreachable", path: "M3.2 4.6L4.6 3.2L8 6.6L11.4 3.2L12.8 4.6L9.4 8L12.8 11.4L11.4 12.8L8 9.4L4.6 12.8L3.2 11.4L6.6 8Z" },
+  unreachable: {
+    word: "unreachable",
+    path: "M3.2 4.6L4.6 3.2L8 6.6L11.4 3.2L12.8 4.6L9.4 8L12.8 11.4L11.4 12.8L8 9.4L4.6 12.8L3.2 11.4L6.6 8Z",
+  },
   left: { word: "left", path: "M8 3A5 5 0 1 1 8 13A5 5 0 1 1 8 3ZM8 4.6A3.4 3.4 0 1 0 8 11.4A3.4 3.4 0 1 0 8 4.6Z" },
 };
 

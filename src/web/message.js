@@ -20,8 +20,16 @@ export class Message {
     this.spread = h("section", { class: "spread", "aria-label": "Who holds it" });
     this.tools = h("div", { class: "tools" });
     const back = button("Back to the list", close, { class: "link back" });
-    this.element = h("article", { class: "message", "aria-label": "Message", tabindex: "-1" }, back,
-      h("header", {}, h("h2", {}, this.heading), this.time), this.body, this.tools, this.spread, this.facts);
+    this.element = h(
+      "article",
+      { class: "message", "aria-label": "Message", tabindex: "-1" },
+      back,
+      h("header", {}, h("h2", {}, this.heading), this.time),
+      this.body,
+      this.tools,
+      this.spread,
+      this.facts,
+    );
   }
 
   /** Shows the message of this GUID; `record` is what a list told of it, if one did. */
@@ -44,7 +52,10 @@ export class Message {
       }
     } catch (problem) {
       if (problem.name === "AbortError") return;
-      fresh(this.body, h("p", { class: "problem" }, line(problem.message), problem.hint ? h("span", {}, line(problem.hint)) : null));
+      fresh(
+        this.body,
+        h("p", { class: "problem" }, line(problem.message), problem.hint ? h("span", {}, line(problem.hint)) : null),
+      );
     }
   }
 
@@ -74,7 +85,12 @@ export class Message {
       ["GUID", h("code", {}, line(record.guid))],
       ["SHA-256", record.sha2 ? h("code", {}, line(record.sha2)) : "known when all of it is here"],
       ["Length", `${bytes(record.len)} (${number(record.len)} bytes)`],
-      ["Origin", origin ? [foreign(origin, { class: "name" }), " ", h("code", { class: "quiet" }, line(record.origin))] : h("code", {}, line(record.origin))],
+      [
+        "Origin",
+        origin
+          ? [foreign(origin, { class: "name" }), " ", h("code", { class: "quiet" }, line(record.origin))]
+          : h("code", {}, line(record.origin)),
+      ],
       ["Created", h("code", {}, line(record.date_time))],
     ];
     fresh(this.facts, rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]).flat());
@@ -83,7 +99,11 @@ export class Message {
   async #text(record, signal) {
     this.bar = null;
     const whole = () => request(`/gossip/${record.guid}/msg`, { signal: this.abort.signal });
-    fresh(this.tools, copyButton("Copy GUID", () => record.guid), button("Save", async () => save(await (await whole()).blob(), record.guid)));
+    fresh(
+      this.tools,
+      copyButton("Copy GUID", () => record.guid),
+      button("Save", async () => save(await (await whole()).blob(), record.guid)),
+    );
     if (record.msg != null) {
       fresh(this.body, passage(record.msg.slice(0, SHOWN)));
       if (record.msg.length <= SHOWN) {
@@ -127,12 +147,16 @@ export class Message {
     if (!fetch) return;
     Object.assign(this.bar, { max: fetch.len, value: fetch.received });
     set(this.bar, { "aria-label": "How much of it is here" });
-    say(this.got, `${bytes(fetch.received)} of ${bytes(fetch.len)} are here, ${Math.floor((100 * fetch.received) / fetch.len)} %`);
+    say(
+      this.got,
+      `${bytes(fetch.received)} of ${bytes(fetch.len)} are here, ${Math.floor((100 * fetch.received) / fetch.len)} %`,
+    );
   }
 
   async #spread(signal) {
     const guid = this.guid;
-    const again = (wait) => (this.timer = setTimeout(() => !document.hidden && this.guid === guid && this.#spread(signal), wait));
+    const again = (wait) =>
+      (this.timer = setTimeout(() => !document.hidden && this.guid === guid && this.#spread(signal), wait));
     try {
       const held = await ask(`/gossip/${guid}/holders`, {}, signal);
       if (this.guid !== guid) return;
@@ -151,16 +175,30 @@ export class Message {
       fresh(this.spread, this.heldBy, this.dots, this.names);
     }
     // This node holds it too.
-    const after = last == null ? "" : known < reachable ? `, the last so far after ${millis(last)}` : `, the last after ${millis(last)}`;
+    const after =
+      last == null
+        ? ""
+        : known < reachable
+          ? `, the last so far after ${millis(last)}`
+          : `, the last after ${millis(last)}`;
     say(this.heldBy, `Held by ${number(known + 1)} of ${number(reachable + 1)} reachable nodes${after}.`);
     Object.assign(this.dots, { max: reachable + 1, value: known + 1 });
     const shown = holders.slice(0, HOLDERS);
     const rest = holders.length - shown.length;
     const rows = rest > 0 ? [...shown, { guid: "rest", rest }] : shown;
-    keyed(this.names, rows, (holder) => holder.guid, () => h("li", {}, foreign(""), h("span", { class: "quiet" })), (row, holder) => {
-      sayForeign(row.firstElementChild, holder.rest ? `and ${counted(holder.rest, "other")}` : (holder.name ?? holder.guid));
-      say(row.lastElementChild, holder.after_ms == null ? "" : millis(holder.after_ms));
-    });
+    keyed(
+      this.names,
+      rows,
+      (holder) => holder.guid,
+      () => h("li", {}, foreign(""), h("span", { class: "quiet" })),
+      (row, holder) => {
+        sayForeign(
+          row.firstElementChild,
+          holder.rest ? `and ${counted(holder.rest, "other")}` : (holder.name ?? holder.guid),
+        );
+        say(row.lastElementChild, holder.after_ms == null ? "" : millis(holder.after_ms));
+      },
+    );
   }
 }
 

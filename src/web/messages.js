@@ -27,10 +27,26 @@ export class Messages {
     this.pill = button("", () => this.#anew(), { class: "pill", hidden: true });
     this.fetches = h("ul", { class: "arriving" });
     this.empty = h("div", { class: "teach", hidden: true });
-    this.pane = h("div", { class: "pane" }, this.message.element,
-      h("p", { class: "hint quiet" }, "Choose a message to read it: ", h("kbd", {}, "j"), " and ", h("kbd", {}, "k"), " go down and up."));
-    this.element = h("section", { class: "messages", "aria-label": "Messages" },
-      h("div", { class: "list-side" }, this.#form(), this.told, this.fetches, this.pill, this.list.element, this.empty), this.pane);
+    this.pane = h(
+      "div",
+      { class: "pane" },
+      this.message.element,
+      h(
+        "p",
+        { class: "hint quiet" },
+        "Choose a message to read it: ",
+        h("kbd", {}, "j"),
+        " and ",
+        h("kbd", {}, "k"),
+        " go down and up.",
+      ),
+    );
+    this.element = h(
+      "section",
+      { class: "messages", "aria-label": "Messages" },
+      h("div", { class: "list-side" }, this.#form(), this.told, this.fetches, this.pill, this.list.element, this.empty),
+      this.pane,
+    );
   }
 
   /** It is shown, with this message chosen. */
@@ -66,12 +82,27 @@ export class Messages {
     if (!this.shown) return;
     this.message.render();
     this.#tell();
-    keyed(this.fetches, [...store.fetches.values()].slice(-3), (fetch) => fetch.guid,
-      (fetch) => h("li", {}, h("a", { href: `#messages/${fetch.guid}` }, foreign(fetch.who_name, { class: "who" }), h("span", { class: "quiet" }), h("progress", {}))),
+    keyed(
+      this.fetches,
+      [...store.fetches.values()].slice(-3),
+      (fetch) => fetch.guid,
+      (fetch) =>
+        h(
+          "li",
+          {},
+          h(
+            "a",
+            { href: `#messages/${fetch.guid}` },
+            foreign(fetch.who_name, { class: "who" }),
+            h("span", { class: "quiet" }),
+            h("progress", {}),
+          ),
+        ),
       (row, { received, len }) => {
         say(row.querySelector(".quiet"), `${bytes(received)} of ${bytes(len)} are here`);
         Object.assign(row.querySelector("progress"), { max: len, value: received });
-      });
+      },
+    );
     this.list.render();
   }
 
@@ -108,7 +139,8 @@ export class Messages {
     }
     if (list.isAtTop && !this.late) this.waiting = 0;
     // More came than can be put on top one by one: what is newest is asked for.
-    if (this.shown && list.isAtTop && (this.late || records.isOverfull) && performance.now() - this.begun > ANEW) this.#anew();
+    if (this.shown && list.isAtTop && (this.late || records.isOverfull) && performance.now() - this.begun > ANEW)
+      this.#anew();
   }
 
   #known(guid) {
@@ -157,11 +189,18 @@ export class Messages {
     if (!records) return;
     const filtered = this.#filtered();
     this.pill.hidden = !(waiting > 0 && (filtered || !this.list.isAtTop));
-    say(this.pill, filtered ? `${counted(waiting, "new message")} since: search again` : `${counted(waiting, "new message")} above`);
+    say(
+      this.pill,
+      filtered ? `${counted(waiting, "new message")} since: search again` : `${counted(waiting, "new message")} above`,
+    );
     const index = records.indexed?.split("/").map(Number);
-    const behind = index && index[0] < index[1] ? ` The index has ${number(index[0])} of ${counted(index[1], "message")} so far.` : "";
+    const behind =
+      index && index[0] < index[1]
+        ? ` The index has ${number(index[0])} of ${counted(index[1], "message")} so far.`
+        : "";
     if (records.problem) say(this.told, line(records.problem.message));
-    else if (filtered) say(this.told, `${counted(records.length, "message")} found${records.end ? "" : " so far"}.${behind}`);
+    else if (filtered)
+      say(this.told, `${counted(records.length, "message")} found${records.end ? "" : " so far"}.${behind}`);
     else say(this.told, store.network ? `${counted(store.network.gossip_count, "message")}, newest first.` : "");
     const bare = records.isEmpty;
     this.empty.hidden = !bare;
@@ -172,11 +211,29 @@ export class Messages {
   #teach(filtered) {
     if (this.taught === filtered && this.empty.firstChild) return;
     this.taught = filtered;
-    fresh(this.empty, filtered
-      ? [h("p", {}, "Nothing found. Words are all searched for, a star ends a beginning (", h("code", {}, "back*"), "), quotes keep words together."),
-        h("p", {}, button("Show all messages", () => this.clear()))]
-      : [h("p", {}, "No messages yet. From a shell:"), h("pre", { class: "command" }, 'gossip-node add "the backup is done"'),
-        h("p", {}, button("Write a message", this.compose, { class: "primary" }))]);
+    fresh(
+      this.empty,
+      filtered
+        ? [
+            h(
+              "p",
+              {},
+              "Nothing found. Words are all searched for, a star ends a beginning (",
+              h("code", {}, "back*"),
+              "), quotes keep words together.",
+            ),
+            h(
+              "p",
+              {},
+              button("Show all messages", () => this.clear()),
+            ),
+          ]
+        : [
+            h("p", {}, "No messages yet. From a shell:"),
+            h("pre", { class: "command" }, 'gossip-node add "the backup is done"'),
+            h("p", {}, button("Write a message", this.compose, { class: "primary" })),
+          ],
+    );
   }
 
   /** Shows everything again. */
@@ -187,7 +244,15 @@ export class Messages {
 
   #fields() {
     return {
-      q: h("input", { type: "search", id: "search", placeholder: "Search messages", "aria-label": "Search messages", autocomplete: "off", spellcheck: "false", enterkeyhint: "search" }),
+      q: h("input", {
+        type: "search",
+        id: "search",
+        placeholder: "Search messages",
+        "aria-label": "Search messages",
+        autocomplete: "off",
+        spellcheck: "false",
+        enterkeyhint: "search",
+      }),
       who: h("input", { type: "text", id: "who", autocomplete: "off", spellcheck: "false" }),
       since: h("input", { type: "datetime-local", id: "since" }),
       until: h("input", { type: "datetime-local", id: "until" }),
@@ -197,8 +262,19 @@ export class Messages {
   #form() {
     const { q, who, since, until } = this.fields;
     const labelled = (text, field) => h("label", { for: field.id }, h("span", {}, text), field);
-    const filters = h("details", { class: "filters" }, h("summary", {}, "Filters"),
-      h("div", {}, labelled("Written by", who), labelled("Not before", since), labelled("Before", until), button("Clear", () => this.clear())));
+    const filters = h(
+      "details",
+      { class: "filters" },
+      h("summary", {}, "Filters"),
+      h(
+        "div",
+        {},
+        labelled("Written by", who),
+        labelled("Not before", since),
+        labelled("Before", until),
+        button("Clear", () => this.clear()),
+      ),
+    );
     const form = h("form", { class: "search", role: "search" }, q, filters);
     form.addEventListener("submit", (event) => {
       event.preventDefault();

@@ -28,17 +28,37 @@ export class Network {
   constructor(store, { go }) {
     Object.assign(this, { store, go, sorted: COLUMNS[2], down: false, most: ROWS, opened: null });
     this.summary = h("p", { class: "quiet" });
-    this.filter = h("input", { type: "search", "aria-label": "Search nodes", placeholder: "Search nodes", hidden: true, autocomplete: "off", spellcheck: "false" });
+    this.filter = h("input", {
+      type: "search",
+      "aria-label": "Search nodes",
+      placeholder: "Search nodes",
+      hidden: true,
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     this.filter.addEventListener("input", () => this.render(true));
     this.body = h("tbody", {});
     this.heads = COLUMNS.map((column) => this.#head(column));
-    this.table = h("table", { class: "peers" }, h("caption", { class: "offscreen" }, "Peers"), h("thead", {}, h("tr", {}, this.heads)), this.body);
+    this.table = h(
+      "table",
+      { class: "peers" },
+      h("caption", { class: "offscreen" }, "Peers"),
+      h("thead", {}, h("tr", {}, this.heads)),
+      this.body,
+    );
     this.more = button("", () => ((this.most = Infinity), this.render(true)), { class: "link", hidden: true });
     this.empty = h("div", { class: "teach", hidden: true });
     this.others = h("section", { class: "others", "aria-labelledby": "others" });
-    this.element = h("section", { class: "network", "aria-label": "Network" },
+    this.element = h(
+      "section",
+      { class: "network", "aria-label": "Network" },
       h("div", { class: "heading" }, h("div", {}, h("h1", {}, "Network"), this.summary), this.#register()),
-      this.filter, h("div", { class: "scroll" }, this.table), this.more, this.empty, this.others);
+      this.filter,
+      h("div", { class: "scroll" }, this.table),
+      this.more,
+      this.empty,
+      this.others,
+    );
     setInterval(() => this.shown && this.render(true), 1000);
   }
 
@@ -74,8 +94,16 @@ export class Network {
       return;
     }
     const found = this.#sort(this.#search(all));
-    const rows = found.slice(0, this.most).flatMap((peer) => (peer.guid === this.opened ? [peer, { detail: peer }] : [peer]));
-    keyed(this.body, rows, (row) => row.guid ?? `detail ${row.detail.guid}`, (row) => (row.detail ? this.#detail(row.detail) : this.#make(row)), (element, row) => row.guid && this.#update(element, row));
+    const rows = found
+      .slice(0, this.most)
+      .flatMap((peer) => (peer.guid === this.opened ? [peer, { detail: peer }] : [peer]));
+    keyed(
+      this.body,
+      rows,
+      (row) => row.guid ?? `detail ${row.detail.guid}`,
+      (row) => (row.detail ? this.#detail(row.detail) : this.#make(row)),
+      (element, row) => row.guid && this.#update(element, row),
+    );
     const rest = found.length - this.most;
     this.more.hidden = !(rest > 0);
     say(this.more, rest > 0 ? `Show ${counted(rest, "more node")}` : "");
@@ -105,20 +133,29 @@ export class Network {
   #search(peers) {
     const wanted = this.filter.hidden ? "" : this.filter.value.trim().toLowerCase();
     if (!wanted) return peers;
-    return peers.filter((peer) => `${peer.name} ${peer.ip}:${peer.port} ${STATES[stateOf(peer)].word} ${peer.guid}`.toLowerCase().includes(wanted));
+    return peers.filter((peer) =>
+      `${peer.name} ${peer.ip}:${peer.port} ${STATES[stateOf(peer)].word} ${peer.guid}`.toLowerCase().includes(wanted),
+    );
   }
 
   #sort(peers) {
     const { by } = this.sorted;
     const turn = this.down ? -1 : 1;
-    COLUMNS.forEach((column, index) => set(this.heads[index], { "aria-sort": column === this.sorted ? (this.down ? "descending" : "ascending") : null }));
+    COLUMNS.forEach((column, index) =>
+      set(this.heads[index], { "aria-sort": column === this.sorted ? (this.down ? "descending" : "ascending") : null }),
+    );
     return [...peers].sort((a, b) => turn * (by(a) < by(b) ? -1 : by(a) > by(b) ? 1 : 0));
   }
 
   #summarise(peers) {
     const counts = tally(peers);
-    const words = ORDER.filter((state) => counts[state]).map((state) => `${number(counts[state])} ${STATES[state].word}`);
-    say(this.summary, peers.length ? `${counted(peers.length, "other node")}: ${words.join(", ")}.` : "No other nodes are known.");
+    const words = ORDER.filter((state) => counts[state]).map(
+      (state) => `${number(counts[state])} ${STATES[state].word}`,
+    );
+    say(
+      this.summary,
+      peers.length ? `${counted(peers.length, "other node")}: ${words.join(", ")}.` : "No other nodes are known.",
+    );
   }
 
   #make(peer) {
@@ -178,9 +215,26 @@ export class Network {
       this.store.changed();
       return "";
     });
-    const others = peer.other_networks.length ? h("p", {}, "Also in ", peer.other_networks.map((name) => foreign(name, { class: "chip" }))) : null;
-    return h("tr", { class: "detail" }, h("td", { colspan: COLUMNS.length }, this.evidence, others,
-      h("p", {}, h("code", { class: "quiet" }, line(peer.guid))), h("div", { class: "buttons start" }, ping, forget, told)));
+    const others = peer.other_networks.length
+      ? h(
+          "p",
+          {},
+          "Also in ",
+          peer.other_networks.map((name) => foreign(name, { class: "chip" })),
+        )
+      : null;
+    return h(
+      "tr",
+      { class: "detail" },
+      h(
+        "td",
+        { colspan: COLUMNS.length },
+        this.evidence,
+        others,
+        h("p", {}, h("code", { class: "quiet" }, line(peer.guid))),
+        h("div", { class: "buttons start" }, ping, forget, told),
+      ),
+    );
   }
 
   async #explain(guid) {
@@ -188,18 +242,37 @@ export class Network {
       const { reason, since, evidence, next } = await ask(`/peers/${guid}/explain`);
       if (this.opened !== guid || !this.evidence) return;
       const row = ({ at, what }) => h("li", {}, h("time", { class: "quiet", datetime: at }, when(at)), " ", line(what));
-      fresh(this.evidence, h("p", {}, `${line(reason)}${since ? `, since ${when(since)}` : ""}.`),
-        h("ul", {}, evidence.map(row)), next ? h("p", { class: "quiet" }, `Next, if nothing is heard: ${line(next.what)} at ${when(next.at)}.`) : null);
+      fresh(
+        this.evidence,
+        h("p", {}, `${line(reason)}${since ? `, since ${when(since)}` : ""}.`),
+        h("ul", {}, evidence.map(row)),
+        next ? h("p", { class: "quiet" }, `Next, if nothing is heard: ${line(next.what)} at ${when(next.at)}.`) : null,
+      );
     } catch (problem) {
-      if (this.opened === guid && this.evidence) fresh(this.evidence, h("p", { class: "problem" }, line(problem.message)));
+      if (this.opened === guid && this.evidence)
+        fresh(this.evidence, h("p", { class: "problem" }, line(problem.message)));
     }
   }
 
   #register() {
-    this.address = h("input", { id: "address", type: "text", placeholder: "nas:6884", autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: true });
+    this.address = h("input", {
+      id: "address",
+      type: "text",
+      placeholder: "nas:6884",
+      autocomplete: "off",
+      autocapitalize: "none",
+      spellcheck: "false",
+      required: true,
+    });
     const send = button("Register", null, { type: "submit", class: "primary" });
     const told = h("p", { class: "told quiet", role: "status" });
-    const form = h("form", { class: "register" }, h("label", { for: "address" }, h("span", {}, "Register with a node, HOST:PORT"), this.address), send, told);
+    const form = h(
+      "form",
+      { class: "register" },
+      h("label", { for: "address" }, h("span", {}, "Register with a node, HOST:PORT"), this.address),
+      send,
+      told,
+    );
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const wanted = this.address.value.trim();
@@ -220,19 +293,33 @@ export class Network {
   }
 
   #networks() {
-    const names = this.store.network.other_networks ?? [...new Set(this.store.list().flatMap((peer) => peer.other_networks))].sort();
+    const names =
+      this.store.network.other_networks ??
+      [...new Set(this.store.list().flatMap((peer) => peer.other_networks))].sort();
     const key = names.join("\n");
     this.others.hidden = names.length === 0;
     if (key === this.networksKey) return;
     this.networksKey = key;
-    fresh(this.others, h("h2", { id: "others" }, "Other networks here"), h("p", { class: "quiet" }, "Peers say that they are in these too. Who wants to join one needs its password."),
-      h("p", {}, names.slice(0, 100).map((name) => foreign(name, { class: "chip" }))));
+    fresh(
+      this.others,
+      h("h2", { id: "others" }, "Other networks here"),
+      h("p", { class: "quiet" }, "Peers say that they are in these too. Who wants to join one needs its password."),
+      h(
+        "p",
+        {},
+        names.slice(0, 100).map((name) => foreign(name, { class: "chip" })),
+      ),
+    );
   }
 
   #teach() {
     if (this.empty.firstChild) return;
     const { ip, port } = this.store.network;
-    fresh(this.empty, h("p", {}, "No peers yet. Where another node runs, with the same network name and password:"),
-      h("pre", { class: "command" }, `gossip-node register ${address(ip, port)}`), h("p", {}, "Or give its address above."));
+    fresh(
+      this.empty,
+      h("p", {}, "No peers yet. Where another node runs, with the same network name and password:"),
+      h("pre", { class: "command" }, `gossip-node register ${address(ip, port)}`),
+      h("p", {}, "Or give its address above."),
+    );
   }
 }

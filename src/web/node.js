@@ -40,21 +40,70 @@ export class Node {
     this.counters = h("tbody", {});
     this.drops = h("ul", { class: "drops" });
     this.log = h("ol", { class: "log", tabindex: "0", "aria-label": "Log, newest last" });
-    this.log.addEventListener("scroll", () => (this.follow = this.log.scrollTop + this.log.clientHeight > this.log.scrollHeight - 24), { passive: true });
-    const level = h("select", { "aria-label": "Show from this level on" }, LEVELS.slice(0, 4).map((name) => h("option", { value: name }, name.toLowerCase())));
+    this.log.addEventListener(
+      "scroll",
+      () => (this.follow = this.log.scrollTop + this.log.clientHeight > this.log.scrollHeight - 24),
+      { passive: true },
+    );
+    const level = h(
+      "select",
+      { "aria-label": "Show from this level on" },
+      LEVELS.slice(0, 4).map((name) => h("option", { value: name }, name.toLowerCase())),
+    );
     level.value = this.level;
     level.addEventListener("change", () => {
       this.level = level.value;
       this.#lines();
     });
-    const part = (id, title, ...content) => h("section", { "aria-labelledby": id, class: `part ${id}` }, h("div", { class: "heading" }, h("h2", { id }, title), content.length > 1 ? content.pop() : null), content);
-    const table = (heads, body, name) => h("div", { class: "scroll" }, h("table", { class: "plain" }, h("caption", { class: "offscreen" }, name), h("thead", {}, h("tr", {}, heads.map(([head, kind]) => h("th", { scope: "col", class: kind }, head)))), body));
-    this.element = h("section", { class: "node", "aria-label": "Node" }, h("h1", {}, "Node"),
-      h("div", { class: "column" }, part("identity", "Who it is", this.facts),
-        part("settings", "Settings", table([["Setting"], ["Value"], ["From"]], this.settings, "Settings"))),
-      h("div", { class: "column" }, part("log-part", "Log", this.log, level),
+    const part = (id, title, ...content) =>
+      h(
+        "section",
+        { "aria-labelledby": id, class: `part ${id}` },
+        h("div", { class: "heading" }, h("h2", { id }, title), content.length > 1 ? content.pop() : null),
+        content,
+      );
+    const table = (heads, body, name) =>
+      h(
+        "div",
+        { class: "scroll" },
+        h(
+          "table",
+          { class: "plain" },
+          h("caption", { class: "offscreen" }, name),
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              heads.map(([head, kind]) => h("th", { scope: "col", class: kind }, head)),
+            ),
+          ),
+          body,
+        ),
+      );
+    this.element = h(
+      "section",
+      { class: "node", "aria-label": "Node" },
+      h("h1", {}, "Node"),
+      h(
+        "div",
+        { class: "column" },
+        part("identity", "Who it is", this.facts),
+        part("settings", "Settings", table([["Setting"], ["Value"], ["From"]], this.settings, "Settings")),
+      ),
+      h(
+        "div",
+        { class: "column" },
+        part("log-part", "Log", this.log, level),
         part("drops-part", "Dropped, by cause", this.drops),
-        part("counters", "Counters", table([["Counter"], ["Since start", "number"], ["A second", "number"]], this.counters, "Counters"))));
+        part(
+          "counters",
+          "Counters",
+          table([["Counter"], ["Since start", "number"], ["A second", "number"]], this.counters, "Counters"),
+        ),
+      ),
+    );
   }
 
   /** It is shown. */
@@ -124,8 +173,14 @@ export class Node {
   async #config() {
     try {
       const { values } = await ask("/config");
-      const row = ({ key, value, origin }) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, line(key))),
-        h("td", {}, foreign(typeof value === "string" ? value : JSON.stringify(value))), h("td", { class: origin === "default" ? "quiet" : null }, line(origin)));
+      const row = ({ key, value, origin }) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, h("code", {}, line(key))),
+          h("td", {}, foreign(typeof value === "string" ? value : JSON.stringify(value))),
+          h("td", { class: origin === "default" ? "quiet" : null }, line(origin)),
+        );
       fresh(this.settings, values.map(row));
     } catch (problem) {
       fresh(this.settings, h("tr", {}, h("td", { colspan: 3, class: "problem" }, line(problem.message))));
@@ -138,25 +193,51 @@ export class Node {
     const before = this.counts;
     const seconds = before ? (at - before.at) / 1000 : null;
     this.counts = { at, stats };
-    const rows = Object.entries(stats).filter(([name]) => !(name in DROPS)).map(([name, count]) => ({ name, count, speed: seconds ? (count - (before.stats[name] ?? 0)) / seconds : null }));
-    keyed(this.counters, rows, (row) => row.name, ({ name }) => h("tr", {}, h("th", { scope: "row" }, line(name.replaceAll("_", " "))), h("td", { class: "number" }), h("td", { class: "number quiet" })), (row, { name, count, speed }) => {
-      const show = name.startsWith("bytes") ? bytes : number;
-      say(row.children[1], show(count));
-      say(row.children[2], speed == null ? "" : name.startsWith("bytes") ? bytes(Math.max(0, speed)) : rate(Math.max(0, speed)));
-    });
+    const rows = Object.entries(stats)
+      .filter(([name]) => !(name in DROPS))
+      .map(([name, count]) => ({ name, count, speed: seconds ? (count - (before.stats[name] ?? 0)) / seconds : null }));
+    keyed(
+      this.counters,
+      rows,
+      (row) => row.name,
+      ({ name }) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, line(name.replaceAll("_", " "))),
+          h("td", { class: "number" }),
+          h("td", { class: "number quiet" }),
+        ),
+      (row, { name, count, speed }) => {
+        const show = name.startsWith("bytes") ? bytes : number;
+        say(row.children[1], show(count));
+        say(
+          row.children[2],
+          speed == null ? "" : name.startsWith("bytes") ? bytes(Math.max(0, speed)) : rate(Math.max(0, speed)),
+        );
+      },
+    );
     this.#dropped(stats);
   }
 
   #dropped(stats) {
-    const drops = Object.entries(DROPS).map(([name, why]) => ({ name, why, count: stats[name] ?? 0 })).filter((drop) => drop.count > 0);
+    const drops = Object.entries(DROPS)
+      .map(([name, why]) => ({ name, why, count: stats[name] ?? 0 }))
+      .filter((drop) => drop.count > 0);
     drops.sort((a, b) => b.count - a.count);
     const most = drops[0]?.count ?? 1;
     const rows = drops.length ? drops : [{ name: "none", why: "Nothing was dropped." }];
-    keyed(this.drops, rows, (drop) => drop.name, (drop) => h("li", {}, h("span", {}, drop.why), h("meter", { min: 0, "aria-hidden": "true" }), h("strong", {})), (row, { count }) => {
-      row.children[1].hidden = count === undefined;
-      Object.assign(row.children[1], { max: most, value: count ?? 0 });
-      say(row.children[2], count === undefined ? "" : number(count));
-    });
+    keyed(
+      this.drops,
+      rows,
+      (drop) => drop.name,
+      (drop) => h("li", {}, h("span", {}, drop.why), h("meter", { min: 0, "aria-hidden": "true" }), h("strong", {})),
+      (row, { count }) => {
+        row.children[1].hidden = count === undefined;
+        Object.assign(row.children[1], { max: most, value: count ?? 0 });
+        say(row.children[2], count === undefined ? "" : number(count));
+      },
+    );
   }
 
   async #read() {
@@ -171,8 +252,19 @@ export class Node {
     this.drawn = true;
     const most = LEVELS.indexOf(this.level);
     const shown = this.lines.filter(({ level }) => LEVELS.indexOf(level.toUpperCase()) <= most);
-    keyed(this.log, shown, (one) => one.seq, ({ at, level, target, text }) => h("li", { class: `level-${LEVELS.includes(level.toUpperCase()) ? level.toLowerCase() : "info"}` },
-      h("time", { class: "quiet", datetime: at, title: line(target) }, clock(instant(at))), h("span", { class: "level" }, line(level.toLowerCase())), h("span", { class: "text", dir: "auto" }, safe(text))));
+    keyed(
+      this.log,
+      shown,
+      (one) => one.seq,
+      ({ at, level, target, text }) =>
+        h(
+          "li",
+          { class: `level-${LEVELS.includes(level.toUpperCase()) ? level.toLowerCase() : "info"}` },
+          h("time", { class: "quiet", datetime: at, title: line(target) }, clock(instant(at))),
+          h("span", { class: "level" }, line(level.toLowerCase())),
+          h("span", { class: "text", dir: "auto" }, safe(text)),
+        ),
+    );
     if (shown.length === 0) fresh(this.log, h("li", { class: "quiet" }, "Nothing so far."));
     if (this.follow) this.log.scrollTop = this.log.scrollHeight;
   }

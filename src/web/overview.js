@@ -27,23 +27,43 @@ export class Overview {
     this.empty = h("div", { class: "teach" });
     this.charts = charts();
     this.tables = false;
-    const toggle = button("Show as tables", () => {
-      this.tables = !this.tables;
-      say(toggle, this.tables ? "Show as charts" : "Show as tables");
-      for (const chart of this.charts) chart.asTable(this.tables);
-      this.render();
-    }, { class: "link" });
+    const toggle = button(
+      "Show as tables",
+      () => {
+        this.tables = !this.tables;
+        say(toggle, this.tables ? "Show as charts" : "Show as tables");
+        for (const chart of this.charts) chart.asTable(this.tables);
+        this.render();
+      },
+      { class: "link" },
+    );
     const all = h("a", { href: "#messages" }, "All messages");
-    this.side = h("section", { class: "side", "aria-labelledby": "latest" },
-      this.troubles, h("div", { class: "heading" }, h("h2", { id: "latest" }, "Last messages"), all), this.fetches, this.list, this.empty);
+    this.side = h(
+      "section",
+      { class: "side", "aria-labelledby": "latest" },
+      this.troubles,
+      h("div", { class: "heading" }, h("h2", { id: "latest" }, "Last messages"), all),
+      this.fetches,
+      this.list,
+      this.empty,
+    );
     new ResizeObserver(() => this.#room()).observe(this.list);
-    this.element = h("section", { class: "overview", "aria-label": "Overview" },
+    this.element = h(
+      "section",
+      { class: "overview", "aria-label": "Overview" },
       h("header", { class: "hero" }, this.title, this.here),
-      h("div", { class: "stage" }, this.ring.element,
-        this.side),
-      h("section", { class: "charts-part", "aria-labelledby": "rates" },
+      h("div", { class: "stage" }, this.ring.element, this.side),
+      h(
+        "section",
+        { class: "charts-part", "aria-labelledby": "rates" },
         h("div", { class: "heading" }, h("h2", { id: "rates" }, "The last two minutes"), toggle),
-        h("div", { class: "charts" }, this.charts.map((chart) => chart.element))));
+        h(
+          "div",
+          { class: "charts" },
+          this.charts.map((chart) => chart.element),
+        ),
+      ),
+    );
     this.compose = compose;
     setInterval(() => this.shown && this.#ages(), 5000);
   }
@@ -61,8 +81,11 @@ export class Overview {
     const { tone, parts, plain } = sentence(this.store);
     if (plain !== this.plain) {
       this.plain = plain;
-      fresh(this.title, h("span", { class: "tone", "aria-hidden": "true" }),
-        parts.map((part) => (Array.isArray(part) ? h("strong", {}, part[0]) : part)));
+      fresh(
+        this.title,
+        h("span", { class: "tone", "aria-hidden": "true" }),
+        parts.map((part) => (Array.isArray(part) ? h("strong", {}, part[0]) : part)),
+      );
     }
     set(this.title, { class: `sentence ${tone}` });
     const { network, link } = this.store;
@@ -72,7 +95,16 @@ export class Overview {
       const place = `at ${address(network.ip, network.port)}, in the network `;
       const version = network.version ? `, version ${line(network.version)}` : "";
       const key = [network.node_name, place, network.network_name, version].join();
-      if (key !== this.hereKey) fresh(this.here, "This node is ", foreign(network.node_name, { class: "name" }), ` ${place}`, foreign(network.network_name, { class: "name" }), version, ".");
+      if (key !== this.hereKey)
+        fresh(
+          this.here,
+          "This node is ",
+          foreign(network.node_name, { class: "name" }),
+          ` ${place}`,
+          foreign(network.network_name, { class: "name" }),
+          version,
+          ".",
+        );
       this.hereKey = key;
       return this.#troubles();
     }
@@ -85,20 +117,35 @@ export class Overview {
     const shown = bad.slice(0, TROUBLES);
     const rest = bad.length - shown.length;
     const rows = rest ? [...shown, { guid: "rest", rest }] : shown;
-    keyed(this.troubles, rows, (peer) => peer.guid, (peer) => this.#trouble(peer), (row, peer) => {
-      if (peer.rest) return say(row.firstElementChild, `and ${counted(peer.rest, "other node")}`);
-      const [name, told, why] = row.firstElementChild.children;
-      sayForeign(name, peer.name);
-      const since = instant(peer.since);
-      remark(told, stateOf(peer), `${peer.reach}${since ? ` for ${span(Math.max(1000, Date.now() - since))}` : ""}`);
-      say(why, line(peer.reason));
-    });
+    keyed(
+      this.troubles,
+      rows,
+      (peer) => peer.guid,
+      (peer) => this.#trouble(peer),
+      (row, peer) => {
+        if (peer.rest) return say(row.firstElementChild, `and ${counted(peer.rest, "other node")}`);
+        const [name, told, why] = row.firstElementChild.children;
+        sayForeign(name, peer.name);
+        const since = instant(peer.since);
+        remark(told, stateOf(peer), `${peer.reach}${since ? ` for ${span(Math.max(1000, Date.now() - since))}` : ""}`);
+        say(why, line(peer.reason));
+      },
+    );
   }
 
   #trouble(peer) {
     if (peer.rest) return h("li", {}, h("a", { href: "#network" }));
-    return h("li", {}, h("a", { href: `#network/${peer.guid}` },
-      foreign(peer.name, { class: "name" }), mark(stateOf(peer)), h("span", { class: "quiet" })));
+    return h(
+      "li",
+      {},
+      h(
+        "a",
+        { href: `#network/${peer.guid}` },
+        foreign(peer.name, { class: "name" }),
+        mark(stateOf(peer)),
+        h("span", { class: "quiet" }),
+      ),
+    );
   }
 
   #arriving() {
@@ -121,7 +168,13 @@ export class Overview {
     if (fast && now - (this.listed ?? 0) < PACE) return;
     this.listed = now;
     const rows = store.latest.slice(0, this.most ?? BENEATH);
-    keyed(this.list, rows, (record) => record.guid, (record) => messageRow(record), null);
+    keyed(
+      this.list,
+      rows,
+      (record) => record.guid,
+      (record) => messageRow(record),
+      null,
+    );
     this.#ages();
     const bare = store.network && rows.length === 0;
     this.empty.hidden = !bare;
@@ -140,7 +193,13 @@ export class Overview {
   #teachMessages() {
     const { gossip_count: count } = this.store.network;
     return [
-      h("p", {}, count ? `This node holds ${counted(count, "message")}; what arrives from here on is shown here.` : "No messages yet. Say something:"),
+      h(
+        "p",
+        {},
+        count
+          ? `This node holds ${counted(count, "message")}; what arrives from here on is shown here.`
+          : "No messages yet. Say something:",
+      ),
       count ? null : h("pre", { class: "command" }, 'gossip-node add "hello, everybody"'),
       h("p", {}, button("Write a message", this.compose, { class: "primary" })),
     ];
@@ -150,7 +209,11 @@ export class Overview {
     const { ip, port, network_name: name } = this.store.network;
     return [
       h("p", {}, "No peers yet. On another machine, with the same network name and password:"),
-      h("pre", { class: "command" }, `gossip-node init --network ${quoted(name)}\ngossip-node run &\ngossip-node register ${address(ip, port)}`),
+      h(
+        "pre",
+        { class: "command" },
+        `gossip-node init --network ${quoted(name)}\ngossip-node run &\ngossip-node register ${address(ip, port)}`,
+      ),
       h("p", {}, "Or register with a node that runs already:"),
       h("p", {}, h("a", { class: "button primary", href: "#network/register" }, "Register with a node")),
     ];
@@ -164,14 +227,31 @@ function quoted(name) {
 }
 
 function messageRow(record) {
-  return h("li", { class: "message-row" }, h("a", { href: `#messages/${record.guid}` },
-    foreign(record.who_name, { class: "who" }), h("time", { class: "quiet", datetime: record.date_time }),
-    foreign(record.preview, { class: "what" })));
+  return h(
+    "li",
+    { class: "message-row" },
+    h(
+      "a",
+      { href: `#messages/${record.guid}` },
+      foreign(record.who_name, { class: "who" }),
+      h("time", { class: "quiet", datetime: record.date_time }),
+      foreign(record.preview, { class: "what" }),
+    ),
+  );
 }
 
 function arriving(fetch) {
-  return h("li", {}, h("a", { href: `#messages/${fetch.guid}` },
-    foreign(fetch.who_name, { class: "who" }), h("span", { class: "quiet" }), h("progress", {})));
+  return h(
+    "li",
+    {},
+    h(
+      "a",
+      { href: `#messages/${fetch.guid}` },
+      foreign(fetch.who_name, { class: "who" }),
+      h("span", { class: "quiet" }),
+      h("progress", {}),
+    ),
+  );
 }
 
 function updateArriving(row, { received, len, guid }) {
@@ -183,15 +263,39 @@ function updateArriving(row, { received, len, guid }) {
 
 function charts() {
   return [
-    new Chart({ title: "New messages", unit: "a second", show: rate, series: [{ name: "new", kind: "first", pick: (sample) => sample.passed }] }),
-    new Chart({ title: "Datagrams", unit: "a second", show: number, series: [
-      { name: "sent", kind: "first", pick: (sample) => sample.sent?.datagrams },
-      { name: "received", kind: "second", pick: (sample) => sample.received?.datagrams }] }),
-    new Chart({ title: "Bytes", unit: "a second", show: bytes, base: 2, series: [
-      { name: "sent", kind: "first", pick: (sample) => sample.sent?.bytes },
-      { name: "received", kind: "second", pick: (sample) => sample.received?.bytes }] }),
-    new Chart({ title: "Round trip", unit: "to peers", show: millis, series: [
-      { name: "median", kind: "first", pick: (sample) => sample.rtt?.median },
-      { name: "slowest", kind: "second", pick: (sample) => sample.rtt?.worst }] }),
+    new Chart({
+      title: "New messages",
+      unit: "a second",
+      show: rate,
+      series: [{ name: "new", kind: "first", pick: (sample) => sample.passed }],
+    }),
+    new Chart({
+      title: "Datagrams",
+      unit: "a second",
+      show: number,
+      series: [
+        { name: "sent", kind: "first", pick: (sample) => sample.sent?.datagrams },
+        { name: "received", kind: "second", pick: (sample) => sample.received?.datagrams },
+      ],
+    }),
+    new Chart({
+      title: "Bytes",
+      unit: "a second",
+      show: bytes,
+      base: 2,
+      series: [
+        { name: "sent", kind: "first", pick: (sample) => sample.sent?.bytes },
+        { name: "received", kind: "second", pick: (sample) => sample.received?.bytes },
+      ],
+    }),
+    new Chart({
+      title: "Round trip",
+      unit: "to peers",
+      show: millis,
+      series: [
+        { name: "median", kind: "first", pick: (sample) => sample.rtt?.median },
+        { name: "slowest", kind: "second", pick: (sample) => sample.rtt?.worst },
+      ],
+    }),
   ];
 }

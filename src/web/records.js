@@ -1,5 +1,5 @@
-// Records: the messages of one query, newest first, fetched by cursor a page at a time when somebody looks at them. Pages
-// far from what is looked at are let go and only their cursors stay, so a million messages take little memory.
+// Records: the messages of one query, newest first, fetched by cursor a page at a time when somebody looks at them.
+// Pages far from what is looked at are let go and only their cursors stay: a million messages take little memory.
 
 import { request } from "./api.js";
 
@@ -12,7 +12,16 @@ const FRESH = 300;
 export class Records {
   /** `query` has what the API takes; `changed()` is called when there is something new to show. */
   constructor(query, changed) {
-    Object.assign(this, { query, changed, pages: [], fresh: [], end: false, next: undefined, problem: null, indexed: null });
+    Object.assign(this, {
+      query,
+      changed,
+      pages: [],
+      fresh: [],
+      end: false,
+      next: undefined,
+      problem: null,
+      indexed: null,
+    });
     this.known = new Set();
     this.abort = new AbortController();
     this.#extend();
@@ -62,7 +71,9 @@ export class Records {
   /** Puts messages that arrived, newest first, on top. Answers how many belong further down or were known. */
   prepend(records) {
     const newest = this.fresh[0] ?? this.pages[0]?.rows?.[0];
-    const fit = records.filter((record) => !this.known.has(record.guid) && !(newest && record.date_time < newest.date_time));
+    const fit = records.filter(
+      (record) => !this.known.has(record.guid) && !(newest && record.date_time < newest.date_time),
+    );
     for (const record of fit) this.known.add(record.guid);
     fit.sort((a, b) => (a.date_time < b.date_time ? 1 : -1));
     this.fresh.unshift(...fit);

@@ -1,5 +1,5 @@
-// The ring: all nodes on a circle, in the order in which the protocol itself places them, so that every node's page shows
-// the same picture. Each has its state as a shape; many are drawn as strokes. Chords cross it as datagrams pass.
+// The ring: all nodes on a circle, in the order in which the protocol itself places them, so that every node's page
+// shows the same picture. Each has its state as a shape; many are drawn as strokes. Chords cross it as datagrams pass.
 
 import { Chords, KINDS } from "./chords.js";
 import { fresh, h, s, say, set } from "./dom.js";
@@ -27,8 +27,16 @@ export class Ring {
     this.labels = s("g", { class: "ring-labels" });
     this.self = s("g", { class: "ring-self" }, s("circle", { r: 11 }), s("circle", { r: 6 }));
     this.halo = s("circle", { class: "ring-halo", r: 15 });
-    this.picture = s("svg", { class: "ring-picture", role: "group", tabindex: "0" },
-      this.rim, this.crowd, this.labels, this.halo, this.shapes, this.self);
+    this.picture = s(
+      "svg",
+      { class: "ring-picture", role: "group", tabindex: "0" },
+      this.rim,
+      this.crowd,
+      this.labels,
+      this.halo,
+      this.shapes,
+      this.self,
+    );
     this.centre = h("div", { class: "ring-centre" });
     this.spoken = h("p", { class: "offscreen", role: "status" });
     this.stage = h("div", { class: "ring-stage" }, this.canvas, this.picture, this.centre, this.spoken);
@@ -80,7 +88,10 @@ export class Ring {
     const upright = wide && count <= UPRIGHT;
     const label = 26 + LETTER * Math.max(...nodes.map((node) => brief(node.name, 12).length));
     const radial = wide && !upright && around(least - label) >= 11;
-    this.radius = Math.max(40, upright ? Math.min(least - 34, this.width / 2 - 130) : radial ? least - label : least - 24);
+    this.radius = Math.max(
+      40,
+      upright ? Math.min(least - 34, this.width / 2 - 130) : radial ? least - label : least - 24,
+    );
     this.centre.style.width = `${Math.min(224, this.radius * 1.3)}px`;
     this.centre.style.fontSize = `${Math.max(11, Math.min(15, this.radius / 11))}px`;
     this.labelled = upright ? "upright" : radial ? "radial" : "none";
@@ -108,7 +119,9 @@ export class Ring {
       const middle = this.labelled === "upright" && Math.abs(Math.cos(far.angle)) < 0.2;
       const turn = (far.angle * 180) / Math.PI + (right ? 0 : 180);
       const text = s("text", {
-        x: far.x, y: far.y, "dominant-baseline": "central",
+        x: far.x,
+        y: far.y,
+        "dominant-baseline": "central",
         "text-anchor": middle ? "middle" : right ? "start" : "end",
         transform: this.labelled === "radial" ? `rotate(${turn} ${far.x} ${far.y})` : null,
         class: node.self ? "self" : null,
@@ -142,7 +155,8 @@ export class Ring {
       const { x, y } = this.at.get(node.guid);
       const state = stateOf(node);
       set(path, { d: STATES[state].path, class: `peer is-${state}` });
-      const transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px) scale(${scale.toFixed(2)}) translate(-8px, -8px)`;
+      const moved = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+      const transform = `${moved} scale(${scale.toFixed(2)}) translate(-8px, -8px)`;
       if (path.style.transform !== transform) path.style.transform = transform;
       next.set(node.guid, path);
       old.delete(node.guid);
@@ -214,15 +228,27 @@ export class Ring {
     if (!network) return;
     const peer = peers.get(this.chosen);
     if (peer) {
-      fresh(this.centre, h("bdi", { class: "ring-name", dir: "auto" }, brief(peer.name, 24)), mark(stateOf(peer)),
-        h("span", { class: "quiet" }, peer.reach === "reachable" ? `${millis(peer.rtt_ms)} away` : brief(peer.reason, 70)),
-        h("span", { class: "quiet" }, peer.gossip_count == null ? "" : counted(peer.gossip_count, "message")));
+      fresh(
+        this.centre,
+        h("bdi", { class: "ring-name", dir: "auto" }, brief(peer.name, 24)),
+        mark(stateOf(peer)),
+        h(
+          "span",
+          { class: "quiet" },
+          peer.reach === "reachable" ? `${millis(peer.rtt_ms)} away` : brief(peer.reason, 70),
+        ),
+        h("span", { class: "quiet" }, peer.gossip_count == null ? "" : counted(peer.gossip_count, "message")),
+      );
       this.told = null;
     } else {
       if (!this.told) {
         const own = this.chosen === network.node_guid;
         const name = own ? h("bdi", { class: "ring-name", dir: "auto" }, brief(network.node_name, 24)) : null;
-        this.told = { count: h("strong", { class: "ring-count" }), word: h("span", {}), root: h("code", { class: "quiet" }) };
+        this.told = {
+          count: h("strong", { class: "ring-count" }),
+          word: h("span", {}),
+          root: h("code", { class: "quiet" }),
+        };
         fresh(this.centre, name, this.told.count, this.told.word, this.told.root);
       }
       say(this.told.count, number(network.gossip_count));
@@ -234,22 +260,32 @@ export class Ring {
 
   #sentence() {
     const counts = tally(this.store.peers.values());
-    const words = Object.entries(counts).filter(([, count]) => count).map(([state, count]) => `${count} ${STATES[state].word}`);
+    const words = Object.entries(counts)
+      .filter(([, count]) => count)
+      .map(([state, count]) => `${count} ${STATES[state].word}`);
     const others = words.length ? words.join(", ") : "no others yet";
-    return `Ring of ${counted(this.nodes.length, "node")}: this one, and ${others}. Arrow keys go around it, Enter opens a node.`;
+    const all = `Ring of ${counted(this.nodes.length, "node")}: this one, and ${others}.`;
+    return `${all} Arrow keys go around it, Enter opens a node.`;
   }
 }
 
 function describe(node) {
   if (node.self) return `${line(node.name)}, this node`;
-  const rest = node.reach === "reachable" ? `${millis(node.rtt_ms)} away` : `${line(node.reason)}, last heard ${age(node.last_update)}`;
+  const rest =
+    node.reach === "reachable"
+      ? `${millis(node.rtt_ms)} away`
+      : `${line(node.reason)}, last heard ${age(node.last_update)}`;
   return `${line(node.name)}, ${STATES[stateOf(node)].word}, ${rest}`;
 }
 
 function legend() {
   const states = Object.keys(STATES).map((state) => mark(state));
-  const stroke = (kind) => s("svg", { class: `stroke-key ${kind.name}`, viewBox: "0 0 24 8", "aria-hidden": "true" },
-    s("line", { x1: 0, y1: 4, x2: 24, y2: 4, "stroke-dasharray": kind.dash.join(" ") || null }));
+  const stroke = (kind) =>
+    s(
+      "svg",
+      { class: `stroke-key ${kind.name}`, viewBox: "0 0 24 8", "aria-hidden": "true" },
+      s("line", { x1: 0, y1: 4, x2: 24, y2: 4, "stroke-dasharray": kind.dash.join(" ") || null }),
+    );
   const words = { hellos: "greetings", rumors: "rumours", repairs: "repairs" };
   const kinds = KINDS.map((kind) => h("span", { class: "mark" }, stroke(kind), h("span", {}, words[kind.name])));
   return h("figcaption", { class: "legend" }, states, h("span", { class: "legend-gap" }), kinds);

@@ -46,11 +46,16 @@ function told(store) {
   }
   const reach = [`${number(reached + 1)} of ${number(others + 1)}`];
   const tone = reached < others ? "bad" : "good";
-  return { tone: counts.behind && tone === "good" ? "busy" : tone, parts: [reach, " nodes reachable, ", ...sameness(store, counts, reached, others), "."] };
+  return {
+    tone: counts.behind && tone === "good" ? "busy" : tone,
+    parts: [reach, " nodes reachable, ", ...sameness(store, counts, reached, others), "."],
+  };
 }
 
 function alone(messages) {
-  const holding = messages ? ["This node is alone, with ", [counted(messages, "message")], "."] : ["This node is alone and holds no messages yet."];
+  const holding = messages
+    ? ["This node is alone, with ", [counted(messages, "message")], "."]
+    : ["This node is alone and holds no messages yet."];
   return { tone: "alone", parts: holding };
 }
 
@@ -58,9 +63,12 @@ function sameness({ network, samples }, counts, reached, others) {
   const messages = network.gossip_count;
   const speed = flow(samples);
   if (counts.behind === 0) {
-    const who = reached < others ? (reached === 1 ? "both" : `those ${number(reached + 1)}`) : reached === 1 ? "both" : "all";
+    const who =
+      reached < others ? (reached === 1 ? "both" : `those ${number(reached + 1)}`) : reached === 1 ? "both" : "all";
     if (messages === 0) return ["no messages yet"];
-    return messages === 1 ? [`${who} hold `, ["the same message"]] : [`${who} hold the same `, [`${number(messages)} messages`]];
+    return messages === 1
+      ? [`${who} hold `, ["the same message"]]
+      : [`${who} hold the same `, [`${number(messages)} messages`]];
   }
   // Sets can only be compared at rest: while messages flow, what a peer said last is always a little old.
   if (speed > 0) return [["messages are flowing"], `, ${rate(speed)} a second`];

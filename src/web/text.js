@@ -1,7 +1,7 @@
-// Text: how strangers' words, numbers, sizes and times are shown. What comes from others passes through `safe` or `line`
-// before anybody sees it, as the command line does, and is set as text only.
+// Text: how strangers' words, numbers, sizes and times are shown. What comes from others passes through `safe` or
+// `line` before anybody sees it, as the command line does, and is set as text only.
 
-/** C0 except newline and tab, DEL, C1, bidirectional controls, characters without width: what acts or deceives unseen. */
+/** What acts or deceives unseen: C0 except newline and tab, DEL, C1, bidirectional controls, what has no width. */
 const HOSTILE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;
 const escaped = (c) => `\\u{${c.codePointAt(0).toString(16)}}`;
 

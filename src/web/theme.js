@@ -9,7 +9,9 @@ const NAMES = { auto: "as the system", light: "light", dark: "dark" };
 export class Theme {
   constructor() {
     this.word = h("span", { class: "offscreen" });
-    this.element = button(h("span", { class: "theme-icon", "aria-hidden": "true" }), () => this.next(), { class: "icon" });
+    this.element = button(h("span", { class: "theme-icon", "aria-hidden": "true" }), () => this.next(), {
+      class: "icon",
+    });
     this.element.append(this.word);
     this.#use(this.#kept());
   }
