@@ -9,12 +9,15 @@ mod page;
 mod places;
 mod problem;
 mod routes;
+mod stage;
+
+pub use stage::Stage;
 
 use crate::api;
 use crate::config::{ConfigError, Home, HomeLock, HttpFile, Listen, Token, host_name};
 use crate::daemon::Handle;
-use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::{Extension, Router};
 use door::Door;
 use guards::{Guards, Hosts, guard};
 use std::future::Future;
@@ -82,13 +85,13 @@ impl Server {
         self.tcp.as_ref().map(|(_, addr, _)| *addr)
     }
 
-    /// Serves the API until `shutdown`; requests under way then get two seconds to end.
-    pub async fn serve(self, handle: Handle, shutdown: impl Future<Output = ()> + Send) {
+    /// Serves the API until `shutdown`; requests under way then get two seconds to end. A demonstration has a `stage`.
+    pub async fn serve(self, handle: Handle, stage: Option<Stage>, shutdown: impl Future<Output = ()> + Send) {
         let (stop, stopping) = watch::channel(false);
-        let socket = Door::Socket(self.socket).serve(router(handle.clone(), None), stopping.clone());
+        let socket = Door::Socket(self.socket).serve(router(handle.clone(), stage.clone(), None), stopping.clone());
         let tcp = async {
             if let Some((listener, _, guards)) = self.tcp {
-                Door::Tcp(listener).serve(router(handle, Some(guards)), stopping).await;
+                Door::Tcp(listener).serve(router(handle, stage, Some(guards)), stopping).await;
             }
         };
         let grace = async {
@@ -149,7 +152,7 @@ async fn bind_tcp(listen: Option<Listen>) -> Result<Option<(TcpListener, SocketA
 }
 
 /// The API's routes behind its guards; without any, those for the home's owner.
-fn router(handle: Handle, guards: Option<Guards>) -> Router {
+fn router(handle: Handle, stage: Option<Stage>, guards: Option<Guards>) -> Router {
     Router::new()
         .nest(api::PREFIX, routes::routes())
         .merge(health::routes())
@@ -157,6 +160,7 @@ fn router(handle: Handle, guards: Option<Guards>) -> Router {
         .fallback(routes::nothing_here)
         .method_not_allowed_fallback(routes::wrong_method)
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(Extension(stage))
         .layer(from_fn_with_state(guards.map(Arc::new), guard))
         .with_state(handle)
 }

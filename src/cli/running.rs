@@ -4,12 +4,13 @@ use super::failure::{Exit, Failure};
 use super::ui::Page;
 use crate::config::{Home, HomeLock};
 use crate::daemon::{Daemon, Handle, StartError};
-use crate::http::{BindError, Server};
+use crate::http::{self, BindError, Server};
+use crate::net::Faults;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// A daemon that runs in this process, and the server of its control API.
@@ -28,10 +29,24 @@ pub struct Running {
     stop_server: oneshot::Sender<()>,
 }
 
+/// What a daemon finds itself amid: nothing, unless it is part of a demonstration.
+#[derive(Default)]
+pub struct Amid {
+    /// What happens to its datagrams.
+    pub faults: Option<watch::Receiver<Faults>>,
+    /// Where somebody says what is to happen.
+    pub stage: Option<http::Stage>,
+}
+
 impl Running {
     /// Starts the daemon of `home`. When this returns it answers on its control socket.
     pub async fn start(home: Home) -> Result<Running, Failure> {
-        let daemon = Daemon::start(home.clone()).await.map_err(|error| not_started(error, &home))?;
+        Running::start_amid(home, Amid::default()).await
+    }
+
+    /// The same as part of a demonstration.
+    pub async fn start_amid(home: Home, amid: Amid) -> Result<Running, Failure> {
+        let daemon = Daemon::start_amid(home.clone(), amid.faults).await.map_err(|error| not_started(error, &home))?;
         let (handle, address, lock) = (daemon.handle(), daemon.addr(), daemon.lock());
         let bound = Server::bind(&home, &lock, &handle.file().http).await.map_err(|error| not_bound(error, &home));
         let served = bound.and_then(|server| match server.address() {
@@ -53,7 +68,7 @@ impl Running {
         let stop = async {
             let _ = stop.await;
         };
-        let server = tokio::spawn(server.serve(handle.clone(), stop));
+        let server = tokio::spawn(server.serve(handle.clone(), amid.stage, stop));
         Ok(Running { home, handle, address, page, lock, daemon: tokio::spawn(daemon.stopped()), server, stop_server })
     }
 

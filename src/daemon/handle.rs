@@ -128,6 +128,7 @@ impl Handle {
             pid: std::process::id(),
             networks: self.networks.iter().map(|known| known.name.clone()).collect(),
             http: self.http(),
+            demo: false,
         }
     }
 
