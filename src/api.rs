@@ -1,8 +1,10 @@
 //! The control API's JSON types and paths, shared by server and client. The CLI's `--json` prints these very structs.
 //! Unknown values are null, never absent.
 
+mod demo;
 mod live;
 
+pub use demo::{Chaos, ChaosChange, DemoNode};
 pub use live::{Event, EventsQuery, Explanation, Gap, HeldBy, Moment, PeerEvent, SendRate};
 
 use serde::{Deserialize, Serialize};
@@ -211,6 +213,8 @@ pub struct NetworkStatus {
     pub root: String,
     /// What this node sent lately.
     pub send_rate: SendRate,
+    /// Where the page and this API are served over TCP, IP:PORT; null if nowhere.
+    pub http: Option<String>,
     /// All others that we know, by name.
     pub peers: Vec<Peer>,
 }
@@ -279,6 +283,11 @@ pub struct NodeInfo {
     pub pid: u32,
     /// The networks that it is in.
     pub networks: Vec<String>,
+    /// Where the page and this API are served over TCP, IP:PORT; null if nowhere.
+    pub http: Option<String>,
+    /// Whether it is part of a demonstration whose network can be told to suffer: see `GET /demo`.
+    #[serde(default)]
+    pub demo: bool,
 }
 
 /// `POST /register`: which node to register with.

@@ -157,7 +157,8 @@ impl Events {
         let look = |member: &mut super::engine::Member, moment| {
             (View::new(member, moment).network, member.news.run(), member.news.latest().peers)
         };
-        let (network, run, peers) = self.handle.look(self.network, look).await?;
+        let (mut network, run, peers) = self.handle.look(self.network, look).await?;
+        network.http = self.handle.http();
         (self.cursor.run, self.cursor.peers, self.stale) = (run, peers, false);
         self.ready.push_back((self.cursor, api::Event::Snapshot(network)));
         Ok(())

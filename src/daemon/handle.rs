@@ -12,7 +12,7 @@ use crate::proto::seal::PROTOCOL_VERSION;
 use crate::store::{ListFilter, NetworkId, Store, StoreError};
 use bytes::Bytes;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
@@ -101,6 +101,7 @@ pub struct Handle {
     store: Arc<Store>,
     adding: Arc<Semaphore>,
     following: Arc<Semaphore>,
+    http: Arc<OnceLock<SocketAddr>>,
 }
 
 impl Handle {
@@ -115,7 +116,8 @@ impl Handle {
     ) -> Handle {
         let (adding, following) = (Arc::new(Semaphore::new(ADDING)), Arc::new(Semaphore::new(FOLLOWERS)));
         let (networks, stop) = (Arc::new(networks), Arc::new(stop));
-        Handle { file, addr, networks, commands, changes, stop, store, adding, following }
+        let http = Arc::default();
+        Handle { file, addr, networks, commands, changes, stop, store, adding, following, http }
     }
 
     /// This daemon.
@@ -125,7 +127,24 @@ impl Handle {
             protocol_version: PROTOCOL_VERSION,
             pid: std::process::id(),
             networks: self.networks.iter().map(|known| known.name.clone()).collect(),
+            http: self.http(),
+            demo: false,
         }
+    }
+
+    /// What `server.json` said when the daemon started.
+    pub fn file(&self) -> &ServerFile {
+        &self.file
+    }
+
+    /// Whoever serves the control API over TCP says where, once.
+    pub fn served_at(&self, addr: SocketAddr) {
+        let _ = self.http.set(addr);
+    }
+
+    /// Where the control API is served over TCP.
+    pub(super) fn http(&self) -> Option<String> {
+        self.http.get().map(SocketAddr::to_string)
     }
 
     /// Creates a record; answers once it is on disk. `network` may be `None` where there is only one.
@@ -236,6 +255,15 @@ impl Handle {
         }
     }
 
+    /// Returns when the task has taken something up: it is neither stuck nor gone.
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        let (reply, answer) = oneshot::channel::<()>();
+        // That it is looked at and dropped is the answer, whether or not there is a network.
+        self.send(Command::Look { network: 0, look: Box::new(|_, _| drop(reply)) }).await?;
+        let _ = answer.await;
+        if self.is_stopping() { Err(stopping()) } else { Ok(()) }
+    }
+
     /// Asks the daemon to say goodbye and stop; [`super::Daemon::stopped`] then returns.
     pub fn stop(&self) {
         self.stop.send_replace(true);
@@ -285,7 +313,9 @@ impl Handle {
     }
 
     async fn view(&self, network: usize) -> Result<View, Refusal> {
-        self.look(network, |member, moment| View::new(member, moment)).await
+        let mut view = self.look(network, |member, moment| View::new(member, moment)).await?;
+        view.network.http = self.http();
+        Ok(view)
     }
 
     /// Has something quick done in the task, between all else.

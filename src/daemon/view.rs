@@ -45,6 +45,8 @@ impl View {
             gossip_count: ours.count,
             root: hex(&ours.root),
             send_rate: rate.mean(moment.now, &stats),
+            // Who serves it knows.
+            http: None,
             peers,
         };
         let stats = stats.by_name().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
