@@ -104,8 +104,15 @@ impl Client {
         let query = [
             ("network", query.network.or_else(|| self.network.clone())),
             ("limit", query.limit.map(|limit| limit.to_string())),
+            ("cursor", query.cursor),
+            (
+                "order",
+                query.order.map(|order| if order == api::Order::Newest { "newest" } else { "oldest" }.to_owned()),
+            ),
             ("since", query.since),
+            ("until", query.until),
             ("who", query.who),
+            ("q", query.q),
             ("grep", query.grep),
         ];
         self.ask("/gossip", &query, PATIENCE).await

@@ -4,7 +4,7 @@ use super::failure::{Exit, Failure};
 use super::ui::Page;
 use crate::config::{Home, HomeLock};
 use crate::daemon::{Daemon, Handle, StartError};
-use crate::http::{self, BindError, Server};
+use crate::http::{BindError, Server, Stage};
 use crate::net::Faults;
 use std::io;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ pub struct Amid {
     /// What happens to its datagrams.
     pub faults: Option<watch::Receiver<Faults>>,
     /// Where somebody says what is to happen.
-    pub stage: Option<http::Stage>,
+    pub stage: Option<Stage>,
 }
 
 impl Running {

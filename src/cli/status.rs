@@ -174,6 +174,10 @@ mod tests {
             last_update: Some("2026-01-10T11:59:57Z".into()),
             reach,
             reason: "it missed 3 probes".into(),
+            since: None,
+            place: 0.5,
+            protocol_version: Some(1),
+            incarnation: 1,
             rtt_ms: Some(0.42),
             loss: None,
             datagrams_per_s: None,
@@ -181,6 +185,7 @@ mod tests {
             gossip_count: Some(10),
             root: None,
             in_sync,
+            differs: None,
         }
     }
 
@@ -191,6 +196,9 @@ mod tests {
             node_name: "nas".into(),
             ip: "0.0.0.0".into(),
             port: 6884,
+            place: 0.5,
+            version: "0.1.0".into(),
+            other_networks: Vec::new(),
             gossip_count: 12,
             root: "9f3c1a2b00000000".into(),
             send_rate: api::SendRate { datagrams_per_s: 2.1, bytes_per_s: 310.0, seconds: 10.0 },

@@ -2,6 +2,7 @@
 //! asked of it.
 
 use super::engine::{Look, Member, Moment};
+use super::live::Pulse;
 use super::news::Latest;
 use super::view::{self, View};
 use crate::api;
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
 /// Kibibytes of MSG that may be on their way from callers to the disk.
 const ADDING: usize = 64 << 10;
@@ -87,6 +88,8 @@ pub struct Known {
     pub id: NetworkId,
     /// Tells when something happened.
     pub news: watch::Receiver<Latest>,
+    /// Tells what is measured all the time.
+    pub pulse: Arc<Pulse>,
 }
 
 /// A way to a running daemon: cheap to clone, never blocks the node.
@@ -113,10 +116,10 @@ impl Handle {
         changes: watch::Receiver<u64>,
         stop: watch::Sender<bool>,
         store: Arc<Store>,
+        http: Arc<OnceLock<SocketAddr>>,
     ) -> Handle {
         let (adding, following) = (Arc::new(Semaphore::new(ADDING)), Arc::new(Semaphore::new(FOLLOWERS)));
         let (networks, stop) = (Arc::new(networks), Arc::new(stop));
-        let http = Arc::default();
         Handle { file, addr, networks, commands, changes, stop, store, adding, following, http }
     }
 
@@ -127,8 +130,8 @@ impl Handle {
             protocol_version: PROTOCOL_VERSION,
             pid: std::process::id(),
             networks: self.networks.iter().map(|known| known.name.clone()).collect(),
-            http: self.http(),
             demo: false,
+            http: self.http.get().map(SocketAddr::to_string),
         }
     }
 
@@ -139,12 +142,8 @@ impl Handle {
 
     /// Whoever serves the control API over TCP says where, once.
     pub fn served_at(&self, addr: SocketAddr) {
+        // A second place would be a mistake of who calls; the first stays true.
         let _ = self.http.set(addr);
-    }
-
-    /// Where the control API is served over TCP.
-    pub(super) fn http(&self) -> Option<String> {
-        self.http.get().map(SocketAddr::to_string)
     }
 
     /// Creates a record; answers once it is on disk. `network` may be `None` where there is only one.
@@ -313,9 +312,7 @@ impl Handle {
     }
 
     async fn view(&self, network: usize) -> Result<View, Refusal> {
-        let mut view = self.look(network, |member, moment| View::new(member, moment)).await?;
-        view.network.http = self.http();
-        Ok(view)
+        self.look(network, |member, moment| View::new(member, moment)).await
     }
 
     /// Has something quick done in the task, between all else.
@@ -340,6 +337,16 @@ impl Handle {
     /// Tells when something happens in a network.
     pub(super) fn news(&self, network: usize) -> watch::Receiver<Latest> {
         self.networks[network].news.clone()
+    }
+
+    /// What is measured of a network from here on.
+    pub(super) fn pulse(&self, network: usize) -> broadcast::Receiver<Arc<api::Event>> {
+        self.networks[network].pulse.look()
+    }
+
+    /// How many networks there are.
+    pub(super) fn count(&self) -> usize {
+        self.networks.len()
     }
 
     /// Tells when anything may have changed.

@@ -12,7 +12,7 @@ use axum::body::HttpBody;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post, put};
@@ -23,6 +23,10 @@ use std::time::Duration;
 
 /// A request that does not say itself how long it may take may take this long, its body included.
 const REQUEST: Duration = Duration::from_secs(60);
+/// Where the next page begins.
+const CURSOR: HeaderName = HeaderName::from_static("gossip-cursor");
+/// How far the index of words is: rows in it, and rows that there are.
+const INDEXED: HeaderName = HeaderName::from_static("gossip-indexed");
 /// Longest body of a request that carries no MSG.
 const SMALL_BODY: usize = 64 << 10;
 /// Longest body of `POST /gossip`: a MSG of the greatest length whose every other byte is escaped.
@@ -112,8 +116,24 @@ async fn arrived<T>(body: impl Future<Output = Result<T, Problem>>) -> Result<T,
 async fn list(
     State(handle): State<Handle>,
     Asked(query): Asked<api::ListQuery>,
-) -> Result<Json<Vec<api::Gossip>>, Problem> {
-    Ok(Json(handle.list(query).await?))
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let listed = handle.list(query).await?;
+    let mut response = Json(listed.gossip).into_response();
+    let mut say = |name: HeaderName, value: String| {
+        // What we put there is ASCII: the query as it came, and numbers.
+        HeaderValue::try_from(value).into_iter().for_each(|value| drop(response.headers_mut().insert(&name, value)));
+    };
+    if let Some(indexed) = listed.indexed {
+        say(INDEXED, format!("{}/{}", indexed.done, indexed.all));
+    }
+    if let Some(next) = listed.next {
+        let others = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.starts_with("cursor="));
+        let query: String = others.map(|pair| format!("{pair}&")).collect();
+        say(header::LINK, format!("<{}/gossip?{query}cursor={next}>; rel=\"next\"", api::PREFIX));
+        say(CURSOR, next);
+    }
+    Ok(response)
 }
 
 async fn read(
