@@ -1,6 +1,7 @@
 //! Who may ask a daemon for what over HTTP: requests of web pages, of other users of the host and of whoever reaches the
 //! port, as they are on the wire; and that none of them keeps the node from its work.
 #![cfg(feature = "cli")]
+#![expect(clippy::disallowed_methods, reason = "how long real processes take is what is measured")]
 
 #[path = "common/cluster.rs"]
 mod cluster;
@@ -12,6 +13,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How requests come in.
@@ -623,7 +626,7 @@ fn a_head_that_comes_byte_by_byte_and_a_connection_that_waits_end_in_time() {
 
 /// Opens connections that ask for nothing whole, and goes on writing a byte to each, until it is told to stop. What was
 /// closed is opened again.
-fn besiege(node: &Node, count: usize, over: &std::sync::atomic::AtomicBool) -> usize {
+fn besiege(node: &Node, count: usize, begun: &Barrier, over: &AtomicBool) -> usize {
     let open = || {
         let mut stream = TcpStream::connect(page_of(node)).ok()?;
         stream.write_all(b"GET /api/v1/node HTTP/1.1\r\nX: ").ok()?;
@@ -631,7 +634,8 @@ fn besiege(node: &Node, count: usize, over: &std::sync::atomic::AtomicBool) -> u
     };
     let mut opened = 0;
     let mut streams: Vec<Option<TcpStream>> = (0..count).map(|_| open()).collect();
-    while !over.load(std::sync::atomic::Ordering::Relaxed) {
+    begun.wait();
+    while !over.load(Ordering::Relaxed) {
         for stream in &mut streams {
             let alive = stream.as_mut().is_some_and(|stream| stream.write_all(b"x").is_ok());
             if !alive {
@@ -644,11 +648,20 @@ fn besiege(node: &Node, count: usize, over: &std::sync::atomic::AtomicBool) -> u
     opened + count
 }
 
+/// Ends sieges, also where a test fails.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_thousand_slow_connections_keep_nobody_out_and_leave_gossip_alone() {
     let cluster = Cluster::of(2);
     let [first, second] = &cluster.nodes[..] else { unreachable!() };
-    let over = std::sync::atomic::AtomicBool::new(false);
+    let (begun, over) = (Barrier::new(3), AtomicBool::new(false));
     // One who has the token and follows keeps its place through all of it.
     let mut following = connect(first);
     following.write_all(&request(first, "GET /api/v1/events", KNOWN, "")).unwrap();
@@ -656,7 +669,9 @@ fn a_thousand_slow_connections_keep_nobody_out_and_leave_gossip_alone() {
     assert!(following.read(&mut told).unwrap() > 0);
 
     std::thread::scope(|scope| {
-        let sieges = [scope.spawn(|| besiege(first, 500, &over)), scope.spawn(|| besiege(first, 500, &over))];
+        let sieges = [(); 2].map(|()| scope.spawn(|| besiege(first, 500, &begun, &over)));
+        begun.wait();
+        let ending = Ending(&over);
         let began = Instant::now();
         let mut slowest = Duration::ZERO;
         for number in 1..=40u64 {
@@ -672,7 +687,7 @@ fn a_thousand_slow_connections_keep_nobody_out_and_leave_gossip_alone() {
             assert_eq!(answers, [200; 3]);
         }
         let took = began.elapsed();
-        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        drop(ending);
         let opened: usize = sieges.map(|siege| siege.join().unwrap()).into_iter().sum();
         println!("{opened} connections; 40 records in {took:?}, the slowest in {slowest:?}");
         assert!(opened >= 1000);
