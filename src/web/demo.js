@@ -13,17 +13,39 @@ const DELAY = { most: 200, step: 10 };
 
 export class Demo {
   constructor() {
-    this.loss = slider("Lost datagrams", LOSS, (percent) => `${percent} %`, (percent) => this.#want({ loss: percent / 100 }));
-    this.delay = slider("Delay", DELAY, (ms) => `${ms} ms`, (ms) => this.#want({ delay_ms: ms }));
-    this.split = button("Split the network", () => this.#want({ split: !this.chaos.split }), { "aria-pressed": "false" });
+    this.loss = slider(
+      "Lost datagrams",
+      LOSS,
+      (percent) => `${percent} %`,
+      (percent) => this.#want({ loss: percent / 100 }),
+    );
+    this.delay = slider(
+      "Delay",
+      DELAY,
+      (ms) => `${ms} ms`,
+      (ms) => this.#want({ delay_ms: ms }),
+    );
+    this.split = button("Split the network", () => this.#want({ split: !this.chaos.split }), {
+      "aria-pressed": "false",
+    });
     this.nodes = h("ul", { class: "demo-nodes", "aria-label": "Nodes to kill" });
-    this.heal = button("Heal all", () => this.#want({ loss: 0, delay_ms: 0, split: false, dead: [] }), { class: "primary" });
+    this.heal = button("Heal all", () => this.#want({ loss: 0, delay_ms: 0, split: false, dead: [] }), {
+      class: "primary",
+    });
     this.told = h("p", { class: "problem", role: "status" });
-    this.element = h("section", { class: "demo", "aria-labelledby": "demo", hidden: true },
+    this.element = h(
+      "section",
+      { class: "demo", "aria-labelledby": "demo", hidden: true },
       h("h2", { id: "demo" }, "This network is made to suffer"),
-      h("p", { class: "quiet" }, "Lose its datagrams, split it, kill nodes, and write messages meanwhile: it heals by itself."),
+      h(
+        "p",
+        { class: "quiet" },
+        "Lose its datagrams, split it, kill nodes, and write messages meanwhile: it heals by itself.",
+      ),
       h("div", { class: "demo-links" }, this.loss.element, this.delay.element, this.split),
-      h("div", { class: "demo-kill" }, this.nodes, this.heal), this.told);
+      h("div", { class: "demo-kill" }, this.nodes, this.heal),
+      this.told,
+    );
   }
 
   /** From now on it is there, and brings itself up to date. */
@@ -68,7 +90,13 @@ export class Demo {
     set(this.split, { "aria-pressed": String(chaos.split) });
     say(this.split, chaos.split ? "End the split" : "Split the network");
     const [, ...mortal] = chaos.nodes;
-    keyed(this.nodes, mortal, (node) => node.guid, (node) => this.#node(node), showNode);
+    keyed(
+      this.nodes,
+      mortal,
+      (node) => node.guid,
+      (node) => this.#node(node),
+      showNode,
+    );
     const quiet = !chaos.loss && !chaos.delay_ms && !chaos.split && chaos.nodes.every((node) => !node.dead);
     this.heal.disabled = quiet;
   }
