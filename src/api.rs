@@ -1,10 +1,12 @@
 //! The control API's JSON types and paths, shared by server and client. The CLI's `--json` prints these very structs.
 //! Unknown values are null, never absent.
 
+mod demo;
 mod live;
 mod network;
 mod records;
 
+pub use demo::{Chaos, ChaosChange, DemoNode};
 pub use live::{
     Amount, Backlog, Event, EventsQuery, Explanation, Fetch, HeldBy, Metrics, Moment, PeerEvent, Reset, SendRate, Span,
     Traffic, Warning,
@@ -71,6 +73,11 @@ pub struct NodeInfo {
     pub pid: u32,
     /// The networks that it is in.
     pub networks: Vec<String>,
+    /// Whether it is part of a demonstration whose network can be told to suffer: see `GET /demo`.
+    #[serde(default)]
+    pub demo: bool,
+    /// Where the page and this API are served over TCP, IP:PORT; null if nowhere.
+    pub http: Option<String>,
 }
 
 /// `GET /wait`: answers when all that is asked holds (200) or the time is over (504).

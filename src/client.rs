@@ -163,6 +163,17 @@ impl Client {
         parsed(&self.call(Method::POST, "/register", &query, "application/json", body, patience).await?)
     }
 
+    /// How the network of a demonstration is.
+    pub async fn chaos(&self) -> Result<api::Chaos, ClientError> {
+        self.ask("/demo", &[], PATIENCE).await
+    }
+
+    /// Has a demonstration suffer something; the answer says what is wanted from then on.
+    pub async fn change_chaos(&self, change: &api::ChaosChange) -> Result<api::Chaos, ClientError> {
+        let body = serde_json::to_vec(change).expect("plain data becomes JSON").into();
+        parsed(&self.call(Method::PUT, "/demo", &[], "application/json", body, PATIENCE).await?)
+    }
+
     /// Waits until all that `query` asks for holds.
     pub async fn wait(&self, query: api::WaitQuery) -> Result<api::Waited, ClientError> {
         let patience = Duration::from_millis(query.timeout_ms).saturating_add(PATIENCE);

@@ -23,7 +23,7 @@ pub use receipts::Holders;
 pub use records::Listed;
 
 use crate::config::{ConfigError, Home, HomeLock, LockError, PeerSelectType, ServerFile};
-use crate::net::Socket;
+use crate::net::{Faults, Socket};
 use crate::proto::node::Node;
 use crate::proto::seal::NetworkKey;
 use crate::proto::settings::{PeerSelect, Settings};
@@ -88,10 +88,15 @@ impl Daemon {
     /// Starts a daemon in its home: takes the home's lock, opens the store, binds the socket, starts the task. Needs a
     /// tokio runtime. The control API is served beside it, by `crate::http::serve`.
     pub async fn start(home: Home) -> Result<Daemon, StartError> {
+        Daemon::start_amid(home, None).await
+    }
+
+    /// The same with faults between it and other nodes: for demonstrations.
+    pub async fn start_amid(home: Home, faults: Option<watch::Receiver<Faults>>) -> Result<Daemon, StartError> {
         let what = format!("cannot start in {}", home.dir().display());
         let started = tokio::task::spawn_blocking(move || Prepared::prepare(home)).await;
         let prepared = started.map_err(|error| StartError::Io { what, source: io::Error::other(error) })??;
-        prepared.start()
+        prepared.start(faults)
     }
 
     /// How to reach it.
@@ -182,15 +187,16 @@ impl Prepared {
         Ok(Prepared { home, lock, file, store, members, clock })
     }
 
-    fn start(self) -> Result<Daemon, StartError> {
+    fn start(self, faults: Option<watch::Receiver<Faults>>) -> Result<Daemon, StartError> {
         let Prepared { home, lock, file, store, members, clock } = self;
         let addr = SocketAddr::new(file.ip, file.port);
-        let (socket, granted) = Socket::bind(addr).map_err(|source| StartError::Bind { addr, source })?;
+        let (mut socket, granted) = Socket::bind(addr).map_err(|source| StartError::Bind { addr, source })?;
         if let Some(granted) = granted {
             tracing::info!(
                 "the kernel grants a receive buffer of {granted} bytes, less than the 4 MiB asked for: bursts may be lost and repaired; raise it with `sysctl net.core.rmem_max=4194304`"
             );
         }
+        faults.into_iter().for_each(|faults| socket.suffer(faults));
         let addr = socket.local_addr().map_err(|source| StartError::Bind { addr, source })?;
         let (events, incoming) = mpsc::unbounded_channel();
         let (receipts, loads) = (events.clone(), events);

@@ -1,28 +1,114 @@
-//! The control API's server: where it listens, and the way from a request to its answer. What is asked and answered is
-//! in `routes`, and what the answers are is the daemon's business: they come from a [`Handle`].
+//! The control API's server: where it listens, and the way from a request to its answer. Who may ask is for `guards` to
+//! say, what can be asked is in `routes`, and what the answers are is the daemon's business: they come from a [`Handle`].
 
+mod door;
 mod events;
+mod guards;
+mod health;
+mod page;
+mod places;
 mod problem;
 mod routes;
+mod stage;
+
+pub use stage::Stage;
 
 use crate::api;
-use crate::config::{Home, HomeLock};
+use crate::config::{ConfigError, Home, HomeLock, HttpFile, Listen, Token, host_name};
 use crate::daemon::Handle;
-use axum::Router;
-use std::future::{Future, IntoFuture};
+use axum::middleware::from_fn_with_state;
+use axum::{Extension, Router};
+use door::Door;
+use guards::{Guards, Hosts, guard};
+use std::future::Future;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// How long requests under way may take once the server stops: see [`serve`].
+/// How long requests under way may take once the server stops: see [`Server::serve`].
 const GRACE: Duration = Duration::from_secs(2);
+
+/// The control API's listeners, open and not yet served.
+#[derive(Debug)]
+pub struct Server {
+    socket: UnixListener,
+    tcp: Option<(TcpListener, SocketAddr, Guards)>,
+}
+
+/// Why the API cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Not on the control socket.
+    #[error("cannot open the control socket {}: {source}", path.display())]
+    Socket {
+        /// Where it is.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Not on the TCP address that was asked for.
+    #[error("cannot listen on TCP {addr}: {source}")]
+    Tcp {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The token's file is not as it must be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl Server {
+    /// Opens the control socket and what `http` says, for the daemon that has the home's lock.
+    pub async fn bind(home: &Home, lock: &HomeLock, http: &HttpFile) -> Result<Server, BindError> {
+        let tcp = match bind_tcp(http.listen).await? {
+            None => None,
+            Some((listener, addr)) => {
+                let guards = Guards::new(Hosts::new(host_name(), &http.hosts), Token::load_or_make(home, lock)?);
+                Some((listener, addr, guards))
+            }
+        };
+        let failed = |source| BindError::Socket { path: home.control_socket(), source };
+        Ok(Server { socket: bind_socket(home, lock).map_err(failed)?, tcp })
+    }
+
+    /// The TCP address in use, if any (port 0 resolved).
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.tcp.as_ref().map(|(_, addr, _)| *addr)
+    }
+
+    /// Serves the API until `shutdown`; requests under way then get two seconds to end. A demonstration has a `stage`.
+    pub async fn serve(self, handle: Handle, stage: Option<Stage>, shutdown: impl Future<Output = ()> + Send) {
+        let (stop, stopping) = watch::channel(false);
+        let socket = Door::Socket(self.socket).serve(router(handle.clone(), stage.clone(), None), stopping.clone());
+        let tcp = async {
+            if let Some((listener, _, guards)) = self.tcp {
+                Door::Tcp(listener).serve(router(handle, stage, Some(guards)), stopping).await;
+            }
+        };
+        let grace = async {
+            shutdown.await;
+            stop.send_replace(true);
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            _ = async { tokio::join!(socket, tcp) } => (),
+            () = grace => (),
+        }
+    }
+}
 
 /// Opens the home's control socket for its owner alone. It is closed to others before it listens, so there is no moment
 /// at which somebody else could connect.
-pub fn bind(home: &Home, lock: &HomeLock) -> io::Result<UnixListener> {
+fn bind_socket(home: &Home, lock: &HomeLock) -> io::Result<UnixListener> {
     let path = home.prepare_control_socket(lock)?;
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
     socket.bind(&socket2::SockAddr::unix(&path)?)?;
@@ -33,36 +119,48 @@ pub fn bind(home: &Home, lock: &HomeLock) -> io::Result<UnixListener> {
     UnixListener::from_std(OwnedFd::from(socket).into())
 }
 
-/// Serves the API until `shutdown`; requests under way then get two seconds to end.
-pub async fn serve(
-    handle: Handle,
-    listener: UnixListener,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let (stopping, stopped) = tokio::sync::oneshot::channel();
-    let signal = async move {
-        shutdown.await;
-        let _ = stopping.send(());
+/// Listens where it was asked for, or fails; if nobody asked, where it can.
+async fn bind_tcp(listen: Option<Listen>) -> Result<Option<(TcpListener, SocketAddr)>, BindError> {
+    let bound = async |addr| {
+        let listener = TcpListener::bind(addr).await?;
+        let addr = listener.local_addr()?;
+        Ok((listener, addr))
     };
-    let serve = axum::serve(listener, router(handle)).with_graceful_shutdown(signal).into_future();
-    let grace = async move {
-        match stopped.await {
-            Ok(()) => tokio::time::sleep(GRACE).await,
-            Err(_) => std::future::pending().await,
+    match listen {
+        Some(Listen::Off) => Ok(None),
+        Some(Listen::At(addr)) => {
+            let listening = bound(addr).await.map_err(|source| BindError::Tcp { addr, source })?;
+            if !addr.ip().to_canonical().is_loopback() {
+                tracing::warn!(
+                    "http.listen is {addr}: who reaches it can load the page, who has the token can do all, and who \
+                     listens on the way can read both the token and the messages; http.listen=127.0.0.1:8684 ends that"
+                );
+            }
+            Ok(Some(listening))
         }
-    };
-    tokio::select! {
-        served = serve => served,
-        () = grace => Ok(()),
+        None => {
+            let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+            let listening = match bound(HttpFile::DEFAULT).await {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => bound(any).await,
+                listening => listening,
+            };
+            // Nobody asked for it: no reason not to run.
+            let failed = |error: &io::Error| tracing::warn!("there is no page: cannot listen on loopback TCP: {error}");
+            Ok(listening.inspect_err(failed).ok())
+        }
     }
 }
 
-/// The API's routes with their guards.
-pub fn router(handle: Handle) -> Router {
+/// The API's routes behind its guards; without any, those for the home's owner.
+fn router(handle: Handle, stage: Option<Stage>, guards: Option<Guards>) -> Router {
     Router::new()
         .nest(api::PREFIX, routes::routes())
+        .merge(health::routes())
+        .merge(page::routes())
         .fallback(routes::nothing_here)
         .method_not_allowed_fallback(routes::wrong_method)
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(Extension(stage))
+        .layer(from_fn_with_state(guards.map(Arc::new), guard))
         .with_state(handle)
 }

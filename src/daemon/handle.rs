@@ -130,7 +130,20 @@ impl Handle {
             protocol_version: PROTOCOL_VERSION,
             pid: std::process::id(),
             networks: self.networks.iter().map(|known| known.name.clone()).collect(),
+            demo: false,
+            http: self.http.get().map(SocketAddr::to_string),
         }
+    }
+
+    /// What `server.json` said when the daemon started.
+    pub fn file(&self) -> &ServerFile {
+        &self.file
+    }
+
+    /// Whoever serves the control API over TCP says where, once.
+    pub fn served_at(&self, addr: SocketAddr) {
+        // A second place would be a mistake of who calls; the first stays true.
+        let _ = self.http.set(addr);
     }
 
     /// Creates a record; answers once it is on disk. `network` may be `None` where there is only one.
@@ -241,6 +254,15 @@ impl Handle {
         }
     }
 
+    /// Returns when the task has taken something up: it is neither stuck nor gone.
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        let (reply, answer) = oneshot::channel::<()>();
+        // That it is looked at and dropped is the answer, whether or not there is a network.
+        self.send(Command::Look { network: 0, look: Box::new(|_, _| drop(reply)) }).await?;
+        let _ = answer.await;
+        if self.is_stopping() { Err(stopping()) } else { Ok(()) }
+    }
+
     /// Asks the daemon to say goodbye and stop; [`super::Daemon::stopped`] then returns.
     pub fn stop(&self) {
         self.stop.send_replace(true);
@@ -325,12 +347,6 @@ impl Handle {
     /// How many networks there are.
     pub(super) fn count(&self) -> usize {
         self.networks.len()
-    }
-
-    /// Says where the control API listens on TCP, once.
-    pub fn serves(&self, addr: SocketAddr) {
-        // A second place would be a mistake of who calls; the first stays true.
-        let _ = self.http.set(addr);
     }
 
     /// Tells when anything may have changed.

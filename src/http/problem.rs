@@ -6,19 +6,29 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 
 /// Says what is wrong.
-pub(super) fn problem(status: StatusCode, detail: String) -> Problem {
+pub(super) fn problem(status: StatusCode, detail: impl Into<String>) -> Problem {
     let title = match status {
         StatusCode::BAD_REQUEST => "the request makes no sense",
+        StatusCode::UNAUTHORIZED => "who asks is not known",
+        StatusCode::FORBIDDEN => "refused",
         StatusCode::NOT_FOUND => "not found",
         StatusCode::METHOD_NOT_ALLOWED => "wrong method",
         StatusCode::REQUEST_TIMEOUT => "too slow",
         StatusCode::PAYLOAD_TOO_LARGE => "too long",
+        StatusCode::URI_TOO_LONG => "too long",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "wrong content type",
+        StatusCode::TOO_MANY_REQUESTS => "too many wrong tokens",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "too long",
         StatusCode::SERVICE_UNAVAILABLE => "the daemon cannot do this now",
         StatusCode::GATEWAY_TIMEOUT => "not in time",
         _ => "the daemon failed",
     };
-    Problem { status: status.as_u16(), title: title.into(), detail, hint: None }
+    Problem { status: status.as_u16(), title: title.into(), detail: detail.into(), hint: None }
+}
+
+/// Says what is wrong, and what to do about it.
+pub(super) fn hinted(status: StatusCode, detail: impl Into<String>, hint: impl Into<String>) -> Problem {
+    Problem { hint: Some(hint.into()), ..problem(status, detail) }
 }
 
 /// What a panic of ours is answered with.

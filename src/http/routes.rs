@@ -2,9 +2,11 @@
 
 use super::events;
 use super::problem::problem;
+use super::stage::{self, OnStage};
 use crate::api::{self, Problem};
 use crate::daemon::{Handle, Holders, Refusal};
 use crate::proto::limits::MAX_MSG;
+use axum::Extension;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
@@ -42,6 +44,7 @@ pub(super) fn routes() -> Router<Handle> {
         .route("/gossip/raw", put(add_raw).layer(DefaultBodyLimit::max(MAX_MSG + 1)));
     let prompt = Router::new()
         .route("/node", get(node))
+        .route("/demo", get(stage::chaos).put(stage::change))
         .route("/gossip", get(list))
         .route("/gossip/{guid}", get(read))
         .route("/gossip/{guid}/msg", get(msg))
@@ -54,8 +57,8 @@ pub(super) fn routes() -> Router<Handle> {
     patient.merge(prompt).layer(DefaultBodyLimit::max(SMALL_BODY))
 }
 
-async fn node(State(handle): State<Handle>) -> Json<api::NodeInfo> {
-    Json(handle.node())
+async fn node(State(handle): State<Handle>, Extension(stage): OnStage) -> Json<api::NodeInfo> {
+    Json(api::NodeInfo { demo: stage.is_some(), ..handle.node() })
 }
 
 async fn add(
@@ -221,7 +224,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
 }
 
 /// A JSON body whose every field is known.
-struct Told<T>(T);
+pub(super) struct Told<T>(pub(super) T);
 
 impl<T, S: Send + Sync> FromRequest<S> for Told<T>
 where
