@@ -13,7 +13,8 @@ pub use live::{
 };
 pub use network::{NetworkStatus, Peer, Pong, Reach, RegisterRequest, Registered};
 pub use records::{
-    Added, Created, Gossip, GossipState, GossipStatus, Holder, Holders, ListQuery, NewGossip, Order, RawQuery,
+    Added, Created, Draft, Exported, Gossip, GossipState, GossipStatus, Holder, Holders, ListQuery, NewGossip, Order,
+    Outcome, RawQuery,
 };
 
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,27 @@ pub struct Waited {
     pub gossip_count: u64,
     /// Whether every reachable peer has our root, and there is one.
     pub in_sync: bool,
+}
+
+/// `GET /config`: all that can be set, as it holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// A value each.
+    pub values: Vec<Setting>,
+}
+
+/// A value that can be set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    /// Its key, dotted, as `init --set` takes it.
+    pub key: String,
+    /// It; `(secret)` instead of a key of a network.
+    pub value: serde_json::Value,
+    /// Where it comes from: `default`, `file` (`server.json`), `profile`, `environment`, or `runtime` where the system
+    /// chose it.
+    pub origin: String,
+    /// Whether a change of it takes a restart.
+    pub restart: bool,
 }
 
 /// The query of `GET /log`.

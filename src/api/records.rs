@@ -197,3 +197,53 @@ pub struct GossipStatus {
     /// The newest records, oldest first: as many as the query's `limit` (20 if absent, 0 is all).
     pub gossip: Vec<GossipState>,
 }
+
+/// A line of `POST /gossip/batch`: what to say.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Draft {
+    /// What is said: 1 byte to 16 MiB.
+    pub msg: String,
+    /// Who says it; the node's name if absent.
+    #[serde(default)]
+    pub who_name: Option<String>,
+}
+
+/// A line of `POST /gossip/import`: a complete record, as it was created anywhere.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exported {
+    /// The record's name, which follows from the rest.
+    pub guid: String,
+    /// `message`.
+    pub kind: String,
+    /// When it was created, RFC 3339 with microseconds.
+    pub date_time: String,
+    /// GUID of the node on which it was created.
+    pub origin: String,
+    /// Who says it.
+    pub who_name: String,
+    /// SHA-256 of MSG, hex.
+    pub sha2: String,
+    /// Bytes of MSG.
+    pub len: u64,
+    /// MSG; or else `msg_base64` has it.
+    #[serde(default)]
+    pub msg: Option<String>,
+    /// MSG in base64 (RFC 4648, with padding).
+    #[serde(default)]
+    pub msg_base64: Option<String>,
+}
+
+/// What became of a line of a batch or an import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Which line, from 1 on; empty lines count, and have none.
+    pub line: u64,
+    /// 201: the record is new and on disk. 200: it was here before. Else it is not here, and `detail` says why.
+    pub status: u16,
+    /// The record; null if there is none.
+    pub guid: Option<String>,
+    /// Why not.
+    pub detail: Option<String>,
+}
