@@ -33,6 +33,7 @@ pub const STATUS_LIMIT: u64 = 20;
 
 /// The query of the requests that ask for nothing but a network.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct NetworkQuery {
     /// Which network, where the daemon is in several.
@@ -42,6 +43,7 @@ pub struct NetworkQuery {
 
 /// The query of `GET /status` and `GET /status/gossip`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct StatusQuery {
     /// Which network, where the daemon is in several.
@@ -54,6 +56,7 @@ pub struct StatusQuery {
 
 /// `GET /status`: both on one page, and the counters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Status {
     /// NETWORK_STATUS.
     pub network: NetworkStatus,
@@ -65,6 +68,7 @@ pub struct Status {
 
 /// `GET /node`: this daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct NodeInfo {
     /// The program's version.
     pub version: String,
@@ -83,6 +87,7 @@ pub struct NodeInfo {
 
 /// `GET /wait`: answers when all that is asked holds (200) or the time is over (504).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct WaitQuery {
     /// Which network, where the daemon is in several.
@@ -103,6 +108,7 @@ pub struct WaitQuery {
 
 /// What `GET /wait` saw last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Waited {
     /// Whether all that was asked holds.
     pub holds: bool,
@@ -116,6 +122,7 @@ pub struct Waited {
 
 /// `GET /config`: all that can be set, as it holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Settings {
     /// A value each.
     pub values: Vec<Setting>,
@@ -123,6 +130,7 @@ pub struct Settings {
 
 /// A value that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Setting {
     /// Its key, dotted, as `init --set` takes it.
     pub key: String,
@@ -137,6 +145,7 @@ pub struct Setting {
 
 /// The query of `GET /log`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct LogQuery {
     /// Only lines behind the one with this number.
@@ -149,6 +158,7 @@ pub struct LogQuery {
 
 /// `GET /log`: the last lines of the process's log, at most 1,000.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Log {
     /// They, oldest first.
     pub lines: Vec<LogLine>,
@@ -158,6 +168,7 @@ pub struct Log {
 
 /// A line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct LogLine {
     /// Its number.
     pub seq: u64,
@@ -173,6 +184,7 @@ pub struct LogLine {
 
 /// Any error, after RFC 9457 (`application/problem+json`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,

@@ -51,7 +51,8 @@ impl ServerFile {
     fn shown_timing(&self) -> Value {
         let timing = self.timing.timing(self.profile, self.gossip_timer);
         let span = |span: Duration| Value::String(show_duration(span));
-        let both = |(least, most): (Duration, Duration)| serde_json::json!({ "least": span(least), "most": span(most) });
+        let both =
+            |(least, most): (Duration, Duration)| serde_json::json!({ "least": span(least), "most": span(most) });
         serde_json::json!({
             "probe_period": span(timing.probe_period),
             "probe_timeout": both(timing.probe_timeout),

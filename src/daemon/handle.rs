@@ -143,7 +143,6 @@ impl Default for Bounds {
 }
 
 impl Handle {
-
     /// This daemon.
     pub fn node(&self) -> api::NodeInfo {
         api::NodeInfo {

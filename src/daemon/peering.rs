@@ -94,7 +94,9 @@ impl Handle {
         });
         match forgotten.await? {
             (_, true) => Ok(()),
-            (guid, false) => Err(Refusal::Conflict(format!("{who} ({guid}) answers, so it would be met again at once"))),
+            (guid, false) => {
+                Err(Refusal::Conflict(format!("{who} ({guid}) answers, so it would be met again at once")))
+            }
         }
     }
 

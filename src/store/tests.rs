@@ -535,7 +535,10 @@ fn a_store_of_a_newer_program_is_refused_and_left_alone() {
     disk.open().store.shared.db().pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
     let before = fs::read(disk.path()).unwrap();
     let error = Store::open(&disk.path()).unwrap_err().to_string();
-    assert!(error.contains(&format!("version {}", schema::VERSION + 1)) && error.contains("use a newer one"), "{error}");
+    assert!(
+        error.contains(&format!("version {}", schema::VERSION + 1)) && error.contains("use a newer one"),
+        "{error}"
+    );
     assert_eq!(fs::read(disk.path()).unwrap(), before);
 }
 

@@ -172,7 +172,10 @@ pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
                 if search::is_index_damage(&error) {
                     shared.queue.push(NetworkId(0), Job::Reindex);
                 }
-                group.iter().flat_map(|(network, job)| failures(job).into_iter().map(|failed| (*network, failed))).collect()
+                group
+                    .iter()
+                    .flat_map(|(network, job)| failures(job).into_iter().map(|failed| (*network, failed)))
+                    .collect()
             }
         };
         if !receipts.is_empty() {
