@@ -42,8 +42,9 @@ export class Demo {
         { class: "quiet" },
         "Lose its datagrams, split it, kill nodes, and write messages meanwhile: it heals by itself.",
       ),
-      h("div", { class: "demo-links" }, this.loss.element, this.delay.element, this.split),
-      h("div", { class: "demo-kill" }, this.nodes, this.heal),
+      h("div", { class: "demo-links" }, this.loss.element, this.delay.element),
+      this.nodes,
+      h("div", { class: "demo-kill" }, this.split, this.heal),
       this.told,
     );
   }

@@ -49,11 +49,10 @@ export class Overview {
       this.empty,
     );
     new ResizeObserver(() => this.#room()).observe(this.list);
-    this.hero = h("header", { class: "hero" }, this.title, this.here);
     this.element = h(
       "section",
       { class: "overview", "aria-label": "Overview" },
-      this.hero,
+      h("header", { class: "hero" }, this.title, this.here),
       h("div", { class: "stage" }, this.ring.element, this.side),
       h(
         "section",
@@ -74,7 +73,7 @@ export class Overview {
   play() {
     if (this.demo) return;
     this.demo = new Demo();
-    this.hero.after(this.demo.element);
+    this.side.prepend(this.demo.element);
     this.demo.begin();
   }
 
