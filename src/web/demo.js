@@ -25,7 +25,7 @@ export class Demo {
       (ms) => `${ms} ms`,
       (ms) => this.#want({ delay_ms: ms }),
     );
-    this.split = button("Split the network", () => this.#want({ split: !this.chaos.split }), {
+    this.split = button("Split", () => this.#want({ split: !this.chaos.split }), {
       "aria-pressed": "false",
     });
     this.nodes = h("ul", { class: "demo-nodes", "aria-label": "Nodes to kill" });
@@ -33,18 +33,29 @@ export class Demo {
       class: "primary",
     });
     this.told = h("p", { class: "problem", role: "status" });
+    const part = (title, ...controls) => h("div", {}, h("span", { class: "quiet" }, title), controls);
     this.element = h(
       "section",
       { class: "demo", "aria-labelledby": "demo", hidden: true },
-      h("h2", { id: "demo" }, "This network is made to suffer"),
       h(
-        "p",
-        { class: "quiet" },
-        "Lose its datagrams, split it, kill nodes, and write messages meanwhile: it heals by itself.",
+        "div",
+        { class: "between" },
+        h(
+          "p",
+          {},
+          h("strong", { id: "demo" }, "Make this network suffer. "),
+          h("span", { class: "quiet" }, "Write messages meanwhile: it heals by itself."),
+        ),
+        this.heal,
       ),
-      h("div", { class: "demo-links" }, this.loss.element, this.delay.element),
-      this.nodes,
-      h("div", { class: "demo-kill" }, this.split, this.heal),
+      h(
+        "div",
+        { class: "demo-links" },
+        this.loss.element,
+        this.delay.element,
+        part("Cut it in two", this.split),
+        part("Kill nodes", this.nodes),
+      ),
       this.told,
     );
   }
@@ -89,7 +100,7 @@ export class Demo {
     this.loss.show(Math.round(chaos.loss * 100));
     this.delay.show(chaos.delay_ms);
     set(this.split, { "aria-pressed": String(chaos.split) });
-    say(this.split, chaos.split ? "End the split" : "Split the network");
+    say(this.split, chaos.split ? "End the split" : "Split");
     const [, ...mortal] = chaos.nodes;
     keyed(
       this.nodes,
@@ -112,8 +123,8 @@ export class Demo {
 }
 
 function showNode(row, { name, dead, up }) {
-  const word = dead ? (up ? "dying" : "dead") : up ? "kill" : "coming back";
-  say(row.firstElementChild, `${line(name)} · ${word}`);
+  const word = dead ? (up ? " is dying" : " is dead") : up ? "" : " comes back";
+  say(row.firstElementChild, `${line(name)}${word}`);
   set(row.firstElementChild, { "aria-pressed": String(dead), class: `button ${dead ? "dead" : ""}` });
 }
 

@@ -49,10 +49,11 @@ export class Overview {
       this.empty,
     );
     new ResizeObserver(() => this.#room()).observe(this.list);
+    this.hero = h("header", { class: "hero" }, this.title, this.here);
     this.element = h(
       "section",
       { class: "overview", "aria-label": "Overview" },
-      h("header", { class: "hero" }, this.title, this.here),
+      this.hero,
       h("div", { class: "stage" }, this.ring.element, this.side),
       h(
         "section",
@@ -73,7 +74,7 @@ export class Overview {
   play() {
     if (this.demo) return;
     this.demo = new Demo();
-    this.side.prepend(this.demo.element);
+    this.hero.after(this.demo.element);
     this.demo.begin();
   }
 
