@@ -347,9 +347,10 @@ fn a_hundred_hostile_strings_run_nothing_and_break_nothing() {
 /// Nodes and networks by all of these names, as no protocol would let them be: shown by a second set of the page's parts.
 fn a_crowd_of(browser: &mut Browser, names: &[String]) {
     let peer = |(index, name): (usize, &String)| {
+        let reach = ["reachable", "suspect", "unreachable", "left"][index % 4];
         json!({
             "guid": format!("{index:08x}-0000-4000-8000-000000000000"), "name": name, "ip": name, "port": 1, "network_name": name,
-            "other_networks": [name], "last_update": name, "reach": ["reachable", "suspect", "unreachable", "left"][index % 4],
+            "other_networks": [name], "last_update": name, "reach": reach,
             "reason": name, "rtt_ms": 1.5, "loss": 0.5, "gossip_count": 1, "root": name, "in_sync": false, "differs": 1,
             "since": name, "place": index as f64 / 100.0, "protocol_version": 1, "incarnation": 1,
         })
