@@ -11,6 +11,7 @@ mod failure;
 mod follow;
 mod init;
 mod list;
+mod log;
 mod password;
 mod peers;
 mod read;
@@ -19,6 +20,7 @@ mod run;
 mod running;
 mod simulate;
 mod status;
+mod ui;
 mod wait;
 
 use clap::{Args, Parser, Subcommand};
@@ -87,6 +89,8 @@ enum Command {
     Follow(follow::Follow),
     /// Show peers, messages, or both
     Status(status::Status),
+    /// Open the node's page in a browser
+    Ui(ui::Ui),
     /// List peers, and how each is doing
     Peers(peers::Peers),
     /// Say why a peer is in its state
@@ -139,6 +143,7 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
         Command::Peers(peers) => on_one(peers.run(&context)),
         Command::Explain(explain) => on_one(explain.run(&context)),
         Command::Status(status) => on_one(status.run(&context)),
+        Command::Ui(ui) => on_one(ui.run(&context)),
         Command::Wait(wait) => on_one(wait.run(&context)),
         Command::Demo(demo) => on_many(demo.run(&context)),
         Command::Simulate(simulate) => simulate.run(&context),

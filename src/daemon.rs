@@ -3,22 +3,35 @@
 //! set off is settled.
 
 mod cache;
+mod creating;
 mod engine;
 mod events;
 mod explain;
+mod gauges;
 mod handle;
+mod importing;
+mod journal;
+mod live;
 mod news;
+mod peering;
 mod rate;
 mod receipts;
 mod records;
+mod settings;
+mod tally;
 mod view;
 
+pub use creating::{BATCH, New, Once};
 pub use events::{Cursor, Events};
+pub use gauges::{Gauges, StoreGauges};
 pub use handle::{Handle, Refusal};
+pub use importing::Imported;
+pub use journal::{Journal, LINES};
 pub use receipts::Holders;
+pub use records::Listed;
 
 use crate::config::{ConfigError, Home, HomeLock, LockError, PeerSelectType, ServerFile};
-use crate::net::Socket;
+use crate::net::{Faults, Socket};
 use crate::proto::node::Node;
 use crate::proto::seal::NetworkKey;
 use crate::proto::settings::{PeerSelect, Settings};
@@ -26,9 +39,11 @@ use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Store, StoreError};
 use engine::{Engine, Member};
 use handle::Known;
+use live::Pulse;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -82,10 +97,15 @@ impl Daemon {
     /// Starts a daemon in its home: takes the home's lock, opens the store, binds the socket, starts the task. Needs a
     /// tokio runtime. The control API is served beside it, by `crate::http::serve`.
     pub async fn start(home: Home) -> Result<Daemon, StartError> {
+        Daemon::start_amid(home, None).await
+    }
+
+    /// The same with faults between it and other nodes: for demonstrations.
+    pub async fn start_amid(home: Home, faults: Option<watch::Receiver<Faults>>) -> Result<Daemon, StartError> {
         let what = format!("cannot start in {}", home.dir().display());
         let started = tokio::task::spawn_blocking(move || Prepared::prepare(home)).await;
         let prepared = started.map_err(|error| StartError::Io { what, source: io::Error::other(error) })??;
-        prepared.start()
+        prepared.start(faults)
     }
 
     /// How to reach it.
@@ -142,6 +162,7 @@ struct Prepared {
     home: Home,
     lock: HomeLock,
     file: ServerFile,
+    said: BTreeSet<String>,
     store: Store,
     members: Vec<Member>,
     clock: Clock,
@@ -157,7 +178,7 @@ impl Prepared {
             LockError::Io(source) => StartError::Io { what: format!("cannot lock {dir}"), source },
         })?;
         loaded.notes.iter().for_each(|note| tracing::warn!("{note}"));
-        let file = loaded.file;
+        let (file, said) = (loaded.file, loaded.said);
         let io = |what: &str| {
             let what = format!("cannot {what} {}", home.gossip_db().display());
             move |error: StoreError| StartError::Io { what, source: io::Error::other(error) }
@@ -173,18 +194,19 @@ impl Prepared {
         // Damage that is met only while all is read is salvaged by opening the store once more.
         let restored = restore().or_else(|error: StoreError| if error.is_damage() { restore() } else { Err(error) });
         let (store, members) = restored.map_err(io("read"))?;
-        Ok(Prepared { home, lock, file, store, members, clock })
+        Ok(Prepared { home, lock, file, said, store, members, clock })
     }
 
-    fn start(self) -> Result<Daemon, StartError> {
-        let Prepared { home, lock, file, store, members, clock } = self;
+    fn start(self, faults: Option<watch::Receiver<Faults>>) -> Result<Daemon, StartError> {
+        let Prepared { home, lock, file, said, store, members, clock } = self;
         let addr = SocketAddr::new(file.ip, file.port);
-        let (socket, granted) = Socket::bind(addr).map_err(|source| StartError::Bind { addr, source })?;
+        let (mut socket, granted) = Socket::bind(addr).map_err(|source| StartError::Bind { addr, source })?;
         if let Some(granted) = granted {
             tracing::info!(
                 "the kernel grants a receive buffer of {granted} bytes, less than the 4 MiB asked for: bursts may be lost and repaired; raise it with `sysctl net.core.rmem_max=4194304`"
             );
         }
+        faults.into_iter().for_each(|faults| socket.suffer(faults));
         let addr = socket.local_addr().map_err(|source| StartError::Bind { addr, source })?;
         let (events, incoming) = mpsc::unbounded_channel();
         let (receipts, loads) = (events.clone(), events);
@@ -196,14 +218,34 @@ impl Prepared {
         let (changed, changes) = watch::channel(0);
         let (stop, stopping) = watch::channel(false);
         let (store, file) = (Arc::new(store), Arc::new(file));
-        let known = |member: &Member| Known { name: member.name.clone(), id: member.id, news: member.news.subscribe() };
-        let networks = members.iter().map(known).collect();
-        let handle = Handle::new(file.clone(), addr, networks, commands, changes, stop, store.clone());
-        let engine =
-            Engine { home, file: file.clone(), addr, socket, store, members, clock, changed, wake: Tick::NEVER };
+        let known = |member: &Member| {
+            let (name, news, pulse) = (member.name.clone(), member.news.subscribe(), Arc::new(Pulse::default()));
+            Known { name, id: member.id, news, pulse }
+        };
+        let networks: Vec<Known> = members.iter().map(known).collect();
+        let pulses: Vec<Arc<Pulse>> = networks.iter().map(|known| known.pulse.clone()).collect();
+        let http: Arc<OnceLock<SocketAddr>> = Arc::default();
+        let engine = Engine {
+            home,
+            file: file.clone(),
+            addr,
+            socket,
+            store: store.clone(),
+            members,
+            clock,
+            changed,
+            wake: Tick::NEVER,
+            http: Arc::clone(&http),
+        };
+        let (networks, stop, said, bounds) = (Arc::new(networks), Arc::new(stop), Arc::new(said), Arc::default());
+        let seeds = file.seeds.clone();
+        let handle = Handle { file, said, addr, networks, commands, changes, stop, store, bounds, http };
         let task = tokio::spawn(engine.run(taken, incoming, stopping));
-        for seed in &file.seeds {
-            tokio::spawn(plant(handle.clone(), seed.clone()));
+        for (network, pulse) in pulses.into_iter().enumerate() {
+            tokio::spawn(live::run(handle.clone(), network, pulse));
+        }
+        for seed in seeds {
+            tokio::spawn(plant(handle.clone(), seed));
         }
         Ok(Daemon { handle, addr, lock: Arc::new(lock), task })
     }

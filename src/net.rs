@@ -1,12 +1,19 @@
 //! [`Socket`]: the UDP socket: batches in and out. Runs of datagrams of one size to one peer leave as one GSO batch
 //! (26 times the rate of single sends), and arrive by GRO; everything else goes plainly.
 
+mod faults;
+
+pub use faults::Faults;
+
+use faults::Fate;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Type};
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+use tokio::sync::watch;
 
 /// Asked of the kernel for each direction: the default holds only 92 datagrams.
 const BUFFER: usize = 4 << 20;
@@ -17,11 +24,12 @@ const SEGMENTS: usize = 64;
 
 /// A bound UDP socket.
 pub struct Socket {
-    io: UdpSocket,
+    io: Arc<UdpSocket>,
     state: UdpSocketState,
     incoming: Vec<u8>,
     train: Train,
     segments: usize,
+    faults: Option<watch::Receiver<Faults>>,
 }
 
 /// Datagrams of one size to one address; the last one may be shorter.
@@ -46,12 +54,18 @@ impl Socket {
         let granted = socket.recv_buffer_size()? / 2;
         socket.bind(&addr.into())?;
         socket.set_nonblocking(true)?;
-        let io = UdpSocket::from_std(socket.into())?;
-        let state = UdpSocketState::new(UdpSockRef::from(&io))?;
+        let io = Arc::new(UdpSocket::from_std(socket.into())?);
+        let state = UdpSocketState::new(UdpSockRef::from(&*io))?;
         let incoming = vec![0; BATCH.max(2048 * state.gro_segments())];
         let segments = state.max_gso_segments().min(SEGMENTS);
         let train = Train { to: addr, segment: 0, bytes: Vec::with_capacity(BATCH), open: false };
-        Ok((Socket { io, state, incoming, train, segments }, (granted < BUFFER).then_some(granted)))
+        let socket = Socket { io, state, incoming, train, segments, faults: None };
+        Ok((socket, (granted < BUFFER).then_some(granted)))
+    }
+
+    /// From now on what is sent meets these faults.
+    pub fn suffer(&mut self, faults: watch::Receiver<Faults>) {
+        self.faults = Some(faults);
     }
 
     /// The address in use.
@@ -69,7 +83,7 @@ impl Socket {
         let Socket { io, state, incoming, .. } = self;
         let mut meta = [RecvMeta::default()];
         let received = io.try_io(Interest::READABLE, || {
-            state.recv(UdpSockRef::from(&*io), &mut [IoSliceMut::new(incoming)], &mut meta)
+            state.recv(UdpSockRef::from(&**io), &mut [IoSliceMut::new(incoming)], &mut meta)
         });
         match received {
             Ok(_) => {}
@@ -87,6 +101,13 @@ impl Socket {
     /// Sends a datagram, or keeps it for the next: [`flush`](Socket::flush) sends what is kept. What the kernel does not
     /// take is lost, as it may be on the way.
     pub fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
+        if let Some(faults) = &self.faults {
+            match self.io.local_addr().map_or(Fate::Lost, |from| faults.borrow().fate(from, to)) {
+                Fate::Arrives => {}
+                Fate::Lost => return,
+                Fate::Late(delay) => return faults::send_late(self.io.clone(), to, datagram.to_vec(), delay),
+            }
+        }
         let train = &self.train;
         let fits = train.open
             && train.to == to
@@ -116,7 +137,7 @@ impl Socket {
             src_ip: None,
         };
         // Not by tokio's readiness, which a new socket lacks: the kernel says itself when it is full.
-        if let Err(error) = state.try_send(UdpSockRef::from(&*io), &transmit) {
+        if let Err(error) = state.try_send(UdpSockRef::from(&**io), &transmit) {
             tracing::debug!(to = %train.to, %error, "datagrams not sent");
         }
         train.bytes.clear();

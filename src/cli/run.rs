@@ -2,12 +2,12 @@
 
 use super::context::Context;
 use super::failure::Failure;
+use super::log::log_to_stderr;
 use super::running::{Running, Signals};
+use crate::api::NodeInfo;
 use crate::config::ServerFile;
-use crate::display::{display_line, display_safe};
+use crate::display::display_line;
 use clap::Args;
-use std::io::{self, Write};
-use tracing_subscriber::EnvFilter;
 
 /// Be a node: the daemon.
 #[derive(Args, Debug)]
@@ -38,7 +38,7 @@ impl Run {
 }
 
 fn ready(context: &Context, running: &Running) -> Result<(), Failure> {
-    let networks = running.handle.node().networks;
+    let NodeInfo { networks, http, .. } = running.handle.node();
     let socket = running.home.control_socket();
     if context.json {
         let file = ServerFile::load(&running.home.server_json())?.file;
@@ -46,6 +46,7 @@ fn ready(context: &Context, running: &Running) -> Result<(), Failure> {
             "address": running.address.to_string(),
             "networks": networks,
             "control_socket": socket,
+            "http": http,
             "pid": std::process::id(),
             "node_guid": file.node_guid.to_string(),
             "node_name": file.node_name,
@@ -54,27 +55,10 @@ fn ready(context: &Context, running: &Running) -> Result<(), Failure> {
     let names = networks.join(", ");
     let names = display_line(&names);
     let label = if networks.len() == 1 { "network" } else { "networks" };
-    context.print(&format!("ready at {}, {label} {names}, control socket {}\n", running.address, socket.display()))
-}
-
-/// Logs to standard error what `GOSSIP_NODE_LOG` asks for. What a peer sent may be part of a line, so lines are made safe.
-pub fn log_to_stderr(default: &str) {
-    let filter = EnvFilter::try_from_env("GOSSIP_NODE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| SafeStderr);
-    // Fails only where a logger is there already, as in tests.
-    let _ = logger.try_init();
-}
-
-/// Standard error behind [`display_safe`]. A log that nobody reads is no reason to stop.
-struct SafeStderr;
-
-impl Write for SafeStderr {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().lock().write_all(display_safe(&String::from_utf8_lossy(line)).as_bytes());
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let page = running.page.as_ref().map(|page| format!(", page {}", page.address)).unwrap_or_default();
+    context.print(&format!(
+        "ready at {}, {label} {names}, control socket {}{page}\n",
+        running.address,
+        socket.display()
+    ))
 }

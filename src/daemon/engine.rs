@@ -2,9 +2,10 @@
 //! its reader, and both answer as events.
 
 use super::cache::Cache;
-use super::handle::{Command, Refusal};
+use super::handle::{Adding, Command, Refusal};
 use super::news::News;
 use super::rate::Rate;
+use super::tally::Tally;
 use super::view;
 use super::{Clock, wall_clock};
 use crate::api;
@@ -12,15 +13,15 @@ use crate::config::{Home, ServerFile};
 use crate::effects::{Effects, settle};
 use crate::net::Socket;
 use crate::proto::fact::{Fact, Receipt};
-use crate::proto::gossip::{Draft, Gossip, Guid};
+use crate::proto::gossip::{Draft, Gossip, Guid, Key};
 use crate::proto::node::{Node, Transmit};
 use crate::proto::seal::claimed_key_id;
 use crate::proto::time::{Tick, Timestamp};
-use crate::store::{Load, Loaded, NetworkId, Store};
+use crate::store::{Authored, Load, Loaded, NetworkId, Store};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::sync::{oneshot, watch};
 
@@ -47,6 +48,8 @@ pub struct Moment {
     pub clock: Clock,
     /// What that says.
     pub now: Tick,
+    /// Where the control API listens on TCP.
+    pub http: Option<SocketAddr>,
 }
 
 impl Moment {
@@ -68,6 +71,8 @@ pub struct Member {
     pub news: News,
     /// What it sends.
     pub rate: Rate,
+    /// With whom it talks, while somebody wants to know.
+    pub tally: Tally,
     cache: Cache,
     /// When the node wants to be woken.
     wake: Tick,
@@ -75,6 +80,8 @@ pub struct Member {
     touched: bool,
     /// Records authored here that are on their way to the disk, with who waits.
     adding: BTreeMap<Guid, (Gossip, oneshot::Sender<Result<api::Added, Refusal>>)>,
+    /// Who waits for a record made elsewhere to be on the disk.
+    pub importing: BTreeMap<Guid, Vec<oneshot::Sender<bool>>>,
     /// Who waits for a node to register.
     registering: Vec<(SocketAddr, Tick, oneshot::Sender<api::Registered>)>,
 }
@@ -82,10 +89,11 @@ pub struct Member {
 impl Member {
     /// A node that has not done anything yet.
     pub fn new(name: String, id: NetworkId, node: Node) -> Member {
-        let (rate, cache, adding, registering) = Default::default();
+        let (rate, tally, cache, adding, importing, registering) = Default::default();
         // The epoch grows with each start.
         let news = News::new(node.settings().epoch);
-        Member { name, id, node, news, rate, cache, wake: Tick(0), touched: true, adding, registering }
+        let (wake, touched) = (Tick(0), true);
+        Member { name, id, node, news, rate, tally, cache, wake, touched, adding, importing, registering }
     }
 
     /// Has it settled: it was told something.
@@ -105,6 +113,7 @@ pub struct Engine {
     pub(super) clock: Clock,
     pub(super) changed: watch::Sender<u64>,
     pub(super) wake: Tick,
+    pub(super) http: Arc<OnceLock<SocketAddr>>,
 }
 
 /// What a node wants done, done.
@@ -112,6 +121,7 @@ struct Shell<'a> {
     id: NetworkId,
     name: &'a str,
     news: &'a mut News,
+    tally: &'a mut Tally,
     cache: &'a Cache,
     store: &'a Store,
     socket: &'a mut Socket,
@@ -127,6 +137,9 @@ impl Effects for Shell<'_> {
             Fact::Identity(guid) => self.identity = Some(guid),
             Fact::Reach(fact) => self.news.reached(view::reached(&fact, self.name, wall_clock())),
             fact => {
+                if let Fact::Partial(guid, head) = &fact {
+                    self.tally.begun(*guid, head);
+                }
                 self.cache.keep(&fact);
                 self.store.submit(self.id, fact);
             }
@@ -139,6 +152,7 @@ impl Effects for Shell<'_> {
 
     fn transmit(&mut self, transmit: &Transmit) -> bool {
         self.socket.send(transmit.to, &transmit.bytes);
+        self.tally.sent(transmit.to, &transmit.bytes);
         self.budget -= 1;
         self.budget > 0
     }
@@ -187,8 +201,9 @@ impl Engine {
                 let index = members.iter().position(ours).unwrap_or(0);
                 if let Some(member) = members.get_mut(index) {
                     member.touched = true;
-                    if let Err(cause) = member.node.handle_datagram(now, from, datagram) {
-                        tracing::trace!(%from, cause = cause.name(), "datagram dropped");
+                    match member.node.handle_datagram(now, from, datagram) {
+                        Ok(()) => member.tally.received(from, datagram),
+                        Err(cause) => tracing::trace!(%from, cause = cause.name(), "datagram dropped"),
                     }
                 }
             });
@@ -229,16 +244,9 @@ impl Engine {
     fn obey(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
-            Command::Add { network, who_name, msg, reply } => {
-                let Some(member) = self.members.get_mut(network) else { return };
-                let who_name = who_name.unwrap_or_else(|| member.node.settings().node_name.clone());
-                match member.node.author(wall_clock(), Draft { who_name, msg }) {
-                    Ok(gossip) => {
-                        self.store.author(member.id, gossip.clone());
-                        member.cache.keep_gossip(&gossip);
-                        member.adding.insert(gossip.guid(), (gossip, reply));
-                    }
-                    Err(invalid) => drop(reply.send(Err(Refusal::Invalid(invalid.to_string())))),
+            Command::Add { network, all } => {
+                if let Some(member) = self.members.get_mut(network) {
+                    member.author(all, &self.store);
                 }
             }
             Command::Register { network, addr, seed, reply } => {
@@ -254,7 +262,7 @@ impl Engine {
             }
             Command::Look { network, look } => {
                 if let Some(member) = self.members.get_mut(network) {
-                    look(member, Moment { addr: self.addr, clock: self.clock, now });
+                    look(member, Moment { addr: self.addr, clock: self.clock, now, http: self.http.get().copied() });
                 }
             }
         }
@@ -270,10 +278,11 @@ impl Engine {
                 member.touched = true;
             }
             if std::mem::take(&mut member.touched) {
-                let Member { id, name, node, news, rate, cache, .. } = member;
+                let Member { id, name, node, news, rate, tally, cache, .. } = member;
                 rate.sample(now, || node.stats());
                 let (store, socket) = (&*self.store, &mut self.socket);
-                let mut shell = Shell { id: *id, name, news, cache, store, socket, budget: BUDGET, identity: None };
+                let mut shell =
+                    Shell { id: *id, name, news, tally, cache, store, socket, budget: BUDGET, identity: None };
                 let wake = settle(node, now, &mut shell);
                 member.wake = wake.at;
                 if let Some(guid) = shell.identity {
@@ -310,9 +319,33 @@ impl Engine {
 const FAR: Tick = Tick(u64::MAX / 1_000_000);
 
 impl Member {
+    /// Makes records and has them kept.
+    fn author(&mut self, all: Vec<Adding>, store: &Store) {
+        let mut made = Vec::new();
+        for Adding { who_name, msg, request, reply } in all {
+            let who_name = who_name.unwrap_or_else(|| self.node.settings().node_name.clone());
+            match self.node.author(wall_clock(), Draft { who_name, msg }) {
+                Ok(gossip) => {
+                    self.cache.keep_gossip(&gossip);
+                    made.push(Authored { gossip: gossip.clone(), request });
+                    self.adding.insert(gossip.guid(), (gossip, reply));
+                }
+                Err(invalid) => drop(reply.send(Err(Refusal::Invalid(invalid.to_string())))),
+            }
+        }
+        if !made.is_empty() {
+            store.author(self.id, made);
+        }
+    }
+
     fn receive(&mut self, now: Tick, receipt: Receipt, store: &Store) {
         if let Receipt::Held(_) = receipt {
             self.news.arrived();
+        }
+        if let Receipt::Held(Key { guid, .. }) | Receipt::Failed(guid) | Receipt::Wrong(guid) = receipt {
+            for reply in self.importing.remove(&guid).into_iter().flatten() {
+                let _ = reply.send(matches!(receipt, Receipt::Held(_)));
+            }
         }
         let waits = match receipt {
             Receipt::Held(key) => self.adding.remove(&key.guid),

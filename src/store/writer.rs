@@ -5,7 +5,8 @@
 //! disk is written anew before it is synced again.
 
 use super::rows::{self, HEAD, Stored, date};
-use super::{NetworkId, Shared, network};
+use super::spare::Spare;
+use super::{Authored, NetworkId, Shared, network, requests, search};
 use crate::proto::fact::{Fact, LIST, PeerFact, Receipt};
 use crate::proto::gossip::{Gossip, Guid, Head, Key, piece_list};
 use crate::proto::limits::PIECE;
@@ -36,19 +37,22 @@ pub type OnReceipt = Box<dyn Fn(Vec<(NetworkId, Receipt)>) + Send>;
 #[derive(Debug)]
 pub(super) enum Job {
     Fact(Fact),
-    /// Somebody waits for this one.
-    Author(Gossip),
+    /// Somebody waits for these: one commit for all of them.
+    Author(Vec<Authored>),
     /// A reader found this record damaged: delete it if it is.
     Condemn(Key),
+    /// The index of words is damaged: make it anew.
+    Reindex,
 }
 
 impl Job {
     fn bytes(&self) -> usize {
         OVERHEAD
             + match self {
-                Job::Author(gossip) | Job::Fact(Fact::Gossip(gossip)) => gossip.msg().len(),
+                Job::Author(all) => all.iter().map(|one| OVERHEAD + one.gossip.msg().len()).sum(),
+                Job::Fact(Fact::Gossip(gossip)) => gossip.msg().len(),
                 Job::Fact(Fact::List(_, bytes) | Fact::Piece(_, _, bytes)) => bytes.len(),
-                Job::Fact(_) | Job::Condemn(_) => 0,
+                Job::Fact(_) | Job::Condemn(_) | Job::Reindex => 0,
             }
     }
 }
@@ -104,13 +108,25 @@ impl Queue {
         state.bytes + state.in_flight
     }
 
-    /// Waits for a group that is due, or may be committed from `rested` on. `None`: closed, and nothing is left.
+    /// Waits for a group that is due, or may be committed from `rested` on; where none comes until `idle`, it is empty.
+    /// `None`: closed, and nothing is left.
     #[expect(clippy::disallowed_methods, reason = "how long facts wait follows from how fast the disk is")]
-    fn next(&self, rested: Instant) -> Option<Vec<(NetworkId, Job)>> {
+    fn next(&self, rested: Instant, idle: Option<Instant>) -> Option<Vec<(NetworkId, Job)>> {
         let mut state = self.lock();
         state.in_flight = 0;
-        let idle = |state: &mut State| state.jobs.is_empty() && !state.closing;
-        let state = self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        let nothing = |state: &mut State| state.jobs.is_empty() && !state.closing;
+        let state = match idle {
+            None => self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner),
+            Some(idle) => {
+                let until = idle.saturating_duration_since(Instant::now());
+                let waited = self.changed.wait_timeout_while(state, until, nothing);
+                let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+                if waited.timed_out() {
+                    return Some(Vec::new());
+                }
+                state
+            }
+        };
         let rest = rested.saturating_duration_since(Instant::now());
         let gather = self.changed.wait_timeout_while(state, rest, |state| !state.due());
         let mut state = gather.unwrap_or_else(PoisonError::into_inner).0;
@@ -134,11 +150,18 @@ impl Queue {
 #[expect(clippy::disallowed_methods, reason = "how long facts wait follows from how fast the disk is")]
 pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
     let mut rested = Instant::now();
-    while let Some(group) = shared.queue.next(rested) {
+    let mut spare = Spare::new(rested);
+    while let Some(group) = shared.queue.next(rested, spare.next) {
         let began = Instant::now();
+        if group.is_empty() {
+            let more = index(shared);
+            spare.used(began, Instant::now(), more);
+            continue;
+        }
         let done = commit(&mut shared.db(), &group);
         let ended = Instant::now();
         rested = ended + ended.duration_since(began).clamp(REST.0, REST.1);
+        spare.busy(ended);
         let receipts = match done {
             Ok(receipts) => {
                 shared.succeeded();
@@ -146,7 +169,13 @@ pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
             }
             Err(error) => {
                 shared.failed(&error);
-                group.iter().filter_map(|(network, job)| Some((*network, failure(job)?))).collect()
+                if search::is_index_damage(&error) {
+                    shared.queue.push(NetworkId(0), Job::Reindex);
+                }
+                group
+                    .iter()
+                    .flat_map(|(network, job)| failures(job).into_iter().map(|failed| (*network, failed)))
+                    .collect()
             }
         };
         if !receipts.is_empty() {
@@ -155,14 +184,30 @@ pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
     }
 }
 
-/// What is answered when nothing of a job was kept. An ABANDONED that failed only leaves rubbish for the next start.
-fn failure(job: &Job) -> Option<Receipt> {
-    match job {
-        Job::Author(gossip) | Job::Fact(Fact::Gossip(gossip)) => Some(Receipt::Failed(gossip.guid())),
-        Job::Fact(Fact::Partial(guid, _) | Fact::List(guid, _) | Fact::Piece(guid, _, _)) => {
-            Some(Receipt::Failed(*guid))
+/// Indexes some rows more; says whether there may be more to do. A disk that refuses is tried again after the next
+/// commit.
+fn index(shared: &Shared) -> bool {
+    let more = search::index(&mut shared.db());
+    more.unwrap_or_else(|error| {
+        shared.failed(&error);
+        if search::is_index_damage(&error) {
+            shared.queue.push(NetworkId(0), Job::Reindex);
         }
-        Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Identity(_) | Fact::Reach(_)) | Job::Condemn(_) => None,
+        false
+    })
+}
+
+/// What is answered when nothing of a job was kept. An ABANDONED that failed only leaves rubbish for the next start.
+fn failures(job: &Job) -> Vec<Receipt> {
+    match job {
+        Job::Author(all) => all.iter().map(|one| Receipt::Failed(one.gossip.guid())).collect(),
+        Job::Fact(Fact::Gossip(gossip)) => vec![Receipt::Failed(gossip.guid())],
+        Job::Fact(Fact::Partial(guid, _) | Fact::List(guid, _) | Fact::Piece(guid, _, _)) => {
+            vec![Receipt::Failed(*guid)]
+        }
+        Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Forgotten(_) | Fact::Identity(_) | Fact::Reach(_))
+        | Job::Condemn(_)
+        | Job::Reindex => Vec::new(),
     }
 }
 
@@ -205,21 +250,26 @@ impl<'a> Batch<'a> {
 
     fn apply(&mut self, network: NetworkId, job: &Job) -> rusqlite::Result<()> {
         match job {
-            Job::Author(gossip) => {
+            Job::Author(all) => all.iter().try_for_each(|Authored { gossip, request }| {
                 self.gossip(network, gossip)?;
+                if let Some(request) = request {
+                    requests::keep(self.db, network, request, gossip.key())?;
+                }
                 // The next start's epoch is later than all that was authored here, and so is what it authors.
                 let date = i64::try_from(gossip.head().date_time().0).unwrap_or(i64::MAX);
                 network::raise_epoch(self.db, network.0, date)
-            }
+            }),
             Job::Fact(Fact::Gossip(gossip)) => self.gossip(network, gossip).map(drop),
             Job::Fact(Fact::Partial(guid, head)) => self.partial(network, *guid, head),
             Job::Fact(Fact::List(guid, list)) => self.list(network, *guid, list),
             Job::Fact(Fact::Piece(guid, index, bytes)) => self.piece(network, *guid, *index, bytes),
             Job::Fact(Fact::Abandoned(guid)) => self.abandoned(network, *guid),
             Job::Fact(Fact::Peer(peer)) => self.peer(network, peer),
+            Job::Fact(Fact::Forgotten(guid)) => self.forget_peer(network, *guid),
             // Who this node is stands in `server.json`; how others are reached is found out anew.
             Job::Fact(Fact::Identity(_) | Fact::Reach(_)) => Ok(()),
             Job::Condemn(key) => self.condemn(network, *key),
+            Job::Reindex => search::rebuild(self.db),
         }
     }
 
@@ -364,6 +414,13 @@ impl<'a> Batch<'a> {
             .map(drop)
     }
 
+    fn forget_peer(&self, network: NetworkId, guid: Guid) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("DELETE FROM peer WHERE network = ?1 AND guid = ?2")?
+            .execute(params![network.0, guid.0])
+            .map(drop)
+    }
+
     /// Deletes a record if it is damaged. It is looked at again, since a whole copy may have come in the meantime.
     fn condemn(&mut self, network: NetworkId, key: Key) -> rusqlite::Result<()> {
         let Some(stored) = Stored::read(self.db, network, key)? else { return Ok(()) };
@@ -374,6 +431,7 @@ impl<'a> Batch<'a> {
             return self.blob(body, LIST, &piece_list(gossip.msg()));
         }
         self.db.prepare_cached("DELETE FROM gossip WHERE id = ?1")?.execute([id])?;
+        search::forget(self.db, id)?;
         if let Some(body) = body {
             self.db.prepare_cached("DELETE FROM piece WHERE body = ?1")?.execute([body])?;
         }
