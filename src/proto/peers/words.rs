@@ -107,7 +107,8 @@ impl Peers {
             let addr = Address(self.addr.unwrap_or(update.addr.0));
             let (guid, incarnation) = (self.me, self.incarnation);
             self.news.push(Update { guid, addr, incarnation, word: Word::Alive, accuser: 0 }, true);
-            self.next_news = self.next_news.min(now);
+            // Only what is new does not wait: after a split everybody repeats what this node objected to already.
+            self.next_news = if outdone { self.next_news.min(now) } else { self.next_news };
         }
     }
 
