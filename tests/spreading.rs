@@ -104,14 +104,17 @@ fn a_third_of_a_thousand_nodes_crashes_and_the_others_get_all_and_know_it_soon()
 }
 
 #[test]
-fn slow_links_cost_hops_and_no_copies() {
-    let mut plan = Plan::new(Scenario::Spread, 25);
-    (plan.link.delay, plan.link.jitter) = (Duration::from_millis(100), Duration::ZERO);
-    let report = run(&plan, &mut |_| {});
-    let (delivery, cost) = (report.delivery.unwrap(), report.cost.unwrap());
-    assert_eq!(delivery.before_repair, 1.0);
-    assert!(cost.copies <= COPIES[0].1 * SLACK, "{cost:?}");
-    assert!(delivery.last_ms.unwrap() <= 100.0 * f64::from(HOPS[0].1) * SLACK, "{:?}", delivery.last_ms);
+fn slow_links_cost_hops_and_no_copies_and_no_more_datagrams_while_idle() {
+    for (nodes, hops) in [HOPS[0], HOPS[1]] {
+        let mut plan = Plan::new(Scenario::Spread, nodes);
+        (plan.link.delay, plan.link.jitter) = (Duration::from_millis(100), Duration::ZERO);
+        let report = run(&plan, &mut |_| {});
+        let (delivery, cost, idle) = (report.delivery.unwrap(), report.cost.unwrap(), report.idle.unwrap());
+        assert_eq!(delivery.before_repair, 1.0);
+        assert!(cost.copies <= COPIES[0].1 * SLACK, "{cost:?}");
+        assert!(delivery.last_ms.unwrap() <= 100.0 * f64::from(hops) * SLACK, "{:?}", delivery.last_ms);
+        assert!(idle.datagrams <= IDLE_DATAGRAMS, "{nodes} nodes: {idle:?}");
+    }
 }
 
 #[test]

@@ -90,6 +90,8 @@ pub struct Peers {
     timer: Duration,
     /// Between two probes.
     period: Duration,
+    /// Round-trip times to all peers together.
+    trips: Rtt,
     timing: Timing,
     most: usize,
     select: PeerSelect,
@@ -139,6 +141,7 @@ impl Peers {
             health,
             timer: settings.gossip_timer,
             period,
+            trips: Rtt::default(),
             timing: settings.timing,
             most: settings.gossip_max_peer_count.max(1),
             select: settings.peer_select,

@@ -314,8 +314,9 @@ impl Rumors {
     fn once(&self, peer: &Guid, ways: &impl Ways) -> Duration {
         let own = self.lanes.get(peer).and_then(|lane| lane.rtt.patience());
         let trip = ways.rtt(peer).patience().or_else(|| self.rtt.patience()).unwrap_or(self.rtt.timeout(0));
-        // Acknowledgements wait for company; those that came have shown how long.
-        own.unwrap_or_default().max(trip + self.timing.heard_gap)
+        // Acknowledgements wait for company; those that came have shown how long. Where all trips took the same so far, the
+        // next may still take a little longer.
+        own.unwrap_or_default().max(trip + trip / 8 + self.timing.heard_gap)
     }
 
     fn forget_old(&mut self, now: Tick) {

@@ -98,6 +98,7 @@ impl Peers {
         // Any HELLO will do, as each carries its own stamp; a stamp of long ago is none of ours.
         if sent <= now && now.since(sent) < STAMP {
             contact.rtt.sample(now.since(sent));
+            self.trips.sample(now.since(sent));
             self.hello_answered(now, guid, sent);
         }
     }

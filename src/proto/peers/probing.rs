@@ -123,7 +123,9 @@ impl Peers {
         }
         let (least, most) = self.timing.probe_timeout;
         let patience = u32::from(self.health) + 1;
-        let trips = self.rtt(&guid).smoothed().map_or(least, |rtt| rtt * 3);
+        // Of one whose answers were never timed, what others take tells more than nothing.
+        let trip = self.rtt(&guid).smoothed().or(self.trips.smoothed());
+        let trips = trip.map_or(least, |rtt| rtt * 3);
         let direct = trips.clamp(least, most.max(least)) * patience;
         let through = self.period.mul_f64(0.6).clamp(least, most.max(least) * 2) * patience;
         // It is repeated before others are troubled: a lost HELLO, or REGISTER, is no sign of death.
@@ -176,8 +178,8 @@ impl Peers {
             let contact = contacts.get(&probe.guid).map(|contact| contact.addr);
             let at = contact.or_else(|| table.find(&probe.guid).map(|(_, entry)| entry.addr()));
             if at == Some(from) && probe.helpers.is_empty() && now.since(probe.started) < least * 8 {
-                probe.indirect = probe.indirect.max(now + least);
-                probe.repeat = probe.repeat.max(now + least);
+                probe.indirect = probe.indirect.max(now + probe.step);
+                probe.repeat = probe.repeat.max(now + probe.step);
                 probe.end = probe.end.max(probe.indirect + least * 3);
             }
         }
