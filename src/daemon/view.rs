@@ -1,6 +1,7 @@
 //! [`View`]: a node as the API shows it, made in one go so that it is true at one moment.
 
-use super::engine::{Member, Moment};
+use super::engine::Moment;
+use super::member::Member;
 use crate::api;
 use crate::display::rfc3339;
 use crate::proto::fact::ReachFact;
