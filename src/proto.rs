@@ -94,6 +94,7 @@
 //!   child hears which pieces its parent has (HEARD), and asks for no others.
 //! - Digests leave what was learnt less than a second ago to the rumours, and are rare while these flow.
 
+pub mod beacon;
 pub mod fact;
 pub mod fetches;
 pub mod gossip;
