@@ -19,6 +19,7 @@ mod run;
 mod running;
 mod simulate;
 mod status;
+mod ui;
 mod wait;
 
 use clap::{Args, Parser, Subcommand};
@@ -87,6 +88,8 @@ enum Command {
     Follow(follow::Follow),
     /// Show peers, messages, or both
     Status(status::Status),
+    /// Open the node's page in a browser
+    Ui(ui::Ui),
     /// List peers, and how each is doing
     Peers(peers::Peers),
     /// Say why a peer is in its state
@@ -139,6 +142,7 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
         Command::Peers(peers) => on_one(peers.run(&context)),
         Command::Explain(explain) => on_one(explain.run(&context)),
         Command::Status(status) => on_one(status.run(&context)),
+        Command::Ui(ui) => on_one(ui.run(&context)),
         Command::Wait(wait) => on_one(wait.run(&context)),
         Command::Demo(demo) => on_many(demo.run(&context)),
         Command::Simulate(simulate) => simulate.run(&context),

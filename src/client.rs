@@ -104,8 +104,15 @@ impl Client {
         let query = [
             ("network", query.network.or_else(|| self.network.clone())),
             ("limit", query.limit.map(|limit| limit.to_string())),
+            ("cursor", query.cursor),
+            (
+                "order",
+                query.order.map(|order| if order == api::Order::Newest { "newest" } else { "oldest" }.to_owned()),
+            ),
             ("since", query.since),
+            ("until", query.until),
             ("who", query.who),
+            ("q", query.q),
             ("grep", query.grep),
         ];
         self.ask("/gossip", &query, PATIENCE).await
@@ -154,6 +161,17 @@ impl Client {
         let patience = timeout.saturating_add(PATIENCE);
         let query = self.network_query();
         parsed(&self.call(Method::POST, "/register", &query, "application/json", body, patience).await?)
+    }
+
+    /// How the network of a demonstration is.
+    pub async fn chaos(&self) -> Result<api::Chaos, ClientError> {
+        self.ask("/demo", &[], PATIENCE).await
+    }
+
+    /// Has a demonstration suffer something; the answer says what is wanted from then on.
+    pub async fn change_chaos(&self, change: &api::ChaosChange) -> Result<api::Chaos, ClientError> {
+        let body = serde_json::to_vec(change).expect("plain data becomes JSON").into();
+        parsed(&self.call(Method::PUT, "/demo", &[], "application/json", body, PATIENCE).await?)
     }
 
     /// Waits until all that `query` asks for holds.

@@ -8,23 +8,27 @@
 mod error;
 mod fields;
 mod home;
+mod host;
+mod http;
+mod private;
 mod timing;
+mod token;
 mod tree;
 
 pub use error::ConfigError;
 pub use fields::{parse_duration, show_duration};
 pub use home::{Home, HomeLock, LockError};
+pub use host::host_name;
+pub use http::{HttpFile, Listen};
 pub use timing::{Profile, Span, TimingFile};
+pub use token::Token;
 
 use crate::proto::gossip::{Guid, check_name};
 use crate::proto::limits::{MAX_DATAGRAM, MAX_NAME, MIN_MAX_DATAGRAM};
 use crate::proto::seal::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fs::{self, File};
-use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -75,6 +79,9 @@ pub struct ServerFile {
     /// How fast it goes, value by value.
     #[serde(default, skip_serializing_if = "TimingFile::is_empty")]
     pub timing: TimingFile,
+    /// How the control API is served to browsers and scripts.
+    #[serde(default, skip_serializing_if = "HttpFile::is_empty")]
+    pub http: HttpFile,
     /// The networks to be in.
     #[serde(default)]
     pub networks: Vec<Network>,
@@ -150,6 +157,7 @@ impl ServerFile {
             max_datagram: default_max_datagram(),
             profile: Profile::default(),
             timing: TimingFile::default(),
+            http: HttpFile::default(),
             networks: Vec::new(),
             seeds: Vec::new(),
         }
@@ -158,7 +166,10 @@ impl ServerFile {
     /// Reads and checks the file at `path`. A `network_password` that somebody wrote into it by hand is replaced by
     /// the key that follows from it, in the file too.
     pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
-        let text = read(path)?;
+        let text = private::read(path, MAX_FILE, "the keys of your networks")?;
+        if text.len() as u64 > MAX_FILE {
+            return Err(ConfigError::TooLarge { path: path.to_owned() });
+        }
         let value = serde_json::from_str(&text).map_err(|error| ConfigError::Syntax {
             path: path.to_owned(),
             line: error.line(),
@@ -181,20 +192,7 @@ impl ServerFile {
         self.check()?;
         let mut text = Zeroizing::new(serde_json::to_string_pretty(self).expect("a ServerFile has string keys only"));
         text.push('\n');
-        // A link stays a link: what it points to is replaced.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let write = || -> std::io::Result<()> {
-            let mut temp = tempfile::Builder::new()
-                .prefix(".server.json.")
-                .permissions(fs::Permissions::from_mode(0o600))
-                .tempfile_in(dir)?;
-            temp.write_all(text.as_bytes())?;
-            temp.as_file().sync_all()?;
-            temp.persist(&path)?;
-            File::open(dir)?.sync_all()
-        };
-        write().map_err(|source| ConfigError::Io { what: format!("cannot write {}", path.display()), source })
+        private::write(path, &text)
     }
 
     /// Changes one key: `gossip_timer` to `500ms`, `networks.0.network_name`, `seeds` to `["a:1"]`, `seeds.0` to `a:1`.
@@ -245,6 +243,7 @@ impl ServerFile {
         check_range("gossip_max_peer_count", self.gossip_max_peer_count, MAX_PEER_COUNT)?;
         check_range("max_datagram", self.max_datagram, MIN_MAX_DATAGRAM..=MAX_DATAGRAM)?;
         timing::check(&self.timing, self.profile, self.gossip_timer)?;
+        self.http.check()?;
         if self.networks.len() > MAX_NETWORKS {
             let problem = format!("has {} networks", self.networks.len());
             return Err(ConfigError::value("networks", problem, format!("at most {MAX_NETWORKS} are possible")));
@@ -299,30 +298,6 @@ fn check_seed(index: usize, seed: &str) -> Result<(), ConfigError> {
         }
     };
     if good { Ok(()) } else { wrong("its host is neither a name nor an address (IPv6 stands in brackets)") }
-}
-
-/// The text of a configuration that only its owner may read.
-fn read(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
-    let failed = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
-        _ => ConfigError::Io { what: format!("cannot read {}", path.display()), source },
-    };
-    // Before it is opened, since opening a pipe would wait for a writer.
-    if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(failed(std::io::Error::other("it is not a regular file")));
-    }
-    let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    let mode = metadata.mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(ConfigError::Permissions { path: path.to_owned(), mode });
-    }
-    let mut text = Zeroizing::new(String::new());
-    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(ConfigError::TooLarge { path: path.to_owned() });
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -7,15 +7,20 @@ mod engine;
 mod events;
 mod explain;
 mod handle;
+mod journal;
+mod live;
 mod news;
 mod rate;
 mod receipts;
 mod records;
+mod tally;
 mod view;
 
 pub use events::{Cursor, Events};
 pub use handle::{Handle, Refusal};
+pub use journal::{Journal, LINES};
 pub use receipts::Holders;
+pub use records::Listed;
 
 use crate::config::{ConfigError, Home, HomeLock, LockError, PeerSelectType, ServerFile};
 use crate::net::{Faults, Socket};
@@ -26,6 +31,7 @@ use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Store, StoreError};
 use engine::{Engine, Member};
 use handle::Known;
+use live::Pulse;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -202,12 +208,21 @@ impl Prepared {
         let (changed, changes) = watch::channel(0);
         let (stop, stopping) = watch::channel(false);
         let (store, file) = (Arc::new(store), Arc::new(file));
-        let known = |member: &Member| Known { name: member.name.clone(), id: member.id, news: member.news.subscribe() };
-        let networks = members.iter().map(known).collect();
-        let handle = Handle::new(file.clone(), addr, networks, commands, changes, stop, store.clone());
-        let engine =
-            Engine { home, file: file.clone(), addr, socket, store, members, clock, changed, wake: Tick::NEVER };
+        let known = |member: &Member| {
+            let (name, news, pulse) = (member.name.clone(), member.news.subscribe(), Arc::new(Pulse::default()));
+            Known { name, id: member.id, news, pulse }
+        };
+        let networks: Vec<Known> = members.iter().map(known).collect();
+        let pulses: Vec<Arc<Pulse>> = networks.iter().map(|known| known.pulse.clone()).collect();
+        let http = Arc::default();
+        let handle =
+            Handle::new(file.clone(), addr, networks, commands, changes, stop, store.clone(), Arc::clone(&http));
+        let wake = Tick::NEVER;
+        let engine = Engine { home, file: file.clone(), addr, socket, store, members, clock, changed, wake, http };
         let task = tokio::spawn(engine.run(taken, incoming, stopping));
+        for (network, pulse) in pulses.into_iter().enumerate() {
+            tokio::spawn(live::run(handle.clone(), network, pulse));
+        }
         for seed in &file.seeds {
             tokio::spawn(plant(handle.clone(), seed.clone()));
         }

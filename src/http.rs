@@ -1,43 +1,114 @@
-//! The control API's server: routes over a [`Handle`], and the guards around them. What the answers are is the daemon's
-//! business; here they become HTTP, and every error a [`Problem`] that says why.
+//! The control API's server: where it listens, and the way from a request to its answer. Who may ask is for `guards` to
+//! say, what can be asked is in `routes`, and what the answers are is the daemon's business: they come from a [`Handle`].
 
+mod door;
 mod events;
+mod guards;
+mod health;
+mod page;
+mod places;
+mod problem;
+mod routes;
+mod stage;
 
-use crate::api::{self, Problem};
-use crate::config::{Home, HomeLock};
-use crate::daemon::{Handle, Holders, Refusal};
-use crate::proto::limits::MAX_MSG;
-use axum::Router;
-use axum::body::HttpBody;
-use axum::extract::rejection::{BytesRejection, JsonRejection};
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
-use axum::http::request::Parts;
-use axum::http::{StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{get, post, put};
-use bytes::Bytes;
-use serde::de::DeserializeOwned;
-use std::future::{Future, IntoFuture};
+pub use stage::Stage;
+
+use crate::api;
+use crate::config::{ConfigError, Home, HomeLock, HttpFile, Listen, Token, host_name};
+use crate::daemon::Handle;
+use axum::middleware::from_fn_with_state;
+use axum::{Extension, Router};
+use door::Door;
+use guards::{Guards, Hosts, guard};
+use std::future::Future;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// A request that does not say itself how long it may take may take this long, its body included.
-const REQUEST: Duration = Duration::from_secs(60);
-/// Longest body of a request that carries no MSG.
-const SMALL_BODY: usize = 64 << 10;
-/// Longest body of `POST /gossip`: a MSG of the greatest length whose every other byte is escaped.
-const JSON_BODY: usize = 2 * MAX_MSG + SMALL_BODY;
-/// How long requests under way may take once the server stops: see [`serve`].
+/// How long requests under way may take once the server stops: see [`Server::serve`].
 const GRACE: Duration = Duration::from_secs(2);
+
+/// The control API's listeners, open and not yet served.
+#[derive(Debug)]
+pub struct Server {
+    socket: UnixListener,
+    tcp: Option<(TcpListener, SocketAddr, Guards)>,
+}
+
+/// Why the API cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Not on the control socket.
+    #[error("cannot open the control socket {}: {source}", path.display())]
+    Socket {
+        /// Where it is.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Not on the TCP address that was asked for.
+    #[error("cannot listen on TCP {addr}: {source}")]
+    Tcp {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The token's file is not as it must be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl Server {
+    /// Opens the control socket and what `http` says, for the daemon that has the home's lock.
+    pub async fn bind(home: &Home, lock: &HomeLock, http: &HttpFile) -> Result<Server, BindError> {
+        let tcp = match bind_tcp(http.listen).await? {
+            None => None,
+            Some((listener, addr)) => {
+                let guards = Guards::new(Hosts::new(host_name(), &http.hosts), Token::load_or_make(home, lock)?);
+                Some((listener, addr, guards))
+            }
+        };
+        let failed = |source| BindError::Socket { path: home.control_socket(), source };
+        Ok(Server { socket: bind_socket(home, lock).map_err(failed)?, tcp })
+    }
+
+    /// The TCP address in use, if any (port 0 resolved).
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.tcp.as_ref().map(|(_, addr, _)| *addr)
+    }
+
+    /// Serves the API until `shutdown`; requests under way then get two seconds to end. A demonstration has a `stage`.
+    pub async fn serve(self, handle: Handle, stage: Option<Stage>, shutdown: impl Future<Output = ()> + Send) {
+        let (stop, stopping) = watch::channel(false);
+        let socket = Door::Socket(self.socket).serve(router(handle.clone(), stage.clone(), None), stopping.clone());
+        let tcp = async {
+            if let Some((listener, _, guards)) = self.tcp {
+                Door::Tcp(listener).serve(router(handle, stage, Some(guards)), stopping).await;
+            }
+        };
+        let grace = async {
+            shutdown.await;
+            stop.send_replace(true);
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            _ = async { tokio::join!(socket, tcp) } => (),
+            () = grace => (),
+        }
+    }
+}
 
 /// Opens the home's control socket for its owner alone. It is closed to others before it listens, so there is no moment
 /// at which somebody else could connect.
-pub fn bind(home: &Home, lock: &HomeLock) -> io::Result<UnixListener> {
+fn bind_socket(home: &Home, lock: &HomeLock) -> io::Result<UnixListener> {
     let path = home.prepare_control_socket(lock)?;
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
     socket.bind(&socket2::SockAddr::unix(&path)?)?;
@@ -48,314 +119,48 @@ pub fn bind(home: &Home, lock: &HomeLock) -> io::Result<UnixListener> {
     UnixListener::from_std(OwnedFd::from(socket).into())
 }
 
-/// Serves the API until `shutdown`; requests under way then get two seconds to end.
-pub async fn serve(
-    handle: Handle,
-    listener: UnixListener,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let (stopping, stopped) = tokio::sync::oneshot::channel();
-    let signal = async move {
-        shutdown.await;
-        let _ = stopping.send(());
+/// Listens where it was asked for, or fails; if nobody asked, where it can.
+async fn bind_tcp(listen: Option<Listen>) -> Result<Option<(TcpListener, SocketAddr)>, BindError> {
+    let bound = async |addr| {
+        let listener = TcpListener::bind(addr).await?;
+        let addr = listener.local_addr()?;
+        Ok((listener, addr))
     };
-    let serve = axum::serve(listener, router(handle)).with_graceful_shutdown(signal).into_future();
-    let grace = async move {
-        match stopped.await {
-            Ok(()) => tokio::time::sleep(GRACE).await,
-            Err(_) => std::future::pending().await,
+    match listen {
+        Some(Listen::Off) => Ok(None),
+        Some(Listen::At(addr)) => {
+            let listening = bound(addr).await.map_err(|source| BindError::Tcp { addr, source })?;
+            if !addr.ip().to_canonical().is_loopback() {
+                tracing::warn!(
+                    "http.listen is {addr}: who reaches it can load the page, who has the token can do all, and who \
+                     listens on the way can read both the token and the messages; http.listen=127.0.0.1:8684 ends that"
+                );
+            }
+            Ok(Some(listening))
         }
-    };
-    tokio::select! {
-        served = serve => served,
-        () = grace => Ok(()),
+        None => {
+            let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+            let listening = match bound(HttpFile::DEFAULT).await {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => bound(any).await,
+                listening => listening,
+            };
+            // Nobody asked for it: no reason not to run.
+            let failed = |error: &io::Error| tracing::warn!("there is no page: cannot listen on loopback TCP: {error}");
+            Ok(listening.inspect_err(failed).ok())
+        }
     }
 }
 
-/// The API's routes with their guards.
-pub fn router(handle: Handle) -> Router {
-    // These say how long they want to wait, or go on until somebody ends them.
-    let patient = Router::new()
-        .route("/register", post(register))
-        .route("/wait", get(wait))
-        .route("/events", get(events::events))
-        .route("/gossip", post(add).layer(DefaultBodyLimit::max(JSON_BODY)))
-        // One byte more than a MSG may have, so that the daemon can say why it is too long.
-        .route("/gossip/raw", put(add_raw).layer(DefaultBodyLimit::max(MAX_MSG + 1)));
-    let prompt = Router::new()
-        .route("/node", get(node))
-        .route("/gossip", get(list))
-        .route("/gossip/{guid}", get(read))
-        .route("/gossip/{guid}/msg", get(msg))
-        .route("/status", get(status))
-        .route("/status/network", get(status_network))
-        .route("/status/gossip", get(status_gossip))
-        .route("/peers", get(peers))
-        .route("/peers/{peer}/explain", get(explain))
-        .layer(from_fn(in_time));
+/// The API's routes behind its guards; without any, those for the home's owner.
+fn router(handle: Handle, stage: Option<Stage>, guards: Option<Guards>) -> Router {
     Router::new()
-        .nest(api::PREFIX, patient.merge(prompt))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(SMALL_BODY))
-        .layer(CatchPanicLayer::custom(panicked))
+        .nest(api::PREFIX, routes::routes())
+        .merge(health::routes())
+        .merge(page::routes())
+        .fallback(routes::nothing_here)
+        .method_not_allowed_fallback(routes::wrong_method)
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(Extension(stage))
+        .layer(from_fn_with_state(guards.map(Arc::new), guard))
         .with_state(handle)
-}
-
-async fn node(State(handle): State<Handle>) -> Json<api::NodeInfo> {
-    Json(handle.node())
-}
-
-async fn add(
-    State(handle): State<Handle>,
-    Asked(query): Asked<api::NetworkQuery>,
-    Told(new): Told<api::NewGossip>,
-) -> Result<(StatusCode, Json<api::Created>), Problem> {
-    let wait = waits(new.wait, new.timeout_ms)?;
-    created(handle, query.network, new.who_name, new.msg.into(), wait).await
-}
-
-async fn add_raw(
-    State(handle): State<Handle>,
-    Asked(query): Asked<api::RawQuery>,
-    Raw(msg): Raw,
-) -> Result<(StatusCode, Json<api::Created>), Problem> {
-    let wait = waits(query.wait, query.timeout_ms)?;
-    created(handle, query.network, query.who_name, msg, wait).await
-}
-
-/// Whom the creator of a record wants to hold it, and how long that may take.
-fn waits(wait: Option<String>, timeout_ms: Option<u64>) -> Result<Option<(Holders, Duration)>, Problem> {
-    let wrong = |why| problem(StatusCode::BAD_REQUEST, why);
-    match (wait, timeout_ms) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(wrong("timeout_ms goes with wait".to_owned())),
-        (Some(wait), timeout_ms) => {
-            let holders = wait.parse().map_err(|why| wrong(format!("wait: {why}")))?;
-            Ok(Some((holders, Duration::from_millis(timeout_ms.unwrap_or(api::WAIT_MS)))))
-        }
-    }
-}
-
-async fn created(
-    handle: Handle,
-    network: Option<String>,
-    who_name: Option<String>,
-    msg: Bytes,
-    wait: Option<(Holders, Duration)>,
-) -> Result<(StatusCode, Json<api::Created>), Problem> {
-    let limit = REQUEST.saturating_add(wait.map_or(Duration::ZERO, |(_, timeout)| timeout));
-    let create = handle.create(network.as_deref(), who_name, msg, wait);
-    let created = tokio::time::timeout(limit, create).await.unwrap_or_else(|_| {
-        Err(Refusal::Unavailable(format!("the disk did not take the record in {} s", limit.as_secs())))
-    })?;
-    Ok((StatusCode::CREATED, Json(created)))
-}
-
-/// What comes with a body has as long for that as other requests have for all.
-async fn arrived<T>(body: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-    let late = || problem(StatusCode::REQUEST_TIMEOUT, format!("the body did not come in {} s", REQUEST.as_secs()));
-    tokio::time::timeout(REQUEST, body).await.unwrap_or_else(|_| Err(late()))
-}
-
-async fn list(
-    State(handle): State<Handle>,
-    Asked(query): Asked<api::ListQuery>,
-) -> Result<Json<Vec<api::Gossip>>, Problem> {
-    Ok(Json(handle.list(query).await?))
-}
-
-async fn read(
-    State(handle): State<Handle>,
-    Path(guid): Path<String>,
-    Asked(query): Asked<api::NetworkQuery>,
-) -> Result<Json<api::Gossip>, Problem> {
-    Ok(Json(handle.read(query.network.as_deref(), &guid).await?))
-}
-
-async fn msg(
-    State(handle): State<Handle>,
-    Path(guid): Path<String>,
-    Asked(query): Asked<api::NetworkQuery>,
-) -> Result<Response, Problem> {
-    let msg = handle.msg(query.network.as_deref(), &guid).await?;
-    // Without the second header a browser might guess that somebody's message is a page.
-    let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    Ok((headers, msg).into_response())
-}
-
-async fn status(
-    State(handle): State<Handle>,
-    Asked(query): Asked<api::StatusQuery>,
-) -> Result<Json<api::Status>, Problem> {
-    Ok(Json(handle.status(query.network.as_deref(), query.limit.unwrap_or(api::STATUS_LIMIT)).await?))
-}
-
-async fn status_network(
-    State(handle): State<Handle>,
-    Asked(query): Asked<api::NetworkQuery>,
-) -> Result<Json<api::NetworkStatus>, Problem> {
-    Ok(Json(handle.status_network(query.network.as_deref()).await?))
-}
-
-async fn status_gossip(
-    State(handle): State<Handle>,
-    Asked(query): Asked<api::StatusQuery>,
-) -> Result<Json<api::GossipStatus>, Problem> {
-    Ok(Json(handle.status_gossip(query.network.as_deref(), query.limit.unwrap_or(api::STATUS_LIMIT)).await?))
-}
-
-async fn peers(
-    State(handle): State<Handle>,
-    Asked(query): Asked<api::NetworkQuery>,
-) -> Result<Json<Vec<api::Peer>>, Problem> {
-    Ok(Json(handle.peers(query.network.as_deref()).await?))
-}
-
-async fn explain(
-    State(handle): State<Handle>,
-    Path(peer): Path<String>,
-    Asked(query): Asked<api::NetworkQuery>,
-) -> Result<Json<api::Explanation>, Problem> {
-    Ok(Json(handle.explain(query.network.as_deref(), &peer).await?))
-}
-
-async fn register(
-    State(handle): State<Handle>,
-    Asked(query): Asked<api::NetworkQuery>,
-    Told(request): Told<api::RegisterRequest>,
-) -> Result<Json<api::Registered>, Problem> {
-    Ok(Json(handle.register(query.network.as_deref(), request).await?))
-}
-
-async fn wait(State(handle): State<Handle>, Asked(query): Asked<api::WaitQuery>) -> Result<Json<api::Waited>, Problem> {
-    let waited = handle.wait(query).await?;
-    if waited.holds {
-        return Ok(Json(waited));
-    }
-    let in_sync = if waited.in_sync { "in sync" } else { "not in sync" };
-    let seen = format!("{} reachable peers, {} records, {in_sync}", waited.reachable_peers, waited.gossip_count);
-    Err(problem(StatusCode::GATEWAY_TIMEOUT, format!("the time is over; last seen: {seen}")))
-}
-
-/// A query whose every key is known.
-struct Asked<T>(T);
-
-impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asked<T>, Problem> {
-        match Query::try_from_uri(&parts.uri) {
-            Ok(Query(query)) => Ok(Asked(query)),
-            Err(rejection) => Err(problem(StatusCode::BAD_REQUEST, rejection.body_text())),
-        }
-    }
-}
-
-/// A JSON body whose every field is known.
-struct Told<T>(T);
-
-impl<T, S: Send + Sync> FromRequest<S> for Told<T>
-where
-    Json<T>: FromRequest<S, Rejection = JsonRejection>,
-{
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Told<T>, Problem> {
-        let body = async { Json::from_request(request, state).await.map_err(untold) };
-        let Json(body) = arrived(body).await?;
-        Ok(Told(body))
-    }
-}
-
-fn untold(rejection: JsonRejection) -> Problem {
-    match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem {
-            hint: Some(format!("long texts go better to PUT {}/gossip/raw, as they are", api::PREFIX)),
-            ..problem(StatusCode::PAYLOAD_TOO_LARGE, rejection.body_text())
-        },
-        status @ StatusCode::UNSUPPORTED_MEDIA_TYPE => problem(status, rejection.body_text()),
-        _ => problem(StatusCode::BAD_REQUEST, rejection.body_text()),
-    }
-}
-
-/// A body as it is.
-struct Raw(Bytes);
-
-impl<S: Send + Sync> FromRequest<S> for Raw {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Raw, Problem> {
-        let too_long = || problem(StatusCode::PAYLOAD_TOO_LARGE, format!("a MSG has at most {MAX_MSG} bytes"));
-        // What says that it will be too long need not be read first.
-        if request.body().size_hint().lower() > MAX_MSG as u64 + 1 {
-            return Err(too_long());
-        }
-        let body = async {
-            Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-                BytesRejection::FailedToBufferBody(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                    too_long()
-                }
-                rejection => problem(StatusCode::BAD_REQUEST, rejection.body_text()),
-            })
-        };
-        Ok(Raw(arrived(body).await?))
-    }
-}
-
-async fn in_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(REQUEST, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            problem(StatusCode::SERVICE_UNAVAILABLE, format!("no answer in {} s", REQUEST.as_secs())).into_response()
-        }
-    }
-}
-
-async fn nothing_here(uri: Uri) -> Problem {
-    problem(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
-}
-
-async fn wrong_method(request: Request) -> Problem {
-    problem(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not go with {}", request.method(), request.uri().path()))
-}
-
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    let detail = "the daemon made a mistake while it answered; its log says more".to_owned();
-    problem(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
-}
-
-fn problem(status: StatusCode, detail: String) -> Problem {
-    let title = match status {
-        StatusCode::BAD_REQUEST => "the request makes no sense",
-        StatusCode::NOT_FOUND => "not found",
-        StatusCode::METHOD_NOT_ALLOWED => "wrong method",
-        StatusCode::REQUEST_TIMEOUT => "too slow",
-        StatusCode::PAYLOAD_TOO_LARGE => "too long",
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => "wrong content type",
-        StatusCode::SERVICE_UNAVAILABLE => "the daemon cannot do this now",
-        StatusCode::GATEWAY_TIMEOUT => "not in time",
-        _ => "the daemon failed",
-    };
-    Problem { status: status.as_u16(), title: title.into(), detail, hint: None }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Problem {
-        let status = match refusal {
-            Refusal::NotFound(_) => StatusCode::NOT_FOUND,
-            Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
-            Refusal::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
-            Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        problem(status, refusal.to_string())
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(self).into_response().into_body())
-            .into_response()
-    }
 }

@@ -102,6 +102,7 @@ pub mod ledger;
 pub mod limits;
 pub mod node;
 pub mod peers;
+pub mod pings;
 pub mod receipts;
 pub mod repairs;
 pub mod ring;

@@ -6,6 +6,7 @@
 //! How much may be under way is for the caller to bound: see [`Store::queued_bytes`].
 
 mod arrivals;
+mod lists;
 mod network;
 mod pages;
 mod queries;
@@ -13,11 +14,14 @@ mod reader;
 mod rows;
 mod salvage;
 mod schema;
+mod search;
 mod writer;
 
 pub use arrivals::{Arrivals, Place};
-pub use queries::{ListFilter, MATCHES, Row, START, Totals};
+pub use lists::{Cursor, ListFilter, Order, Page};
+pub use queries::{MATCHES, Row, START, Totals};
 pub use reader::{Load, Loaded, OnLoaded};
+pub use search::{Indexed, Words};
 pub use writer::OnReceipt;
 
 use crate::proto::fact::Fact;

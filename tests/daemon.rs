@@ -89,8 +89,9 @@ fn what_cannot_be_a_message_is_refused_and_leaves_nothing() {
     let too_long = vec![b'a'; MAX_MSG + 1];
     for (name, bytes) in [("too long", &too_long[..]), ("empty", b""), ("no text", b"ab\xff")] {
         node.command(["add", "-"]).write_stdin(bytes).assert().code(4);
+        let kind = "Content-Type: application/octet-stream";
         let head = format!(
-            "PUT /api/v1/gossip/raw HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            "PUT /api/v1/gossip/raw HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{kind}\r\nContent-Length: {}\r\n\r\n",
             bytes.len()
         );
         let (status, answer) = node.http(&[head.as_bytes(), bytes].concat());
@@ -115,7 +116,7 @@ fn the_api_refuses_what_it_does_not_know() {
     let node = &cluster.nodes[0];
     let json = "Content-Type: application/json";
     for (status, line, header, body) in [
-        (404, "GET /", "", ""),
+        (404, "GET /nothing", "", ""),
         (404, "GET /api/v1/nothing", "", ""),
         (404, "GET /api/v1/gossip/000000000000", "", ""),
         (405, "DELETE /api/v1/gossip", "", ""),
@@ -147,7 +148,8 @@ fn the_api_refuses_what_it_does_not_know() {
 #[test]
 fn a_body_far_too_long_is_refused_before_it_is_read() {
     let cluster = Cluster::of_strangers(1);
-    let head = "PUT /api/v1/gossip/raw HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 99999999999\r\n\r\n";
+    let head = "PUT /api/v1/gossip/raw HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+    let head = format!("{head}Content-Type: application/octet-stream\r\nContent-Length: 99999999999\r\n\r\n");
     let (status, answer) = cluster.nodes[0].http(head.as_bytes());
     assert_eq!(status, 413, "{answer}");
     assert!(answer.contains("16777216"), "{answer}");

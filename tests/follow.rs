@@ -285,7 +285,7 @@ fn server_sent_events_begin_with_a_snapshot_and_go_on_where_somebody_stood() {
     let mut cluster = Cluster::of_strangers(1);
     let node = &cluster.nodes[0];
     node.add("before");
-    let mut raw = Raw::get(node, "/api/v1/events", "");
+    let mut raw = Raw::get(node, "/api/v1/events?kinds=gossip,peer", "");
     let head = raw.head();
     assert!(head.contains(" 200 ") && head.contains("text/event-stream") && head.contains("no-cache"), "{head}");
     let (id, name, snapshot) = raw.event();
@@ -320,6 +320,8 @@ fn events_have_the_guards_of_all_routes_and_a_limit() {
     let node = &cluster.nodes[0];
     for (status, target, header) in [
         (400, "/api/v1/events?form=all", ""),
+        (400, "/api/v1/events?kinds=gossip,all", ""),
+        (400, "/api/v1/events?backlog=some", ""),
         (404, "/api/v1/events?network=elsewhere", ""),
         (404, "/api/v1/events?from=000000", ""),
         (400, "/api/v1/events?from=zero", ""),
@@ -344,7 +346,7 @@ fn events_have_the_guards_of_all_routes_and_a_limit() {
 }
 
 #[test]
-fn a_place_that_is_gone_is_told_as_a_gap() {
+fn a_place_that_is_gone_is_told_as_a_reset() {
     let cluster = Cluster::of_strangers(1);
     let node = &cluster.nodes[0];
     added(node, 2, "record");
@@ -354,9 +356,10 @@ fn a_place_that_is_gone_is_told_as_a_gap() {
     let elsewhere = format!("{}.00000000-0000-8000-8000-000000000001", id.rsplit_once('.').unwrap().0);
     let mut raw = Raw::get(node, "/api/v1/events", &format!("Last-Event-ID: {elsewhere}\r\n"));
     raw.head();
-    let (_, name, gap) = raw.event();
-    assert_eq!((name.as_str(), &gap["of"]), ("gap", &"gossip".into()));
-    let guid = node.add("after the gap");
+    let (_, name, reset) = raw.event();
+    assert_eq!((name.as_str(), &reset["of"], &reset["skipped"]), ("reset", &"gossip".into(), &Value::Null));
+    assert_eq!(raw.event().1, "snapshot");
+    let guid = node.add("after the reset");
     assert_eq!(raw.event().2["guid"], guid);
 }
 

@@ -93,6 +93,10 @@ mod tests {
             last_update: Some("2026-01-10T11:59:57Z".into()),
             reach: Reach::Suspect,
             reason: "ignored".into(),
+            since: None,
+            place: 0.5,
+            protocol_version: Some(1),
+            incarnation: 1,
             rtt_ms: Some(0.4),
             loss: None,
             datagrams_per_s: None,
@@ -100,6 +104,7 @@ mod tests {
             gossip_count: Some(12),
             root: None,
             in_sync: true,
+            differs: None,
         };
         let moment = |at: &str, what: &str| Moment { at: at.into(), what: what.into() };
         let explained = Explanation {

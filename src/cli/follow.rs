@@ -8,7 +8,7 @@ use super::list;
 use super::peers::{address, reach};
 use super::read::guid_prefix;
 use super::running::Signals;
-use crate::api::{Event, Gap, NetworkStatus, PeerEvent, Reach};
+use crate::api::{Event, NetworkStatus, PeerEvent, Reach, Reset};
 use crate::client::{Client, ClientError, Events};
 use crate::display::{counted, display_line, local_time, short};
 use clap::Args;
@@ -81,9 +81,9 @@ impl Follow {
                     started?;
                 }
                 (_, Event::Snapshot(status)) => greet(context, &status, &mut greeted),
-                (None, event @ Event::Gap(_)) if context.json => context.print_json(&event)?,
-                (_, Event::Gap(Gap { of, reason })) => {
-                    context.note(&format!("gap: not all events of {of} can be told: {reason}"));
+                (None, event @ Event::Reset(_)) if context.json => context.print_json(&event)?,
+                (_, Event::Reset(Reset { of, reason, .. })) => {
+                    context.note(&format!("reset: not all events of {of} can be told: {reason}"));
                 }
                 (None, event) => show(context, &event)?,
                 (Some(_), _) => (),
@@ -182,7 +182,8 @@ fn show(context: &Context, event: &Event) -> Result<(), Failure> {
             context.print(&format!("{}\n", line.join("  ")))
         }
         Event::Peer(peer) => context.print(&peer_line(peer)),
-        Event::Snapshot(_) | Event::Gap(_) => Ok(()),
+        // It asks for no others.
+        _ => Ok(()),
     }
 }
 

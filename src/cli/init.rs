@@ -5,7 +5,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::password::{Password, Strength};
 use super::register::host_port;
-use crate::config::{ConfigError, Network, ServerFile};
+use crate::config::{self, ConfigError, Network, ServerFile};
 use crate::display::display_line;
 use crate::proto::gossip::{Guid, check_name};
 use crate::proto::limits::MAX_NAME;
@@ -260,9 +260,7 @@ pub fn random() -> Result<[u8; 16], Failure> {
 
 /// The host's name, made fit for a node.
 fn host_name() -> String {
-    let name =
-        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
-    name.ok().map(|name| name.trim().to_owned()).filter(|name| check_name(name)).unwrap_or_else(|| "node".into())
+    config::host_name().filter(|name| check_name(name)).unwrap_or_else(|| "node".into())
 }
 
 fn tell(context: &Context, file: &ServerFile, existed: bool) -> Result<(), Failure> {

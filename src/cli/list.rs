@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 
 /// List messages, the newest last.
 #[derive(Args, Debug)]
-#[command(after_help = "  gossip-node list --since 2h --grep printer\n  gossip-node list --limit 0 --json")]
+#[command(after_help = "  gossip-node list --since 2h --search 'printer pap*'\n  gossip-node list --limit 0 --json")]
 pub struct List {
     /// At most so many, the newest; 0 is all
     #[arg(long, value_name = "N", default_value_t = 50)]
@@ -20,9 +20,15 @@ pub struct List {
     /// Not older than that: 30m, 2h, 2026-11-22, 2026-11-22T18:00:00Z
     #[arg(long, value_name = "TIME", value_parser = since_now)]
     since: Option<String>,
+    /// Not newer than that
+    #[arg(long, value_name = "TIME", value_parser = since_now)]
+    until: Option<String>,
     /// Only what NAME says
     #[arg(long, value_name = "NAME")]
     who: Option<String>,
+    /// Only messages with all of these words, found by an index: word, begin*, "a phrase"
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
     /// Only messages that contain TEXT
     #[arg(long, value_name = "TEXT")]
     grep: Option<String>,
@@ -32,11 +38,13 @@ impl List {
     /// Lists.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         let query = api::ListQuery {
-            network: None,
             limit: Some(self.limit),
             since: self.since,
+            until: self.until,
             who: self.who,
+            q: self.search,
             grep: self.grep,
+            ..api::ListQuery::default()
         };
         let list = context.client().list(query).await.map_err(context.explain())?;
         if context.json {

@@ -104,6 +104,10 @@ mod tests {
             last_update: known.map(|_| "2026-01-10T11:59:57Z".into()),
             reach,
             reason: String::new(),
+            since: None,
+            place: 0.5,
+            protocol_version: Some(1),
+            incarnation: 1,
             rtt_ms: known,
             loss: known.map(|_| 0.125),
             datagrams_per_s: known,
@@ -111,6 +115,7 @@ mod tests {
             gossip_count: None,
             root: None,
             in_sync: false,
+            differs: None,
         };
         let peers = [peer("nas\u{1b}[2J", Reach::Reachable, Some(0.42)), peer("desk", Reach::Left, None)];
         let text = list(&peers, "2026-01-10T12:00:00Z".parse().unwrap());

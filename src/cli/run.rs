@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::failure::Failure;
 use super::running::{Running, Signals};
+use crate::api::NodeInfo;
 use crate::config::ServerFile;
 use crate::display::{display_line, display_safe};
 use clap::Args;
@@ -38,7 +39,7 @@ impl Run {
 }
 
 fn ready(context: &Context, running: &Running) -> Result<(), Failure> {
-    let networks = running.handle.node().networks;
+    let NodeInfo { networks, http, .. } = running.handle.node();
     let socket = running.home.control_socket();
     if context.json {
         let file = ServerFile::load(&running.home.server_json())?.file;
@@ -46,6 +47,7 @@ fn ready(context: &Context, running: &Running) -> Result<(), Failure> {
             "address": running.address.to_string(),
             "networks": networks,
             "control_socket": socket,
+            "http": http,
             "pid": std::process::id(),
             "node_guid": file.node_guid.to_string(),
             "node_name": file.node_name,
@@ -54,7 +56,12 @@ fn ready(context: &Context, running: &Running) -> Result<(), Failure> {
     let names = networks.join(", ");
     let names = display_line(&names);
     let label = if networks.len() == 1 { "network" } else { "networks" };
-    context.print(&format!("ready at {}, {label} {names}, control socket {}\n", running.address, socket.display()))
+    let page = running.page.as_ref().map(|page| format!(", page {}", page.address)).unwrap_or_default();
+    context.print(&format!(
+        "ready at {}, {label} {names}, control socket {}{page}\n",
+        running.address,
+        socket.display()
+    ))
 }
 
 /// Logs to standard error what `GOSSIP_NODE_LOG` asks for. What a peer sent may be part of a line, so lines are made safe.

@@ -1,14 +1,16 @@
 //! [`Running`]: a daemon with its control socket, as `run` and `demo` have it, and the signals that end it.
 
 use super::failure::{Exit, Failure};
+use super::ui::Page;
 use crate::config::{Home, HomeLock};
 use crate::daemon::{Daemon, Handle, StartError};
-use crate::http;
+use crate::http::{BindError, Server, Stage};
+use crate::net::Faults;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// A daemon that runs in this process, and the server of its control API.
@@ -19,33 +21,55 @@ pub struct Running {
     pub handle: Handle,
     /// Its UDP address.
     pub address: SocketAddr,
+    /// Where its page is, if it has one.
+    pub page: Option<Page>,
     lock: Arc<HomeLock>,
     daemon: JoinHandle<io::Result<()>>,
-    server: JoinHandle<io::Result<()>>,
+    server: JoinHandle<()>,
     stop_server: oneshot::Sender<()>,
+}
+
+/// What a daemon finds itself amid: nothing, unless it is part of a demonstration.
+#[derive(Default)]
+pub struct Amid {
+    /// What happens to its datagrams.
+    pub faults: Option<watch::Receiver<Faults>>,
+    /// Where somebody says what is to happen.
+    pub stage: Option<Stage>,
 }
 
 impl Running {
     /// Starts the daemon of `home`. When this returns it answers on its control socket.
     pub async fn start(home: Home) -> Result<Running, Failure> {
-        let daemon = Daemon::start(home.clone()).await.map_err(|error| not_started(error, &home))?;
+        Running::start_amid(home, Amid::default()).await
+    }
+
+    /// The same as part of a demonstration.
+    pub async fn start_amid(home: Home, amid: Amid) -> Result<Running, Failure> {
+        let daemon = Daemon::start_amid(home.clone(), amid.faults).await.map_err(|error| not_started(error, &home))?;
         let (handle, address, lock) = (daemon.handle(), daemon.addr(), daemon.lock());
-        let listener = match http::bind(&home, &lock) {
-            Ok(listener) => listener,
-            Err(error) => {
+        let bound = Server::bind(&home, &lock, &handle.file().http).await.map_err(|error| not_bound(error, &home));
+        let served = bound.and_then(|server| match server.address() {
+            None => Ok((server, None)),
+            Some(addr) => {
+                handle.served_at(addr);
+                Ok((server, Page::of(addr, &home)?))
+            }
+        });
+        let (server, page) = match served {
+            Ok(served) => served,
+            Err(failure) => {
                 handle.stop();
                 let _ = daemon.stopped().await;
-                let path = home.control_socket();
-                return Err(Failure::new(Exit::Refused, format!("cannot open the control socket {}", path.display()))
-                    .why(error.to_string()));
+                return Err(failure);
             }
         };
         let (stop_server, stop) = oneshot::channel();
         let stop = async {
             let _ = stop.await;
         };
-        let server = tokio::spawn(http::serve(handle.clone(), listener, stop));
-        Ok(Running { home, handle, address, lock, daemon: tokio::spawn(daemon.stopped()), server, stop_server })
+        let server = tokio::spawn(server.serve(handle.clone(), amid.stage, stop));
+        Ok(Running { home, handle, address, page, lock, daemon: tokio::spawn(daemon.stopped()), server, stop_server })
     }
 
     /// Returns when the daemon has stopped without having been told to.
@@ -71,6 +95,28 @@ impl Running {
             Ok(Err(error)) => Err(Failure::new(Exit::No, "the daemon did not stop well").why(error.to_string())),
             Err(error) => Err(Failure::new(Exit::No, "the daemon did not stop well").why(error.to_string())),
         }
+    }
+}
+
+fn not_bound(error: BindError, home: &Home) -> Failure {
+    match error {
+        BindError::Socket { path, source } => {
+            Failure::new(Exit::Refused, format!("cannot open the control socket {}", path.display()))
+                .why(source.to_string())
+        }
+        BindError::Tcp { addr, source } => {
+            let failure = Failure::new(Exit::Refused, format!("cannot listen on TCP {addr}")).why(source.to_string());
+            let init = format!("gossip-node init --home {} --set http.listen", home.dir().display());
+            match source.kind() {
+                io::ErrorKind::AddrInUse => failure
+                    .hint(format!("another program has the port: stop it, or take any that is free: {init}=null")),
+                io::ErrorKind::AddrNotAvailable => {
+                    failure.hint(format!("this host has no such address; for its own browsers: {init}=null"))
+                }
+                _ => failure,
+            }
+        }
+        BindError::Config(error) => error.into(),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::api::{self, Reach};
 use crate::display::{age, bytes, counted, display_line, short, table};
 use clap::{Args, ValueEnum};
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 /// Show peers, messages, or both.
 #[derive(Args, Debug)]
@@ -70,6 +71,9 @@ fn network_text(status: &api::NetworkStatus, now: jiff::Timestamp) -> String {
         short(&status.root),
         rate(&status.send_rate),
     );
+    if let Some(http) = &status.http {
+        let _ = writeln!(text, "page at http://{}/: gossip-node ui{}", display_line(http), reader(http));
+    }
     if status.peers.is_empty() {
         text.push_str("\n  no peers yet: gossip-node register HOST:PORT\n");
         return text;
@@ -81,6 +85,12 @@ fn network_text(status: &api::NetworkStatus, now: jiff::Timestamp) -> String {
         let _ = writeln!(text, "  {}: {}", display_line(&peer.name), display_line(&peer.reason));
     }
     text
+}
+
+/// Who else may read what goes to and from the page.
+fn reader(http: &str) -> &'static str {
+    let is_local = http.parse::<SocketAddr>().is_ok_and(|addr| addr.ip().to_canonical().is_loopback());
+    if is_local { "" } else { " (warning: not encrypted, so who listens on that network can read it)" }
 }
 
 fn rate(rate: &api::SendRate) -> String {
@@ -164,6 +174,10 @@ mod tests {
             last_update: Some("2026-01-10T11:59:57Z".into()),
             reach,
             reason: "it missed 3 probes".into(),
+            since: None,
+            place: 0.5,
+            protocol_version: Some(1),
+            incarnation: 1,
             rtt_ms: Some(0.42),
             loss: None,
             datagrams_per_s: None,
@@ -171,6 +185,7 @@ mod tests {
             gossip_count: Some(10),
             root: None,
             in_sync,
+            differs: None,
         }
     }
 
@@ -181,9 +196,13 @@ mod tests {
             node_name: "nas".into(),
             ip: "0.0.0.0".into(),
             port: 6884,
+            place: 0.5,
+            version: "0.1.0".into(),
+            other_networks: Vec::new(),
             gossip_count: 12,
             root: "9f3c1a2b00000000".into(),
             send_rate: api::SendRate { datagrams_per_s: 2.1, bytes_per_s: 310.0, seconds: 10.0 },
+            http: Some("127.0.0.1:8684".into()),
             peers,
         }
     }
@@ -220,6 +239,19 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_page_on_the_lan_is_said_to_be_readable_there() {
+        let now = "2026-01-10T12:00:00Z".parse().unwrap();
+        let mut status = network(vec![]);
+        assert!(network_text(&status, now).contains("page at http://127.0.0.1:8684/: gossip-node ui\n"));
+        for (http, warns) in [("192.0.2.7:8684", true), ("0.0.0.0:8684", true), ("[::1]:8684", false)] {
+            status.http = Some(http.into());
+            assert_eq!(network_text(&status, now).contains("not encrypted"), warns, "{http}");
+        }
+        status.http = None;
+        assert!(!network_text(&status, now).contains("page"));
     }
 
     #[test]

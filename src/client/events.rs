@@ -16,9 +16,14 @@ use tokio::net::UnixStream;
 pub struct Events(Pin<Box<SseStream<Incoming>>>);
 
 impl Client {
-    /// The events from `from` on (see [`api::EventsQuery`]) or, if there is one, behind the event with the id `last`.
+    /// Records and changes of peers, all of them, from `from` on (see [`api::EventsQuery`]) or, if there is one, behind the event with the id `last`.
     pub async fn events(&self, from: Option<&str>, last: Option<&str>) -> Result<Events, ClientError> {
-        let query = [("network", self.network.clone()), ("from", from.map(str::to_owned))];
+        let query = [
+            ("network", self.network.clone()),
+            ("from", from.map(str::to_owned)),
+            ("backlog", Some("keep".to_owned())),
+            ("kinds", Some("gossip,peer".to_owned())),
+        ];
         let mut request = Request::builder().uri(uri("/events", &query)).header(header::HOST, "localhost");
         if let Some(last) = last {
             request = request.header("last-event-id", last);

@@ -21,7 +21,7 @@ pub enum ConfigError {
     },
     /// Others than its owner may read it.
     #[error(
-        "{} has mode {mode:04o}, so others can get at the keys of your networks: run `chmod 600 {}`",
+        "{} has mode {mode:04o}, so others can get at {holds}: run `chmod 600 {}`",
         path.display(),
         path.display()
     )]
@@ -30,6 +30,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// Its mode.
         mode: u32,
+        /// What is in it.
+        holds: &'static str,
+    },
+    /// The file of the token holds none.
+    #[error("{} is not 64 hex digits: remove it, and the next start of the daemon makes another", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
     },
     /// It is longer than [`MAX_FILE`](super::MAX_FILE).
     #[error("{} is longer than 1 MiB, so it is no server.json: run `gossip-node init` in another home", path.display())]

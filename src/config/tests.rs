@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::proto::settings::Timing;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
 const GUID: &str = "6f2c1a52-7d0e-4c6b-9f3e-2b1d0c9a8b7e";
@@ -337,4 +339,47 @@ fn every_value_of_timing_can_be_set_and_taken_back() {
     assert!(error.contains("timing.heard_gap (1s) must be less than timing.rumor_timeout (12ms)"), "{error}");
     file.set("timing", "{}").unwrap();
     assert!(file.timing.is_empty());
+}
+
+#[test]
+fn http_is_at_its_default_at_an_address_or_off() {
+    let mut file = sample();
+    assert_eq!(file.http, HttpFile::default());
+    assert!(!serde_json::to_string(&file).unwrap().contains("http"), "what is not said is not written");
+    for (value, listen) in [
+        ("off", Some(Listen::Off)),
+        ("127.0.0.1:9000", Some(Listen::At("127.0.0.1:9000".parse().unwrap()))),
+        ("[::1]:0", Some(Listen::At("[::1]:0".parse().unwrap()))),
+        ("null", None),
+    ] {
+        file.set("http.listen", value).unwrap();
+        assert_eq!(file.http.listen, listen, "{value}");
+        let place = Place::new();
+        file.save(&place.path()).unwrap();
+        assert_eq!(ServerFile::load(&place.path()).unwrap().file, file);
+    }
+    file.set("http.hosts.0", "nas.example.org").unwrap();
+    file.set("http.hosts.1", "192.0.2.7").unwrap();
+    assert_eq!(file.http.hosts, ["nas.example.org", "192.0.2.7"]);
+}
+
+#[test]
+fn http_that_cannot_be_is_refused_with_what_can() {
+    let place = Place::new();
+    for (fields, parts) in [
+        (r#""http": {"listen": "on"}"#, &["http.listen", "\"on\"", "127.0.0.1:8684"][..]),
+        (r#""http": {"listen": "127.0.0.1"}"#, &["http.listen", "IP:PORT"]),
+        (r#""http": {"listen": "nas:8684"}"#, &["http.listen", "IP:PORT"]),
+        (r#""http": {"listen": 8684}"#, &["http.listen"]),
+        (r#""http": {"listn": "off"}"#, &["http.listn", "did you mean listen?"]),
+        (r#""http": "off""#, &["http", "is not an object"]),
+        (r#""http": {"hosts": ["a:80"]}"#, &["http.hosts.0", "without a port"]),
+        (r#""http": {"hosts": ["a", "*"]}"#, &["http.hosts.1"]),
+        (r#""http": {"hosts": [""]}"#, &["http.hosts.0"]),
+    ] {
+        let error = place.error_of(fields);
+        for part in parts {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+    }
 }

@@ -17,9 +17,11 @@ const KEYS: &[&str] = &[
     "max_datagram",
     "profile",
     "timing",
+    "http",
     "networks",
     "seeds",
 ];
+const HTTP_KEYS: &[&str] = &["listen", "hosts"];
 const NETWORK_KEYS: &[&str] = &["network_name", "network_key"];
 const TIMING_KEYS: &[&str] = &[
     "probe_period",
@@ -52,6 +54,11 @@ pub(super) fn check_keys(value: &Value) -> Result<(), ConfigError> {
         }
     }
     check_timing(top)?;
+    match top.get("http") {
+        None => (),
+        Some(Value::Object(http)) => only_known("http", http, HTTP_KEYS)?,
+        Some(_) => return Err(ConfigError::value("http", "is not an object", r#"say {"listen": "off"}"#)),
+    }
     let shape = r#"say [{"network_name": ..., "network_key": ...}]"#;
     let networks = match top.get("networks") {
         None => return Ok(()),
@@ -105,6 +112,7 @@ fn known_below(path: &str) -> &'static [&'static str] {
     match path {
         "" => KEYS,
         "timing" => TIMING_KEYS,
+        "http" => HTTP_KEYS,
         path if path.starts_with("timing.") => SPAN_KEYS,
         _ => NETWORK_KEYS,
     }
@@ -163,8 +171,12 @@ pub(super) fn set(root: &mut Value, path: &str, new: Value) -> Result<(), Config
                 if !known.contains(&segment) {
                     return Err(ConfigError::unknown(&done, segment, known));
                 }
-                let opens = (done.is_empty() && segment == "timing") || (done == "timing" && SPANS.contains(&segment));
-                object.entry(segment).or_insert_with(|| if opens { Value::Object(Map::new()) } else { Value::Null })
+                object.entry(segment).or_insert_with(|| match (done.as_str(), segment) {
+                    ("", "timing" | "http") => Value::Object(Map::new()),
+                    ("timing", segment) if SPANS.contains(&segment) => Value::Object(Map::new()),
+                    ("http", "hosts") => Value::Array(Vec::new()),
+                    _ => Value::Null,
+                })
             }
             Value::Array(list) => {
                 let len = list.len();

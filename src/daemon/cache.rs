@@ -46,7 +46,7 @@ impl Cache {
             }
             Fact::List(guid, bytes) => self.keep_piece(guid, LIST, bytes),
             Fact::Piece(guid, index, bytes) => self.keep_piece(guid, *index, bytes),
-            Fact::Abandoned(_) | Fact::Peer(_) | Fact::Reach(_) | Fact::Identity(_) => {}
+            Fact::Abandoned(_) | Fact::Peer(_) | Fact::Forgotten(_) | Fact::Reach(_) | Fact::Identity(_) => {}
         }
     }
 

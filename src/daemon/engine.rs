@@ -5,6 +5,7 @@ use super::cache::Cache;
 use super::handle::{Command, Refusal};
 use super::news::News;
 use super::rate::Rate;
+use super::tally::Tally;
 use super::view;
 use super::{Clock, wall_clock};
 use crate::api;
@@ -20,7 +21,7 @@ use crate::store::{Load, Loaded, NetworkId, Store};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::sync::{oneshot, watch};
 
@@ -47,6 +48,8 @@ pub struct Moment {
     pub clock: Clock,
     /// What that says.
     pub now: Tick,
+    /// Where the control API listens on TCP.
+    pub http: Option<SocketAddr>,
 }
 
 impl Moment {
@@ -68,6 +71,8 @@ pub struct Member {
     pub news: News,
     /// What it sends.
     pub rate: Rate,
+    /// With whom it talks, while somebody wants to know.
+    pub tally: Tally,
     cache: Cache,
     /// When the node wants to be woken.
     wake: Tick,
@@ -82,10 +87,10 @@ pub struct Member {
 impl Member {
     /// A node that has not done anything yet.
     pub fn new(name: String, id: NetworkId, node: Node) -> Member {
-        let (rate, cache, adding, registering) = Default::default();
+        let (rate, tally, cache, adding, registering) = Default::default();
         // The epoch grows with each start.
         let news = News::new(node.settings().epoch);
-        Member { name, id, node, news, rate, cache, wake: Tick(0), touched: true, adding, registering }
+        Member { name, id, node, news, rate, tally, cache, wake: Tick(0), touched: true, adding, registering }
     }
 
     /// Has it settled: it was told something.
@@ -105,6 +110,7 @@ pub struct Engine {
     pub(super) clock: Clock,
     pub(super) changed: watch::Sender<u64>,
     pub(super) wake: Tick,
+    pub(super) http: Arc<OnceLock<SocketAddr>>,
 }
 
 /// What a node wants done, done.
@@ -112,6 +118,7 @@ struct Shell<'a> {
     id: NetworkId,
     name: &'a str,
     news: &'a mut News,
+    tally: &'a mut Tally,
     cache: &'a Cache,
     store: &'a Store,
     socket: &'a mut Socket,
@@ -127,6 +134,9 @@ impl Effects for Shell<'_> {
             Fact::Identity(guid) => self.identity = Some(guid),
             Fact::Reach(fact) => self.news.reached(view::reached(&fact, self.name, wall_clock())),
             fact => {
+                if let Fact::Partial(guid, head) = &fact {
+                    self.tally.begun(*guid, head);
+                }
                 self.cache.keep(&fact);
                 self.store.submit(self.id, fact);
             }
@@ -139,6 +149,7 @@ impl Effects for Shell<'_> {
 
     fn transmit(&mut self, transmit: &Transmit) -> bool {
         self.socket.send(transmit.to, &transmit.bytes);
+        self.tally.sent(transmit.to, &transmit.bytes);
         self.budget -= 1;
         self.budget > 0
     }
@@ -187,8 +198,9 @@ impl Engine {
                 let index = members.iter().position(ours).unwrap_or(0);
                 if let Some(member) = members.get_mut(index) {
                     member.touched = true;
-                    if let Err(cause) = member.node.handle_datagram(now, from, datagram) {
-                        tracing::trace!(%from, cause = cause.name(), "datagram dropped");
+                    match member.node.handle_datagram(now, from, datagram) {
+                        Ok(()) => member.tally.received(from, datagram),
+                        Err(cause) => tracing::trace!(%from, cause = cause.name(), "datagram dropped"),
                     }
                 }
             });
@@ -254,7 +266,7 @@ impl Engine {
             }
             Command::Look { network, look } => {
                 if let Some(member) = self.members.get_mut(network) {
-                    look(member, Moment { addr: self.addr, clock: self.clock, now });
+                    look(member, Moment { addr: self.addr, clock: self.clock, now, http: self.http.get().copied() });
                 }
             }
         }
@@ -270,10 +282,11 @@ impl Engine {
                 member.touched = true;
             }
             if std::mem::take(&mut member.touched) {
-                let Member { id, name, node, news, rate, cache, .. } = member;
+                let Member { id, name, node, news, rate, tally, cache, .. } = member;
                 rate.sample(now, || node.stats());
                 let (store, socket) = (&*self.store, &mut self.socket);
-                let mut shell = Shell { id: *id, name, news, cache, store, socket, budget: BUDGET, identity: None };
+                let mut shell =
+                    Shell { id: *id, name, news, tally, cache, store, socket, budget: BUDGET, identity: None };
                 let wake = settle(node, now, &mut shell);
                 member.wake = wake.at;
                 if let Some(guid) = shell.identity {

@@ -1,19 +1,28 @@
 //! [`Events`]: a network's events one by one, for one who follows. Nothing is kept for who does not ask: records are read
 //! from the store in the order of their arrival, a page at a time, and what happened to peers is kept once for all.
 
+use super::engine::Member;
 use super::handle::{Handle, Refusal};
 use super::news::{Latest, Since};
 use super::view::{self, View};
 use crate::api;
 use crate::proto::gossip::Guid;
 use crate::store::{Arrivals, NetworkId, Place};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 /// Rows that are read at once.
 const PAGE: usize = 64;
+/// So many rows behind, who does not keep a backlog goes on with the newest.
+const FAR_BEHIND: i64 = 1000;
+/// What may be asked for; a snapshot and a reset always come.
+const KINDS: [&str; 6] = ["gossip", "peer", "fetch", "warning", "metrics", "traffic"];
+/// Those of them that a backlog is kept of.
+const LASTING: [&str; 2] = ["gossip", "peer"];
 
 /// Where somebody stands in the events of a network: opaque to those who follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +61,10 @@ pub struct Events {
     network: usize,
     id: NetworkId,
     cursor: Cursor,
+    kinds: BTreeSet<&'static str>,
+    backlog: api::Backlog,
     news: watch::Receiver<Latest>,
+    live: Option<broadcast::Receiver<Arc<api::Event>>>,
     /// How far records had come when the store had no more of them.
     read_to: Option<u64>,
     /// Whether a snapshot is due: where it is not known any more what happened to peers.
@@ -74,6 +86,9 @@ impl Handle {
                 Some(text.parse::<Cursor>().map_err(|()| wrong())?)
             }
         };
+        let begins = query.from.is_some() || last.is_some();
+        let backlog = query.backlog.unwrap_or(if begins { api::Backlog::Keep } else { api::Backlog::Skip });
+        let kinds = kinds(query.kinds.as_deref(), backlog)?;
         let (cursor, stale) = match last {
             Some(cursor) => (cursor, false),
             None => {
@@ -90,9 +105,10 @@ impl Handle {
                 (Cursor { run: 0, peers: 0, place }, true)
             }
         };
-        let (news, ready) = (self.news(network), VecDeque::new());
-        let handle = self.clone();
-        Ok(Events { handle, network, id, cursor, news, read_to: None, stale, ready, _place: permit })
+        let (handle, news, ready, read_to) = (self.clone(), self.news(network), VecDeque::new(), None);
+        let live = kinds.iter().any(|kind| !LASTING.contains(kind)).then(|| self.pulse(network));
+        let _place = permit;
+        Ok(Events { handle, network, id, cursor, kinds, backlog, news, live, read_to, stale, ready, _place })
     }
 }
 
@@ -106,16 +122,19 @@ impl Events {
             if self.handle.is_stopping() {
                 return None;
             }
+            self.look_at_samples();
             let latest = *self.news.borrow_and_update();
             if let Err(refusal) = self.look(latest).await {
                 return Some(Err(refusal));
             }
             if self.ready.is_empty() && self.read_to == Some(latest.records) {
                 let stop = self.handle.stopped();
-                tokio::select! {
-                    changed = self.news.changed() => changed.ok()?,
+                let sample = tokio::select! {
+                    changed = self.news.changed() => changed.ok().map(|()| None)?,
+                    sample = next_sample(&mut self.live) => Some(sample),
                     () = stop => return None,
-                }
+                };
+                sample.into_iter().for_each(|sample| self.sampled(&sample));
             }
         }
     }
@@ -126,10 +145,26 @@ impl Events {
         }
         if self.stale {
             self.look_at_all().await?;
+        } else if !self.kinds.contains("gossip") {
+            self.read_to = Some(latest.records);
         } else if self.read_to != Some(latest.records) {
             self.look_at_records(latest).await?;
         }
         Ok(())
+    }
+
+    /// Takes the samples that came while something else was told.
+    fn look_at_samples(&mut self) {
+        let waiting = |live: &mut Option<broadcast::Receiver<_>>| live.as_mut()?.try_recv().ok();
+        while let Some(sample) = waiting(&mut self.live) {
+            self.sampled(&sample);
+        }
+    }
+
+    fn sampled(&mut self, sample: &api::Event) {
+        if self.kinds.contains(sample.name()) {
+            self.ready.push_back((self.cursor, sample.clone()));
+        }
     }
 
     async fn look_at_peers(&mut self) -> Result<(), Refusal> {
@@ -139,22 +174,23 @@ impl Events {
             (Since::Events(events, _), _) => {
                 for event in events {
                     self.cursor.peers += 1;
-                    self.ready.push_back((self.cursor, api::Event::Peer(event)));
+                    if self.kinds.contains("peer") {
+                        self.ready.push_back((self.cursor, api::Event::Peer(event)));
+                    }
                 }
             }
             // A daemon that started again has a snapshot to tell, and nobody missed anything by then.
             (Since::Forgotten, now) if now != run => self.stale = true,
             (Since::Forgotten, _) => {
-                self.stale = true;
                 let reason = "more happened to peers than is kept for who is slow: what follows is how they are now";
-                self.gap("peer", reason);
+                self.reset("peer", reason, None);
             }
         }
         Ok(())
     }
 
     async fn look_at_all(&mut self) -> Result<(), Refusal> {
-        let look = |member: &mut super::engine::Member, moment| {
+        let look = |member: &mut Member, moment| {
             (View::new(member, moment).network, member.news.run(), member.news.latest().peers)
         };
         let (network, run, peers) = self.handle.look(self.network, look).await?;
@@ -165,7 +201,8 @@ impl Events {
 
     async fn look_at_records(&mut self, latest: Latest) -> Result<(), Refusal> {
         let (id, place) = (self.id, self.cursor.place);
-        match self.handle.read_store(move |store| store.arrived(id, place, PAGE)).await? {
+        let behind = if self.backlog == api::Backlog::Keep { i64::MAX } else { FAR_BEHIND };
+        match self.handle.read_store(move |store| store.arrived(id, place, PAGE, behind)).await? {
             Arrivals::Page { rows, next, more } => {
                 for (place, row) in rows {
                     self.cursor.place = place;
@@ -174,18 +211,51 @@ impl Events {
                 self.cursor.place = next;
                 self.read_to = (!more).then_some(latest.records);
             }
+            Arrivals::Behind { rows, last } => {
+                (self.cursor.place, self.read_to) = (last, Some(latest.records));
+                // Rows of other networks are among them.
+                let skipped = (self.handle.count() == 1).then_some(rows);
+                self.reset("gossip", "more records arrived than are kept for who is slow: list shows them", skipped);
+            }
             Arrivals::Lost => {
                 self.cursor.place = self.handle.read_store(|store| store.last_place()).await?;
                 self.read_to = Some(latest.records);
-                self.gap("gossip", "the store was mended, and its records have another order now: list shows them all");
+                let reason = "the store was mended, and its records have another order now: list shows them all";
+                self.reset("gossip", reason, None);
             }
         }
         Ok(())
     }
 
-    fn gap(&mut self, of: &str, reason: &str) {
-        let gap = api::Gap { of: of.to_owned(), reason: reason.to_owned() };
-        self.ready.push_back((self.cursor, api::Event::Gap(gap)));
+    fn reset(&mut self, of: &str, reason: &str, skipped: Option<u64>) {
+        let reset = api::Reset { of: of.to_owned(), reason: reason.to_owned(), skipped };
+        self.ready.push_back((self.cursor, api::Event::Reset(reset)));
+        self.stale = true;
+    }
+}
+
+/// The next sample, however many were missed; never, where none are wanted.
+async fn next_sample(live: &mut Option<broadcast::Receiver<Arc<api::Event>>>) -> Arc<api::Event> {
+    while let Some(samples) = live {
+        match samples.recv().await {
+            Ok(sample) => return sample,
+            Err(RecvError::Lagged(_)) => (),
+            Err(RecvError::Closed) => break,
+        }
+    }
+    std::future::pending().await
+}
+
+/// Which events are asked for.
+fn kinds(asked: Option<&str>, backlog: api::Backlog) -> Result<BTreeSet<&'static str>, Refusal> {
+    match (asked, backlog) {
+        (None, api::Backlog::Keep) => Ok(LASTING.into()),
+        (None, api::Backlog::Skip) => Ok(KINDS.into()),
+        (Some(asked), _) => {
+            let known = |name: &str| KINDS.into_iter().find(|kind| *kind == name);
+            let wrong = |name| Refusal::Invalid(format!("kinds: {name:?} is none of {}", KINDS.join(", ")));
+            asked.split(',').map(|name| known(name).ok_or_else(|| wrong(name))).collect()
+        }
     }
 }
 

@@ -84,6 +84,10 @@ mod tests {
             last_update: None,
             reach: api::Reach::Reachable,
             reason: String::new(),
+            since: None,
+            place: 0.5,
+            protocol_version: Some(1),
+            incarnation: 1,
             rtt_ms: None,
             loss: None,
             datagrams_per_s: None,
@@ -91,6 +95,7 @@ mod tests {
             gossip_count: None,
             root: None,
             in_sync: false,
+            differs: None,
         }
     }
 

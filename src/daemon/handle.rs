@@ -2,6 +2,7 @@
 //! asked of it.
 
 use super::engine::{Look, Member, Moment};
+use super::live::Pulse;
 use super::news::Latest;
 use super::view::{self, View};
 use crate::api;
@@ -12,9 +13,9 @@ use crate::proto::seal::PROTOCOL_VERSION;
 use crate::store::{ListFilter, NetworkId, Store, StoreError};
 use bytes::Bytes;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
 /// Kibibytes of MSG that may be on their way from callers to the disk.
 const ADDING: usize = 64 << 10;
@@ -87,6 +88,8 @@ pub struct Known {
     pub id: NetworkId,
     /// Tells when something happened.
     pub news: watch::Receiver<Latest>,
+    /// Tells what is measured all the time.
+    pub pulse: Arc<Pulse>,
 }
 
 /// A way to a running daemon: cheap to clone, never blocks the node.
@@ -101,6 +104,7 @@ pub struct Handle {
     store: Arc<Store>,
     adding: Arc<Semaphore>,
     following: Arc<Semaphore>,
+    http: Arc<OnceLock<SocketAddr>>,
 }
 
 impl Handle {
@@ -112,10 +116,11 @@ impl Handle {
         changes: watch::Receiver<u64>,
         stop: watch::Sender<bool>,
         store: Arc<Store>,
+        http: Arc<OnceLock<SocketAddr>>,
     ) -> Handle {
         let (adding, following) = (Arc::new(Semaphore::new(ADDING)), Arc::new(Semaphore::new(FOLLOWERS)));
         let (networks, stop) = (Arc::new(networks), Arc::new(stop));
-        Handle { file, addr, networks, commands, changes, stop, store, adding, following }
+        Handle { file, addr, networks, commands, changes, stop, store, adding, following, http }
     }
 
     /// This daemon.
@@ -125,7 +130,20 @@ impl Handle {
             protocol_version: PROTOCOL_VERSION,
             pid: std::process::id(),
             networks: self.networks.iter().map(|known| known.name.clone()).collect(),
+            demo: false,
+            http: self.http.get().map(SocketAddr::to_string),
         }
+    }
+
+    /// What `server.json` said when the daemon started.
+    pub fn file(&self) -> &ServerFile {
+        &self.file
+    }
+
+    /// Whoever serves the control API over TCP says where, once.
+    pub fn served_at(&self, addr: SocketAddr) {
+        // A second place would be a mistake of who calls; the first stays true.
+        let _ = self.http.set(addr);
     }
 
     /// Creates a record; answers once it is on disk. `network` may be `None` where there is only one.
@@ -236,6 +254,15 @@ impl Handle {
         }
     }
 
+    /// Returns when the task has taken something up: it is neither stuck nor gone.
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        let (reply, answer) = oneshot::channel::<()>();
+        // That it is looked at and dropped is the answer, whether or not there is a network.
+        self.send(Command::Look { network: 0, look: Box::new(|_, _| drop(reply)) }).await?;
+        let _ = answer.await;
+        if self.is_stopping() { Err(stopping()) } else { Ok(()) }
+    }
+
     /// Asks the daemon to say goodbye and stop; [`super::Daemon::stopped`] then returns.
     pub fn stop(&self) {
         self.stop.send_replace(true);
@@ -310,6 +337,16 @@ impl Handle {
     /// Tells when something happens in a network.
     pub(super) fn news(&self, network: usize) -> watch::Receiver<Latest> {
         self.networks[network].news.clone()
+    }
+
+    /// What is measured of a network from here on.
+    pub(super) fn pulse(&self, network: usize) -> broadcast::Receiver<Arc<api::Event>> {
+        self.networks[network].pulse.look()
+    }
+
+    /// How many networks there are.
+    pub(super) fn count(&self) -> usize {
+        self.networks.len()
     }
 
     /// Tells when anything may have changed.

@@ -6,24 +6,63 @@ use super::view;
 use crate::api;
 use crate::proto::gossip::Key;
 use crate::proto::time::Timestamp;
-use crate::store::{ListFilter, MATCHES, NetworkId};
+use crate::store::{Cursor, Indexed, ListFilter, MATCHES, NetworkId, Order, Page, Store, Words};
 use bytes::Bytes;
 use std::time::Duration;
 
 /// How long peers may take to say that they hold a record which somebody reads.
 const ASKING: Duration = Duration::from_millis(250);
+/// Records in a list unless the query says otherwise, and in a page at most.
+const LISTED: u64 = 50;
+const PAGE: usize = 1000;
 /// Fewest hex digits that name a record.
 const LEAST_PREFIX: usize = 6;
 
+/// Records that were listed.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    /// They.
+    pub gossip: Vec<api::Gossip>,
+    /// What to say for `cursor` to go on, if this is a page and there may be more.
+    pub next: Option<String>,
+    /// How far the index of words is, if words were searched.
+    pub indexed: Option<Indexed>,
+}
+
 impl Handle {
-    /// The newest records that match, oldest first.
-    pub async fn list(&self, query: api::ListQuery) -> Result<Vec<api::Gossip>, Refusal> {
+    /// Records that match: a page of them, or the newest; see [`api::ListQuery`].
+    pub async fn list(&self, query: api::ListQuery) -> Result<Listed, Refusal> {
         let id = self.id(query.network.as_deref())?;
-        let since = query.since.as_deref().map(parse_time).transpose()?;
-        let limit = query.limit.unwrap_or(50) as usize;
-        let filter = ListFilter { limit, since, who: query.who, grep: query.grep, include_incomplete: true };
-        let rows = self.read_store(move |store| store.list(id, &filter)).await?;
-        Ok(rows.iter().map(view::gossip).collect())
+        let limit = query.limit.unwrap_or(LISTED) as usize;
+        let [since, until] = [&query.since, &query.until].map(|time| time.as_deref().map(parse_time).transpose());
+        let text = query.q.as_deref().filter(|q| !q.trim().is_empty());
+        let words = text.map(Words::new);
+        if let Some(None) = words {
+            // No record has a word that is none.
+            return Ok(Listed { indexed: Some(Indexed::default()), ..Listed::default() });
+        }
+        let words = words.flatten();
+        let (who, grep, searched) = (query.who, query.grep, words.is_some());
+        let filter =
+            ListFilter { limit, since: since?, until: until?, who, words, grep, include_incomplete: !searched };
+        let (after, order) = (parse_cursor(query.cursor.as_deref(), searched)?, query.order);
+        if order.is_some() && !(1..=PAGE).contains(&limit) {
+            return Err(Refusal::Invalid(format!("limit: a page has 1 to {PAGE} records, not {limit}")));
+        }
+        if order.is_none() && after.is_some() {
+            return Err(Refusal::Invalid("cursor goes with order".to_owned()));
+        }
+        let read = move |store: &Store| {
+            let page = match order {
+                None => Page { rows: store.list(id, &filter)?, next: None },
+                Some(api::Order::Newest) => store.page(id, &filter, Order::Newest, after)?,
+                Some(api::Order::Oldest) => store.page(id, &filter, Order::Oldest, after)?,
+            };
+            Ok((page, searched.then(|| store.indexed()).transpose()?))
+        };
+        let (page, indexed) = self.read_store(read).await?;
+        let next = page.next.map(|cursor| cursor.to_string());
+        Ok(Listed { gossip: page.rows.iter().map(view::gossip).collect(), next, indexed })
     }
 
     /// A record by GUID or unique prefix of it; `msg` is there whenever the record is complete.
@@ -70,6 +109,14 @@ impl Handle {
             }
         }
     }
+}
+
+/// A cursor of a search goes on with that search alone, and another with no search.
+fn parse_cursor(cursor: Option<&str>, searched: bool) -> Result<Option<Cursor>, Refusal> {
+    let Some(text) = cursor else { return Ok(None) };
+    let fits = |cursor: &Cursor| matches!(cursor, Cursor::Row(_)) == searched;
+    let wrong = || Refusal::Invalid(format!("cursor: {text:?} is none that a page of this list gave"));
+    text.parse().ok().filter(fits).map(Some).ok_or_else(wrong)
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, Refusal> {

@@ -6,10 +6,12 @@ use crate::display::rfc3339;
 use crate::proto::fact::ReachFact;
 use crate::proto::gossip::{Guid, Head};
 use crate::proto::peers::{Peer, Reach};
+use crate::proto::ring::place;
+use crate::proto::seal::PROTOCOL_VERSION;
 use crate::proto::time::Timestamp;
 use crate::proto::wire::LedgerState;
 use crate::store::Row;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A node at one moment.
 pub struct View {
@@ -36,12 +38,18 @@ impl View {
         // A wildcard is no address that anyone could use; what a peer saw is.
         let ip =
             if addr.ip().is_unspecified() { node.seen_at().map_or(addr.ip(), |seen| seen.ip()) } else { addr.ip() };
+        let others: BTreeSet<&str> = peers.iter().flat_map(|peer| &peer.other_networks).map(String::as_str).collect();
+        let other_networks = others.into_iter().filter(|name| name != network).map(str::to_owned).collect();
         let network = api::NetworkStatus {
             network_name: network.to_owned(),
             node_guid: node.settings().guid.to_string(),
             node_name: node.settings().node_name.clone(),
             ip: ip.to_string(),
             port: addr.port(),
+            place: on_ring(&node.settings().guid),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            http: moment.http.map(|addr| addr.to_string()),
+            other_networks,
             gossip_count: ours.count,
             root: hex(&ours.root),
             send_rate: rate.mean(moment.now, &stats),
@@ -68,6 +76,10 @@ fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ours: LedgerState, moment:
         last_update,
         reach,
         reason: peer.reason.to_string(),
+        since: peer.since.map(|since| rfc3339(moment.wall(since))),
+        place: on_ring(guid),
+        protocol_version: met.then_some(PROTOCOL_VERSION),
+        incarnation: peer.incarnation,
         rtt_ms: peer.rtt.smoothed().map(|rtt| rtt.as_secs_f64() * 1000.0),
         loss: peer.loss,
         datagrams_per_s: met.then(|| tenths(datagrams)),
@@ -75,7 +87,18 @@ fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ours: LedgerState, moment:
         gossip_count: peer.state.map(|state| state.count),
         root: peer.state.map(|state| hex(&state.root)),
         in_sync: reach == api::Reach::Reachable && peer.state == Some(ours),
+        differs: peer.state.and_then(|state| differs(state, ours)),
     }
+}
+
+/// By how much a peer's count differs from ours. Sets of one size that are not the same differ by nobody knows how much.
+fn differs(theirs: LedgerState, ours: LedgerState) -> Option<u64> {
+    if theirs == ours { Some(0) } else { Some(theirs.count.abs_diff(ours.count)).filter(|&count| count > 0) }
+}
+
+/// Where a node stands, as the part of the ring that lies before it: as many of its bits as a JSON number keeps.
+fn on_ring(guid: &Guid) -> f64 {
+    (place(guid) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 fn reach(reach: Reach) -> api::Reach {

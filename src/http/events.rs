@@ -1,7 +1,8 @@
 //! `GET /events`: a network's events as server-sent events, with the place behind each as its id. One whose reader is slow
 //! waits for it and holds up nobody else: what comes next is looked for when there is room for it.
 
-use super::{Asked, problem};
+use super::problem::problem;
+use super::routes::Asked;
 use crate::api::{self, Problem};
 use crate::daemon::{Cursor, Handle, Refusal};
 use axum::extract::State;

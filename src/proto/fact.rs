@@ -24,6 +24,8 @@ pub enum Fact {
     Abandoned(Guid),
     /// A peer that this node met.
     Peer(PeerFact),
+    /// A peer that need not be remembered any more.
+    Forgotten(Guid),
     /// Somebody is reached in another way than before. For those who watch; nothing to keep.
     Reach(ReachFact),
     /// This node took another GUID, since a copy of it is alive.

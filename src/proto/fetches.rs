@@ -99,6 +99,11 @@ impl Fetches {
         self.partials.contains(guid)
     }
 
+    /// Long records under way, each with how many bytes of it are here.
+    pub fn under_way(&self) -> impl Iterator<Item = (Guid, &Head, usize)> {
+        self.partials.iter()
+    }
+
     /// What of a long record under way can be had here already, and where it stands.
     pub fn parts(&self, guid: &Guid) -> Option<(Key, Parts)> {
         self.partials.parts(guid)

@@ -9,10 +9,11 @@ mod taking;
 
 use crate::proto::fact::{Bodies, Fact, PeerFact, Receipt, Restored};
 use crate::proto::fetches::Fetches;
-use crate::proto::gossip::{Draft, Gossip, Guid, Invalid, Kind};
+use crate::proto::gossip::{Draft, Gossip, Guid, Head, Invalid, Kind};
 use crate::proto::ledger::Ledger;
 use crate::proto::limits::{HEADER, OUTBOX, TAG};
 use crate::proto::peers::Peers;
+use crate::proto::pings::Pings;
 use crate::proto::receipts::Receipts;
 use crate::proto::repairs::Repairs;
 use crate::proto::rumors::Rumors;
@@ -93,6 +94,7 @@ pub struct Node {
     fetches: Fetches,
     rumors: Rumors,
     receipts: Receipts,
+    pings: Pings,
     answers: Answers,
     outbox: VecDeque<(To, Message)>,
     facts: VecDeque<Fact>,
@@ -117,7 +119,7 @@ impl Node {
         };
         let (sessions, peers, rumors) = (seed(), seed(), seed());
         let digest_key = settings.key.digest_key();
-        let (fetches, receipts, answers, outbox, facts, stats, last_authored, seen_at) = Default::default();
+        let (fetches, receipts, pings, answers, outbox, facts, stats, last_authored, seen_at) = Default::default();
         Node {
             name: Name::new(&settings.node_name).expect("a node's name is checked where it is configured"),
             sessions: Sessions::new(settings.guid, settings.epoch, sessions),
@@ -128,6 +130,7 @@ impl Node {
             settings,
             fetches,
             receipts,
+            pings,
             answers,
             outbox,
             facts,
@@ -187,6 +190,11 @@ impl Node {
         self.seen_at
     }
 
+    /// Long records under way, each with how many bytes of it are here.
+    pub fn fetching(&self) -> impl Iterator<Item = (Guid, &Head, usize)> {
+        self.fetches.under_way()
+    }
+
     /// Whether nothing is wanted, under way, or on its way to the disk.
     pub fn is_settled(&self) -> bool {
         self.fetches.is_idle()
@@ -213,6 +221,7 @@ impl Node {
         self.answers.check();
         self.rumors.check();
         self.receipts.check();
+        self.pings.check();
         assert!(self.outbox.len() <= OUTBOX);
         let busy = self.repairs.peers().chain(self.fetches.peers()).chain(self.answers.peers());
         let busy = busy.chain(self.rumors.peers()).chain(self.receipts.peers());

@@ -249,6 +249,7 @@ impl Peers {
             incarnation: entry.incarnation,
             reach: entry.reach(),
             reason: entry.reason(),
+            since: (entry.reason() != Reason::Remembered).then(|| entry.since()),
             met: contact.and_then(|contact| contact.met),
             heard: contact.and_then(|contact| contact.heard),
             remembered: contact.map(|contact| contact.remembered).unwrap_or_default(),
@@ -312,6 +313,15 @@ impl Peers {
             Some(teller) if words::is_fit(addr) => drop(self.hints.tell(now, addr, None, teller, addr)),
             Some(_) => {}
         }
+    }
+
+    /// Drops a peer that does not answer, as if it had never been met; false if it answers or is not known.
+    pub fn forget(&mut self, guid: &Guid) -> bool {
+        let silent = self.table.find(guid).filter(|(_, entry)| !entry.reach().answers()).map(|(place, _)| place);
+        let Some(place) = silent else { return false };
+        self.drop_entry(place);
+        self.facts.push_back(Fact::Forgotten(*guid));
+        true
     }
 
     /// The next thing to send.

@@ -4,17 +4,21 @@
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{PEERS, RECEIPTS};
 use crate::proto::time::Tick;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Peers are asked again after this time.
 const ASK: Duration = Duration::from_millis(250);
+/// Who says so later than this after a record was held here was asked, and may have held it for long.
+const PROMPT: Duration = Duration::from_secs(1);
 /// Peers who wait for one record.
 const ASKERS: usize = 64;
 
 struct Held {
     since: Tick,
-    holders: BTreeSet<Guid>,
+    /// Who said so, and when.
+    holders: BTreeMap<Guid, Tick>,
 }
 
 /// See the module.
@@ -37,7 +41,7 @@ pub struct Receipts {
 impl Receipts {
     /// A record is held from now on. Returns the peers that want to know.
     pub fn hold(&mut self, now: Tick, guid: Guid) -> BTreeSet<Guid> {
-        self.held.insert(guid, Held { since: now, holders: BTreeSet::new() });
+        self.held.insert(guid, Held { since: now, holders: BTreeMap::new() });
         self.order.push_back(guid);
         while self.order.len() > RECEIPTS || self.noted > PEERS {
             let Some(oldest) = self.order.pop_front() else { break };
@@ -50,9 +54,12 @@ impl Receipts {
     }
 
     /// A peer said that it holds a record.
-    pub fn note(&mut self, peer: Guid, guid: &Guid) {
-        if let Some(held) = self.held.get_mut(guid) {
-            self.noted += usize::from(held.holders.insert(peer));
+    pub fn note(&mut self, now: Tick, peer: Guid, guid: &Guid) {
+        if let Some(held) = self.held.get_mut(guid)
+            && let Entry::Vacant(entry) = held.holders.entry(peer)
+        {
+            entry.insert(now);
+            self.noted += 1;
         }
     }
 
@@ -80,7 +87,14 @@ impl Receipts {
     pub fn knows(&self, guid: &Guid, peer: &Guid) -> bool {
         let held = self.held.get(guid);
         let since = held.map_or(self.forgotten, |held| held.since);
-        held.is_some_and(|held| held.holders.contains(peer)) || self.equal.get(peer).is_some_and(|&at| at >= since)
+        held.is_some_and(|held| held.holders.contains_key(peer)) || self.equal.get(peer).is_some_and(|&at| at >= since)
+    }
+
+    /// How long after this node a peer held a record: when it said so, which is later than when it was so. None where it
+    /// said so long after, as when it was asked, or did not say it of this record.
+    pub fn after(&self, guid: &Guid, peer: &Guid) -> Option<Duration> {
+        let held = self.held.get(guid)?;
+        Some(held.holders.get(peer)?.since(held.since)).filter(|&after| after < PROMPT)
     }
 
     /// Somebody here wants to know who holds this record.
@@ -142,8 +156,23 @@ mod tests {
         assert!(receipts.knows(&RECORD, &PEER));
         receipts.forget(&PEER);
         assert!(!receipts.knows(&RECORD, &PEER));
-        receipts.note(PEER, &RECORD);
+        receipts.note(Tick(12), PEER, &RECORD);
         assert!(receipts.knows(&RECORD, &PEER));
+        receipts.check();
+    }
+
+    #[test]
+    fn how_soon_a_peer_held_it_is_what_it_said_first_and_soon() {
+        let mut receipts = Receipts::default();
+        receipts.hold(Tick(10), RECORD);
+        receipts.equals(Tick(11), PEER);
+        assert_eq!(receipts.after(&RECORD, &PEER), None, "it did not say when");
+        for at in [40, 90] {
+            receipts.note(Tick(at), PEER, &RECORD);
+            assert_eq!(receipts.after(&RECORD, &PEER), Some(Duration::from_micros(30)));
+        }
+        receipts.note(Tick(10) + PROMPT, Guid([3; 16]), &RECORD);
+        assert_eq!(receipts.after(&RECORD, &Guid([3; 16])), None, "it was asked");
         receipts.check();
     }
 

@@ -166,6 +166,7 @@ impl Disk {
             }
             Fact::Abandoned(guid) => drop(self.partials.remove(&guid)),
             Fact::Peer(fact) if self.roster.is_none() => drop(self.peers.insert(fact.guid, fact)),
+            Fact::Forgotten(guid) => drop(self.peers.remove(&guid)),
             Fact::Peer(_) | Fact::Identity(_) | Fact::Reach(_) => {}
         }
         Vec::new()

@@ -29,6 +29,13 @@ pub enum Arrivals {
         /// Whether there may be more.
         more: bool,
     },
+    /// So many rows are behind it that who asked wants none of them.
+    Behind {
+        /// How many.
+        rows: u64,
+        /// The place behind all of them.
+        last: Place,
+    },
     /// The order is another one than when the place was given.
     Lost,
 }
@@ -51,10 +58,16 @@ impl Store {
         })
     }
 
-    /// What arrived in a network after `after`: one page, of which at most `limit` rows are read.
-    pub fn arrived(&self, network: NetworkId, after: Place, limit: usize) -> Result<Arrivals, StoreError> {
+    /// What arrived in a network after `after`: one page, of which at most `limit` rows are read; none where more than
+    /// `behind` are.
+    pub fn arrived(&self, network: NetworkId, after: Place, limit: usize, behind: i64) -> Result<Arrivals, StoreError> {
         self.shared.reading(|db| {
             let Some(after) = found_again(db, after)? else { return Ok(Arrivals::Lost) };
+            let last = last_place(db)?;
+            let rows = last.row.saturating_sub(after.row);
+            if rows > behind {
+                return Ok(Arrivals::Behind { rows: rows.unsigned_abs(), last });
+            }
             let sql =
                 format!("SELECT {HEAD}, msg, body, id, guid, network FROM gossip WHERE id > ?1 ORDER BY id LIMIT ?2");
             let mut statement = db.prepare_cached(&sql)?;

@@ -1,4 +1,4 @@
-//! What people ask of a store: lists, single records, searches, totals. Each blocks its caller, sees a snapshot, and
+//! What people ask of a store: single records and totals; what they list is in `lists`. Each blocks its caller, sees a snapshot, and
 //! never keeps the writer waiting.
 
 use super::reader::{Ask, walk};
@@ -16,21 +16,6 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 pub const START: usize = 4 << 10;
 /// Matches that [`Store::find`] returns at most.
 pub const MATCHES: usize = 16;
-
-/// Which records [`Store::list`] returns: the newest `limit` that match.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListFilter {
-    /// At most so many; 0 is all.
-    pub limit: usize,
-    /// Not older than this.
-    pub since: Option<Timestamp>,
-    /// Only by this WHO_NAME.
-    pub who: Option<String>,
-    /// Only those whose MSG contains this (case matters not for ASCII). An incomplete record never does.
-    pub grep: Option<String>,
-    /// Incomplete long records too.
-    pub include_incomplete: bool,
-}
 
 /// A record as lists show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,23 +79,6 @@ impl Store {
             restore_peers(db, network, each)
         })?;
         Ok(newest.map(|key| key.date_time))
-    }
-
-    /// The newest records that match, oldest first. `start` is shown as it lies on the disk, not verified.
-    pub fn list(&self, network: NetworkId, filter: &ListFilter) -> Result<Vec<Row>, StoreError> {
-        let limit = if filter.limit == 0 { usize::MAX } else { filter.limit };
-        self.shared.reading(|db| {
-            let mut rows = complete(db, network, filter, limit)?;
-            if filter.include_incomplete && filter.grep.is_none() {
-                let fits = |row: &Row| {
-                    filter.since.is_none_or(|since| row.head.date_time() >= since)
-                        && filter.who.as_deref().is_none_or(|who| row.head.who_name() == who)
-                };
-                rows.extend(partials(db, network)?.into_iter().filter(fits));
-            }
-            rows.sort_by_key(Row::key);
-            Ok(rows.split_off(rows.len().saturating_sub(limit)))
-        })
     }
 
     /// One record, complete or not.
@@ -217,27 +185,6 @@ fn restore_peers(db: &Connection, network: NetworkId, each: &mut dyn FnMut(Resto
     Ok(())
 }
 
-/// The newest complete records that match, newest first.
-fn complete(db: &Connection, network: NetworkId, filter: &ListFilter, limit: usize) -> rusqlite::Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    let grep = filter.grep.as_deref().filter(|grep| !grep.is_empty());
-    for (first, last) in rows::spans(filter.since.unwrap_or_default()).into_iter().rev() {
-        let sql = format!(
-            "SELECT {HEAD}, msg, body FROM gossip
-             WHERE network = ?1 AND date_time BETWEEN ?2 AND ?3 AND (?4 IS NULL OR who_name = ?4)
-             ORDER BY date_time DESC, guid DESC"
-        );
-        let mut statement = db.prepare_cached(&sql)?;
-        let mut found = statement.query(params![network.0, first, last, filter.who])?;
-        while rows.len() < limit
-            && let Some(row) = found.next()?
-        {
-            rows.extend(complete_row(db, row, grep)?);
-        }
-    }
-    Ok(rows)
-}
-
 /// A row of `SELECT {HEAD}, msg, body`; `None` if it is damaged or does not contain `grep`.
 pub(super) fn complete_row(db: &Connection, row: &SqlRow<'_>, grep: Option<&str>) -> rusqlite::Result<Option<Row>> {
     let Some((guid, head)) = rows::head(row, 0) else { return Ok(None) };
@@ -292,7 +239,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     false
 }
 
-fn partials(db: &Connection, network: NetworkId) -> rusqlite::Result<Vec<Row>> {
+pub(super) fn partials(db: &Connection, network: NetworkId) -> rusqlite::Result<Vec<Row>> {
     let sql = format!("SELECT body, {HEAD} FROM partial WHERE network = ?1");
     let mut statement = db.prepare_cached(&sql)?;
     let mut found = statement.query([network.0])?;

@@ -32,6 +32,14 @@ pub(super) fn spans(at: Timestamp) -> Vec<(i64, i64)> {
     }
 }
 
+/// The ranges of `date_time` that hold all dates from `first` to `last`, oldest first.
+pub(super) fn spans_between(first: Timestamp, last: Timestamp) -> Vec<(i64, i64)> {
+    match (date(first), date(last)) {
+        (early, late) if early >= 0 && late < 0 => vec![(early, i64::MAX), (i64::MIN, late)],
+        span => vec![span],
+    }
+}
+
 fn array<const N: usize>(value: ValueRef<'_>) -> Option<[u8; N]> {
     value.as_blob().ok()?.try_into().ok()
 }

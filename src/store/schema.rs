@@ -3,12 +3,12 @@
 //! `application_id` says that the file is ours, `user_version` which schema it has. A kind of record that is added to
 //! the protocol needs a new schema version, since an older program takes records that it cannot read for damaged.
 
-use super::network;
+use super::{network, search};
 use rusqlite::{Connection, OpenFlags, params};
 use std::path::Path;
 
 /// The schema that this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 /// "goss" in ASCII.
 const APPLICATION: i64 = 0x676f_7373;
 /// Bytes of a page. [`pages`](super::pages) counts on it.
@@ -42,6 +42,10 @@ const SCHEMA: &str = "
     );
 ";
 
+/// What version 2 added: the index of words, and the requests that may come again. Neither is salvaged: the one is made
+/// anew, and of the other nobody needs more than a day.
+const ADDED: &str = search::SCHEMA;
+
 /// What an existing file turned out to be.
 pub(super) enum Opened {
     /// Ours and, as far as was looked, whole.
@@ -55,7 +59,7 @@ pub(super) enum Opened {
 /// Whether an error says that the file is damaged, as opposed to full, locked or out of reach.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)) && !search::is_index_damage(error)
 }
 
 /// Opens a file that may be written; an empty one becomes a store.
@@ -97,6 +101,7 @@ fn try_open(path: &Path) -> rusqlite::Result<Opened> {
     if db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))? == 0 {
         let made = db.transaction()?;
         made.execute_batch(SCHEMA)?;
+        made.execute_batch(ADDED)?;
         made.pragma_update(None, "application_id", APPLICATION)?;
         made.pragma_update(None, "user_version", VERSION)?;
         made.commit()?;
@@ -117,10 +122,16 @@ fn try_open(path: &Path) -> rusqlite::Result<Opened> {
     if encoding != "UTF-8" || number(&db, "auto_vacuum")? != 0 {
         return Ok(Opened::Damaged("its header has settings that we did not make".to_owned()));
     }
-    Ok(match look_over(&db)? {
-        None => Opened::Whole(db),
-        Some(why) => Opened::Damaged(why),
-    })
+    if let Some(why) = look_over(&db)? {
+        return Ok(Opened::Damaged(why));
+    }
+    if version < VERSION {
+        let made = db.transaction()?;
+        made.execute_batch(ADDED)?;
+        made.pragma_update(None, "user_version", VERSION)?;
+        made.commit()?;
+    }
+    Ok(Opened::Whole(db))
 }
 
 /// Counts the keys, which visits each of their pages (0.02 s for a million records), and reads the small tables. What

@@ -1,5 +1,8 @@
 //! Stories of the store.
 
+#[cfg(test)]
+mod paging;
+
 use super::*;
 use crate::proto::fact::{LIST, PeerFact, Receipt, Record, Restored};
 use crate::proto::gossip::{Guid, Hash, Head, Key, Kind, piece_list};
@@ -727,8 +730,9 @@ impl Lcg {
 
 /// GUIDs and the place behind them.
 fn arrived(running: &Running, network: NetworkId, after: Place) -> (Vec<Guid>, Place) {
-    match running.store.arrived(network, after, 2).unwrap() {
+    match running.store.arrived(network, after, 2, i64::MAX).unwrap() {
         Arrivals::Page { rows, next, .. } => (rows.into_iter().map(|(_, row)| row.guid).collect(), next),
+        Arrivals::Behind { .. } => panic!("a backlog is kept"),
         Arrivals::Lost => panic!("the place is lost"),
     }
 }
@@ -778,6 +782,6 @@ fn a_place_whose_row_is_gone_or_anothers_is_noticed() {
     assert_eq!(arrived(&running, running.home, places[2]), (vec![], places[1]), "the next may have its number");
     let next = gossip(4, "d");
     running.author(&next);
-    assert_eq!(running.store.arrived(running.home, places[2], 2).unwrap(), Arrivals::Lost);
+    assert_eq!(running.store.arrived(running.home, places[2], 2, i64::MAX).unwrap(), Arrivals::Lost);
     assert_eq!(arrived(&running, running.home, places[1]).0, [next.guid()]);
 }

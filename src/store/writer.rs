@@ -5,7 +5,7 @@
 //! disk is written anew before it is synced again.
 
 use super::rows::{self, HEAD, Stored, date};
-use super::{NetworkId, Shared, network};
+use super::{NetworkId, Shared, network, search};
 use crate::proto::fact::{Fact, LIST, PeerFact, Receipt};
 use crate::proto::gossip::{Gossip, Guid, Head, Key, piece_list};
 use crate::proto::limits::PIECE;
@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// How long the disk rests after a commit while facts gather for the next: as long as the commit took, at least and at
 /// most. So a fact that comes after a rest is committed at once, and a slow disk has time to breathe.
 const REST: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
+/// The index of words is filled when nothing was committed for so long, or, where something always is, after this time.
+const QUIET: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// So many facts do not wait.
 const ENOUGH_FACTS: usize = 256;
 /// So many bytes do not wait.
@@ -40,6 +43,8 @@ pub(super) enum Job {
     Author(Gossip),
     /// A reader found this record damaged: delete it if it is.
     Condemn(Key),
+    /// The index of words is damaged: make it anew.
+    Reindex,
 }
 
 impl Job {
@@ -48,7 +53,7 @@ impl Job {
             + match self {
                 Job::Author(gossip) | Job::Fact(Fact::Gossip(gossip)) => gossip.msg().len(),
                 Job::Fact(Fact::List(_, bytes) | Fact::Piece(_, _, bytes)) => bytes.len(),
-                Job::Fact(_) | Job::Condemn(_) => 0,
+                Job::Fact(_) | Job::Condemn(_) | Job::Reindex => 0,
             }
     }
 }
@@ -104,13 +109,25 @@ impl Queue {
         state.bytes + state.in_flight
     }
 
-    /// Waits for a group that is due, or may be committed from `rested` on. `None`: closed, and nothing is left.
+    /// Waits for a group that is due, or may be committed from `rested` on; where none comes until `idle`, it is empty.
+    /// `None`: closed, and nothing is left.
     #[expect(clippy::disallowed_methods, reason = "how long facts wait follows from how fast the disk is")]
-    fn next(&self, rested: Instant) -> Option<Vec<(NetworkId, Job)>> {
+    fn next(&self, rested: Instant, idle: Option<Instant>) -> Option<Vec<(NetworkId, Job)>> {
         let mut state = self.lock();
         state.in_flight = 0;
-        let idle = |state: &mut State| state.jobs.is_empty() && !state.closing;
-        let state = self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        let nothing = |state: &mut State| state.jobs.is_empty() && !state.closing;
+        let state = match idle {
+            None => self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner),
+            Some(idle) => {
+                let until = idle.saturating_duration_since(Instant::now());
+                let waited = self.changed.wait_timeout_while(state, until, nothing);
+                let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+                if waited.timed_out() {
+                    return Some(Vec::new());
+                }
+                state
+            }
+        };
         let rest = rested.saturating_duration_since(Instant::now());
         let gather = self.changed.wait_timeout_while(state, rest, |state| !state.due());
         let mut state = gather.unwrap_or_else(PoisonError::into_inner).0;
@@ -134,11 +151,18 @@ impl Queue {
 #[expect(clippy::disallowed_methods, reason = "how long facts wait follows from how fast the disk is")]
 pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
     let mut rested = Instant::now();
-    while let Some(group) = shared.queue.next(rested) {
+    let mut spare = Spare::new(rested);
+    while let Some(group) = shared.queue.next(rested, spare.next) {
         let began = Instant::now();
+        if group.is_empty() {
+            let more = index(shared);
+            spare.used(began, Instant::now(), more);
+            continue;
+        }
         let done = commit(&mut shared.db(), &group);
         let ended = Instant::now();
         rested = ended + ended.duration_since(began).clamp(REST.0, REST.1);
+        spare.busy(ended);
         let receipts = match done {
             Ok(receipts) => {
                 shared.succeeded();
@@ -146,12 +170,64 @@ pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
             }
             Err(error) => {
                 shared.failed(&error);
+                if search::is_index_damage(&error) {
+                    shared.queue.push(NetworkId(0), Job::Reindex);
+                }
                 group.iter().filter_map(|(network, job)| Some((*network, failure(job)?))).collect()
             }
         };
         if !receipts.is_empty() {
             on_receipt(receipts);
         }
+    }
+}
+
+/// Indexes some rows more; says whether there may be more to do. A disk that refuses is tried again after the next
+/// commit.
+fn index(shared: &Shared) -> bool {
+    let more = search::index(&mut shared.db());
+    more.unwrap_or_else(|error| {
+        shared.failed(&error);
+        if search::is_index_damage(&error) {
+            shared.queue.push(NetworkId(0), Job::Reindex);
+        }
+        false
+    })
+}
+
+/// When the writer has time to spare for the index.
+#[derive(Debug)]
+struct Spare {
+    /// When to index next, if there is something to index.
+    next: Option<Instant>,
+    /// Since when there is.
+    since: Instant,
+    /// Not before this.
+    rested: Instant,
+    /// When the last commit was.
+    busy: Option<Instant>,
+}
+
+impl Spare {
+    /// There may be something left from the last time.
+    fn new(now: Instant) -> Spare {
+        Spare { next: Some(now + QUIET), since: now, rested: now, busy: None }
+    }
+
+    /// Something was committed: what there is to index waits until the disk is quiet, but not for ever.
+    fn busy(&mut self, now: Instant) {
+        if self.next.is_none() {
+            self.since = now;
+        }
+        self.next = Some((now + QUIET).min(self.since + PATIENCE).max(self.rested));
+        self.busy = Some(now);
+    }
+
+    /// A batch was indexed. As long as others use the disk, it is left to them most of the time.
+    fn used(&mut self, began: Instant, ended: Instant, more: bool) {
+        let is_quiet = self.busy.is_none_or(|busy| ended.duration_since(busy) > PATIENCE);
+        self.rested = ended + ended.duration_since(began) * if is_quiet { 1 } else { 4 };
+        (self.since, self.next) = (ended, more.then_some(self.rested));
     }
 }
 
@@ -162,7 +238,9 @@ fn failure(job: &Job) -> Option<Receipt> {
         Job::Fact(Fact::Partial(guid, _) | Fact::List(guid, _) | Fact::Piece(guid, _, _)) => {
             Some(Receipt::Failed(*guid))
         }
-        Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Identity(_) | Fact::Reach(_)) | Job::Condemn(_) => None,
+        Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Forgotten(_) | Fact::Identity(_) | Fact::Reach(_))
+        | Job::Condemn(_)
+        | Job::Reindex => None,
     }
 }
 
@@ -217,9 +295,11 @@ impl<'a> Batch<'a> {
             Job::Fact(Fact::Piece(guid, index, bytes)) => self.piece(network, *guid, *index, bytes),
             Job::Fact(Fact::Abandoned(guid)) => self.abandoned(network, *guid),
             Job::Fact(Fact::Peer(peer)) => self.peer(network, peer),
+            Job::Fact(Fact::Forgotten(guid)) => self.forget_peer(network, *guid),
             // Who this node is stands in `server.json`; how others are reached is found out anew.
             Job::Fact(Fact::Identity(_) | Fact::Reach(_)) => Ok(()),
             Job::Condemn(key) => self.condemn(network, *key),
+            Job::Reindex => search::rebuild(self.db),
         }
     }
 
@@ -364,6 +444,13 @@ impl<'a> Batch<'a> {
             .map(drop)
     }
 
+    fn forget_peer(&self, network: NetworkId, guid: Guid) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("DELETE FROM peer WHERE network = ?1 AND guid = ?2")?
+            .execute(params![network.0, guid.0])
+            .map(drop)
+    }
+
     /// Deletes a record if it is damaged. It is looked at again, since a whole copy may have come in the meantime.
     fn condemn(&mut self, network: NetworkId, key: Key) -> rusqlite::Result<()> {
         let Some(stored) = Stored::read(self.db, network, key)? else { return Ok(()) };
@@ -374,6 +461,7 @@ impl<'a> Batch<'a> {
             return self.blob(body, LIST, &piece_list(gossip.msg()));
         }
         self.db.prepare_cached("DELETE FROM gossip WHERE id = ?1")?.execute([id])?;
+        search::forget(self.db, id)?;
         if let Some(body) = body {
             self.db.prepare_cached("DELETE FROM piece WHERE body = ?1")?.execute([body])?;
         }

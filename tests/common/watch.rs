@@ -112,8 +112,8 @@ impl Watch {
                 self.reach.insert((node, event.name.clone()), event.reach);
                 self.told.push(Told { node, at, event });
             }
-            Event::Snapshot(_) => {}
-            Event::Gap(gap) => panic!("node {node} missed something: {gap:?}"),
+            Event::Reset(reset) => panic!("node {node} missed something: {reset:?}"),
+            _ => {}
         }
     }
 

@@ -114,6 +114,14 @@ impl Partials {
         self.partials.contains_key(guid)
     }
 
+    /// Those under way, each with how many bytes of it are here: verified or not.
+    pub fn iter(&self) -> impl Iterator<Item = (Guid, &Head, usize)> {
+        self.partials.iter().map(|(&guid, partial)| {
+            let kept = partial.kept.iter().map(|&piece| partial.head.piece_len(usize::from(piece))).sum::<usize>();
+            (guid, &partial.head, kept + self.slabs.received(&guid, &partial.kept))
+        })
+    }
+
     /// Whether nothing is asked for or on its way to the disk.
     pub fn is_idle(&self) -> bool {
         self.slabs.is_empty()

@@ -3,6 +3,7 @@
 //! bytes taken until the disk has it.
 
 use super::flow::Flow;
+use crate::proto::fact::LIST;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{FRAGMENT, FRAGMENTS, PIECE, SLABS, SLABS_PER_PEER};
 use crate::proto::time::Tick;
@@ -54,6 +55,15 @@ pub struct Slabs {
 }
 
 impl Slabs {
+    /// How many bytes of a record are here that are not among the pieces which the disk has.
+    pub fn received(&self, guid: &Guid, kept: &BTreeSet<u16>) -> usize {
+        let all = (*guid, 0)..=(*guid, u16::MAX);
+        let filling = self.slabs.range(all.clone()).filter(|((_, piece), _)| !kept.contains(piece) && *piece != LIST);
+        let keeping = self.keeping.range(all).filter(|((_, piece), _)| !kept.contains(piece) && *piece != LIST);
+        let part = |slab: &Slab| (slab.got.count_ones() as usize * FRAGMENT).min(slab.bytes.len());
+        filling.map(|(_, slab)| part(slab)).sum::<usize>() + keeping.map(|(_, &size)| size).sum::<usize>()
+    }
+
     /// Whether nothing is filled or kept.
     pub fn is_empty(&self) -> bool {
         self.slabs.is_empty() && self.keeping.is_empty()

@@ -7,6 +7,7 @@ use crate::proto::peers::Errand;
 use crate::proto::ring::Range;
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::wire::{Card, CardPage, Hello, Leave, List, Message, Name, Update};
+use std::time::Duration;
 
 /// The stamp of a HELLO_BACK that answers nothing: it only tells news.
 const NO_ANSWER: u64 = u64::MAX;
@@ -45,6 +46,24 @@ impl Node {
             let registration = self.sessions.register(now, addr);
             self.send_register(addr, registration);
         }
+    }
+
+    /// Greets a peer at once; [`pong`](Node::pong) then tells how long its answer took.
+    pub fn ping(&mut self, now: Tick, peer: Guid) {
+        self.pings.ask(now, peer);
+        self.hello(now, peer, None);
+    }
+
+    /// Drops a peer that does not answer; false if it answers or is not known. Others may name it again.
+    pub fn forget(&mut self, now: Tick, peer: &Guid) -> bool {
+        let forgotten = self.peers.forget(peer);
+        self.run_errands(now);
+        forgotten
+    }
+
+    /// How long a peer took to answer the last [`ping`](Node::ping), if it has.
+    pub fn pong(&self, peer: &Guid) -> Option<Duration> {
+        self.pings.took(peer)
     }
 
     /// What HELLO and HELLO_BACK say alike; `newer` is what the receiver should know and does not.
@@ -107,6 +126,7 @@ impl Node {
 
     pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, hello: Hello) {
         self.peers.answered(now, &peer, Tick(hello.stamp));
+        self.pings.answer(now, &peer, Tick(hello.stamp));
         if let Some(trip) = self.peers.rtt(&peer).smoothed() {
             self.rumors.handle_trip(trip);
         }

@@ -139,7 +139,7 @@ impl Node {
         }
         for &guid in heard.holds.iter() {
             if self.ledger.contains(&guid) {
-                self.receipts.note(peer, &guid);
+                self.receipts.note(now, peer, &guid);
             } else {
                 self.expect(now, peer, guid);
             }
@@ -252,6 +252,15 @@ impl Node {
             spread.known += usize::from(self.receipts.knows(guid, &peer));
         }
         spread
+    }
+
+    /// The reachable peers that are known to hold a record that this node holds, and how soon each said so; see
+    /// [`Receipts::after`](crate::proto::receipts::Receipts::after).
+    pub fn holders(&self, guid: &Guid) -> Vec<(Guid, Option<Duration>)> {
+        let all = self.peers.ring(Range::all_but(place(&self.settings.guid))).map(|(_, peer)| peer);
+        all.filter(|peer| self.receipts.knows(guid, peer))
+            .map(|peer| (peer, self.receipts.after(guid, &peer)))
+            .collect()
     }
 
     pub(super) fn forget_rumors(&mut self, now: Tick, peer: &Guid) {

@@ -83,6 +83,8 @@ pub struct Peer<'a> {
     pub reach: Reach,
     /// Why we think so.
     pub reason: Reason,
+    /// Since when it is so, if that was after this node's start.
+    pub since: Option<Tick>,
     /// When it last registered with us, or we with it.
     pub met: Option<Tick>,
     /// When it was last heard.

@@ -91,6 +91,21 @@ fn the_dead_stay_dead_whatever_others_say_and_are_tried_at_once() {
 }
 
 #[test]
+fn only_a_peer_that_does_not_answer_can_be_forgotten_and_is_met_anew() {
+    let mut peers = peers(4);
+    while peers.poll_fact().is_some() {}
+    assert!(!peers.forget(&guid(4)) && !peers.forget(&guid(5)));
+    peers.hear(secs(9), guid(1), &[update(4, Word::Dead, 5)]);
+    assert!(peers.forget(&guid(4)));
+    peers.check();
+    assert!(peers.peer(&guid(4)).is_none());
+    let facts: Vec<Fact> = std::iter::from_fn(|| peers.poll_fact()).collect();
+    assert!(matches!(facts.last(), Some(Fact::Forgotten(gone)) if *gone == guid(4)), "{facts:?}");
+    meet(&mut peers, secs(10), 4, 7);
+    assert_eq!(reach(&peers, 4), Reach::Reachable);
+}
+
+#[test]
 fn who_comes_back_in_the_incarnation_in_which_it_died_hears_of_that_and_objects() {
     let mut peers = peers(4);
     peers.hear(secs(9), guid(1), &[update(4, Word::Dead, 5)]);

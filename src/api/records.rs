@@ -1,0 +1,199 @@
+//! Records as they are created, listed and counted.
+
+use super::HeldBy;
+use serde::{Deserialize, Serialize};
+
+/// `POST /gossip`: what to say. `PUT /gossip/raw?who_name=` takes the same as bytes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewGossip {
+    /// What is said: 1 byte to 16 MiB.
+    pub msg: String,
+    /// Who says it; the node's name if absent.
+    #[serde(default)]
+    pub who_name: Option<String>,
+    /// Answer when so many reachable peers are known to hold it: a number or `all`; at once if absent.
+    #[serde(default)]
+    pub wait: Option<String>,
+    /// How long to wait for them, in milliseconds; [`WAIT_MS`] if absent.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+}
+
+/// The query of `PUT /gossip/raw`, whose body is MSG.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawQuery {
+    /// Which network, where the daemon is in several.
+    #[serde(default)]
+    pub network: Option<String>,
+    /// Who says it; the node's name if absent.
+    #[serde(default)]
+    pub who_name: Option<String>,
+    /// As in [`NewGossip`].
+    #[serde(default)]
+    pub wait: Option<String>,
+    /// As in [`NewGossip`].
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+}
+
+/// The answer to both, given once the record is on disk and, if that was asked for, held by others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    /// The record's head.
+    #[serde(flatten)]
+    pub head: Added,
+    /// Who holds it; null if nobody asked to wait.
+    pub held_by: Option<HeldBy>,
+    /// Whether as many hold it as was waited for; null if nobody asked to wait.
+    pub waited: Option<bool>,
+}
+
+/// A record's head.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Added {
+    /// The record's name.
+    pub guid: String,
+    /// When it was created, RFC 3339 UTC with microseconds.
+    pub date_time: String,
+    /// Who says it.
+    pub who_name: String,
+    /// GUID of the node on which it was created.
+    pub origin: String,
+    /// SHA-256 of MSG, hex.
+    pub sha2: Option<String>,
+    /// Bytes of MSG.
+    pub len: u64,
+}
+
+/// One record of `GET /gossip` or `GET /gossip/{guid}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gossip {
+    /// The record's head; `sha2` is null until it is complete.
+    #[serde(flatten)]
+    pub head: Added,
+    /// Whether all of MSG is here.
+    pub complete: bool,
+    /// The first line of MSG, at most [`PREVIEW`] characters; null while incomplete.
+    pub preview: Option<String>,
+    /// MSG; null while incomplete and, in lists, when longer than [`LISTED_MSG`].
+    pub msg: Option<String>,
+    /// Who is known to hold it; null in lists and events.
+    pub held_by: Option<HeldBy>,
+}
+
+/// Which records `GET /gossip` lists, and in which order. With `order` the answer is a page: the header `Gossip-Cursor` has
+/// the `cursor` of the next one (and `Link` its address), as long as there may be more; a page may be short where few of
+/// the records looked at match. Without `order` it is the newest `limit` that match, oldest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// Which network, where the daemon is in several.
+    #[serde(default)]
+    pub network: Option<String>,
+    /// At most so many, 1,000 of a page; 0 is all, which only a listing without `order` can be. 50 if absent.
+    #[serde(default)]
+    pub limit: Option<u64>,
+    /// Go on behind the page that gave this.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// Which way a page goes.
+    #[serde(default)]
+    pub order: Option<Order>,
+    /// Not older than this RFC 3339 time.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// Not newer than this RFC 3339 time.
+    #[serde(default)]
+    pub until: Option<String>,
+    /// Only by this WHO_NAME.
+    #[serde(default)]
+    pub who: Option<String>,
+    /// Only those whose MSG has all of these words, found by an index: `word`, `begin*`, `"a phrase"`. The index follows a
+    /// little behind what arrives; the header `Gossip-Indexed` says how far it is. Pages of a search are in the order of
+    /// arrival.
+    #[serde(default)]
+    pub q: Option<String>,
+    /// Only those whose MSG contains this text (case matters not for ASCII).
+    #[serde(default)]
+    pub grep: Option<String>,
+}
+
+/// Which way a page of records goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Back from the newest.
+    Newest,
+    /// On from the oldest.
+    Oldest,
+}
+
+/// `GET /gossip/{guid}/holders`: which reachable peers are known to hold a record, after all were asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Holders {
+    /// The record.
+    pub guid: String,
+    /// How many of the reachable peers.
+    pub known: u64,
+    /// Reachable peers.
+    pub reachable: u64,
+    /// The greatest `after_ms`; null if none is known.
+    pub last_after_ms: Option<f64>,
+    /// They.
+    pub holders: Vec<Holder>,
+}
+
+/// A peer that holds a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Holder {
+    /// NODE_GUID.
+    pub guid: String,
+    /// NODE_NAME.
+    pub name: String,
+    /// How long after this node it is known to have held the record, in milliseconds; null if it did not say so soon.
+    pub after_ms: Option<f64>,
+}
+
+/// A record in [`GossipStatus`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GossipState {
+    /// The record's name.
+    pub guid: String,
+    /// When it was created.
+    pub date_time: String,
+    /// Who says it.
+    pub who_name: String,
+    /// Bytes of MSG.
+    pub len: u64,
+    /// Whether all of MSG is here.
+    pub complete: bool,
+    /// Bytes of MSG that are here.
+    pub received: u64,
+    /// SHA-256 of MSG, hex; null until it is complete.
+    pub sha2: Option<String>,
+}
+
+/// GOSSIP_STATUS: `GET /status/gossip`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GossipStatus {
+    /// NETWORK_NAME.
+    pub network_name: String,
+    /// Records known: complete and incomplete ones.
+    pub count: u64,
+    /// Records that are complete.
+    pub complete: u64,
+    /// Records of which something is missing yet.
+    pub incomplete: u64,
+    /// Bytes of the MSGs of complete records.
+    pub bytes: u64,
+    /// The root of the set of complete records, hex.
+    pub root: String,
+    /// Peers that answer.
+    pub reachable_peers: u64,
+    /// Those of them whose root is ours.
+    pub in_sync_peers: u64,
+    /// The newest records, oldest first: as many as the query's `limit` (20 if absent, 0 is all).
+    pub gossip: Vec<GossipState>,
+}

@@ -1,0 +1,48 @@
+//! Files for their owner alone: refused while others may read them, written so that a crash leaves the old content or the
+//! new.
+
+use super::error::ConfigError;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// The first `most` bytes of a file, one more if it is longer. `holds` says what others could get at.
+pub(super) fn read(path: &Path, most: u64, holds: &'static str) -> Result<Zeroizing<String>, ConfigError> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
+        _ => ConfigError::Io { what: format!("cannot read {}", path.display()), source },
+    };
+    // Before it is opened, since opening a pipe would wait for a writer.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::other("it is not a regular file")));
+    }
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(ConfigError::Permissions { path: path.to_owned(), mode, holds });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(most + 1).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+/// Writes a file that its owner alone may read. A link stays a link: what it points to is replaced.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), ConfigError> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let write = || -> io::Result<()> {
+        let mut temp = tempfile::Builder::new()
+            .prefix(&format!(".{name}."))
+            .permissions(fs::Permissions::from_mode(0o600))
+            .tempfile_in(dir)?;
+        temp.write_all(text.as_bytes())?;
+        temp.as_file().sync_all()?;
+        temp.persist(&path)?;
+        File::open(dir)?.sync_all()
+    };
+    write().map_err(|source| ConfigError::Io { what: format!("cannot write {}", path.display()), source })
+}
