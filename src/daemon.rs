@@ -3,6 +3,7 @@
 //! set off is settled.
 
 mod cache;
+mod discovering;
 mod engine;
 mod events;
 mod explain;
@@ -29,6 +30,7 @@ use crate::proto::seal::NetworkKey;
 use crate::proto::settings::{PeerSelect, Settings};
 use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Store, StoreError};
+use discovering::Discovering;
 use engine::{Engine, Member};
 use handle::Known;
 use live::Pulse;
@@ -188,7 +190,7 @@ impl Prepared {
     }
 
     fn start(self, faults: Option<watch::Receiver<Faults>>) -> Result<Daemon, StartError> {
-        let Prepared { home, lock, file, store, members, clock } = self;
+        let Prepared { home, lock, file, store, mut members, clock } = self;
         let addr = SocketAddr::new(file.ip, file.port);
         let (mut socket, granted) = Socket::bind(addr).map_err(|source| StartError::Bind { addr, source })?;
         if let Some(granted) = granted {
@@ -198,6 +200,7 @@ impl Prepared {
         }
         faults.into_iter().for_each(|faults| socket.suffer(faults));
         let addr = socket.local_addr().map_err(|source| StartError::Bind { addr, source })?;
+        let discovering = Discovering::new(&file, addr, clock, &mut members);
         let (events, incoming) = mpsc::unbounded_channel();
         let (receipts, loads) = (events.clone(), events);
         let on_receipt = move |batch| drop(receipts.send(engine::Event::Receipts(batch)));
@@ -222,6 +225,9 @@ impl Prepared {
         let task = tokio::spawn(engine.run(taken, incoming, stopping));
         for (network, pulse) in pulses.into_iter().enumerate() {
             tokio::spawn(live::run(handle.clone(), network, pulse));
+        }
+        if let Some(discovering) = discovering {
+            tokio::spawn(discovering.run(handle.clone()));
         }
         for seed in &file.seeds {
             tokio::spawn(plant(handle.clone(), seed.clone()));

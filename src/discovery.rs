@@ -121,6 +121,21 @@ impl Discovery {
         failed.iter().for_each(|error| self.tell("send a beacon", error));
     }
 
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether anything can be heard.
+    pub fn listens(&self) -> bool {
+        self.ear.is_some()
+    }
+
+    /// This host's addresses that it speaks from.
+    pub fn sources(&self) -> impl Iterator<Item = IpAddr> {
+        self.links.spoken_to().map(|link| link.ip)
+    }
+
     fn listen(&mut self) -> io::Result<Ear> {
         let any: IpAddr = if self.ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let addr = SocketAddr::new(any, self.port);

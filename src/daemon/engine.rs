@@ -73,6 +73,8 @@ pub struct Member {
     pub rate: Rate,
     /// With whom it talks, while somebody wants to know.
     pub tally: Tally,
+    /// What its beacons told, where discovery is on.
+    pub discovery: Option<watch::Receiver<api::Discovery>>,
     cache: Cache,
     /// When the node wants to be woken.
     wake: Tick,
@@ -90,7 +92,8 @@ impl Member {
         let (rate, tally, cache, adding, registering) = Default::default();
         // The epoch grows with each start.
         let news = News::new(node.settings().epoch);
-        Member { name, id, node, news, rate, tally, cache, wake: Tick(0), touched: true, adding, registering }
+        let (wake, touched, discovery) = (Tick(0), true, None);
+        Member { name, id, node, news, rate, tally, discovery, cache, wake, touched, adding, registering }
     }
 
     /// Has it settled: it was told something.
