@@ -164,7 +164,9 @@ impl Discovery {
     }
 
     fn tell(&mut self, what: &'static str, error: &io::Error) {
-        if self.told.insert(what) {
+        // An address that was just given to an interface may not be used in its first second (RFC 4862).
+        let soon = error.kind() == io::ErrorKind::AddrNotAvailable;
+        if !soon && self.told.insert(what) {
             let port = self.port;
             tracing::warn!(
                 "discovery: cannot {what} at UDP port {port}: {error}; it is tried again, and `register` and seeds work without"
