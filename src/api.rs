@@ -15,7 +15,8 @@ pub use live::{
 };
 pub use network::{NetworkStatus, Peer, Pong, Reach, RegisterRequest, Registered};
 pub use records::{
-    Added, Created, Gossip, GossipState, GossipStatus, Holder, Holders, ListQuery, NewGossip, Order, RawQuery,
+    Added, Created, Draft, Exported, Gossip, GossipState, GossipStatus, Holder, Holders, ListQuery, NewGossip, Order,
+    Outcome, RawQuery,
 };
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,7 @@ pub const STATUS_LIMIT: u64 = 20;
 
 /// The query of the requests that ask for nothing but a network.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct NetworkQuery {
     /// Which network, where the daemon is in several.
@@ -43,6 +45,7 @@ pub struct NetworkQuery {
 
 /// The query of `GET /status` and `GET /status/gossip`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct StatusQuery {
     /// Which network, where the daemon is in several.
@@ -55,6 +58,7 @@ pub struct StatusQuery {
 
 /// `GET /status`: both on one page, and the counters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Status {
     /// NETWORK_STATUS.
     pub network: NetworkStatus,
@@ -66,6 +70,7 @@ pub struct Status {
 
 /// `GET /node`: this daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct NodeInfo {
     /// The program's version.
     pub version: String,
@@ -84,6 +89,7 @@ pub struct NodeInfo {
 
 /// `GET /wait`: answers when all that is asked holds (200) or the time is over (504).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct WaitQuery {
     /// Which network, where the daemon is in several.
@@ -104,6 +110,7 @@ pub struct WaitQuery {
 
 /// What `GET /wait` saw last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Waited {
     /// Whether all that was asked holds.
     pub holds: bool,
@@ -115,8 +122,32 @@ pub struct Waited {
     pub in_sync: bool,
 }
 
+/// `GET /config`: all that can be set, as it holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct Settings {
+    /// A value each.
+    pub values: Vec<Setting>,
+}
+
+/// A value that can be set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct Setting {
+    /// Its key, dotted, as `init --set` takes it.
+    pub key: String,
+    /// It; `(secret)` instead of a key of a network.
+    pub value: serde_json::Value,
+    /// Where it comes from: `default`, `file` (`server.json`), `profile`, `environment`, or `runtime` where the system
+    /// chose it.
+    pub origin: String,
+    /// Whether a change of it takes a restart.
+    pub restart: bool,
+}
+
 /// The query of `GET /log`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct LogQuery {
     /// Only lines behind the one with this number.
@@ -129,6 +160,7 @@ pub struct LogQuery {
 
 /// `GET /log`: the last lines of the process's log, at most 1,000.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Log {
     /// They, oldest first.
     pub lines: Vec<LogLine>,
@@ -138,6 +170,7 @@ pub struct Log {
 
 /// A line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct LogLine {
     /// Its number.
     pub seq: u64,
@@ -153,6 +186,7 @@ pub struct LogLine {
 
 /// Any error, after RFC 9457 (`application/problem+json`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,

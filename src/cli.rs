@@ -11,6 +11,7 @@ mod failure;
 mod follow;
 mod init;
 mod list;
+mod log;
 mod password;
 mod peers;
 mod read;

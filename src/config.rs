@@ -11,6 +11,7 @@ mod home;
 mod host;
 mod http;
 mod private;
+mod shown;
 mod timing;
 mod token;
 mod tree;
@@ -20,6 +21,7 @@ pub use fields::{parse_duration, show_duration};
 pub use home::{Home, HomeLock, LockError};
 pub use host::host_name;
 pub use http::{HttpFile, Listen};
+pub use shown::Shown;
 pub use timing::{Profile, Span, TimingFile};
 pub use token::Token;
 
@@ -28,6 +30,7 @@ use crate::proto::limits::{MAX_DATAGRAM, MAX_NAME, MIN_MAX_DATAGRAM};
 use crate::proto::seal::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::Duration;
@@ -130,6 +133,8 @@ pub struct Loaded {
     pub file: ServerFile,
     /// What was changed in it while reading; a line each.
     pub notes: Vec<String>,
+    /// Which keys it has, dotted: all others are defaults.
+    pub said: BTreeSet<String>,
 }
 
 fn default_ip() -> IpAddr {
@@ -190,11 +195,12 @@ impl ServerFile {
         if text.len() as u64 > MAX_FILE {
             return Err(ConfigError::TooLarge { path: path.to_owned() });
         }
-        let value = serde_json::from_str(&text).map_err(|error| ConfigError::Syntax {
+        let value: Value = serde_json::from_str(&text).map_err(|error| ConfigError::Syntax {
             path: path.to_owned(),
             line: error.line(),
             column: error.column(),
         })?;
+        let said = shown::keys(&value);
         let (file, replaced) = ServerFile::from_tree(value)?;
         let mut notes = Vec::new();
         if !replaced.is_empty() {
@@ -204,7 +210,7 @@ impl ServerFile {
                 Err(error) => format!("the password of {names} is still in the file: {error}"),
             });
         }
-        Ok(Loaded { file, notes })
+        Ok(Loaded { file, notes, said })
     }
 
     /// Writes the file, readable by its owner only. After a crash at any point the old content or the new is there.

@@ -3,22 +3,30 @@
 //! set off is settled.
 
 mod cache;
+mod creating;
 mod discovering;
 mod engine;
 mod events;
 mod explain;
+mod gauges;
 mod handle;
+mod importing;
 mod journal;
 mod live;
 mod news;
+mod peering;
 mod rate;
 mod receipts;
 mod records;
+mod settings;
 mod tally;
 mod view;
 
+pub use creating::{BATCH, New, Once};
 pub use events::{Cursor, Events};
+pub use gauges::{Gauges, StoreGauges};
 pub use handle::{Handle, Refusal};
+pub use importing::Imported;
 pub use journal::{Journal, LINES};
 pub use receipts::Holders;
 pub use records::Listed;
@@ -34,9 +42,10 @@ use discovering::Discovering;
 use engine::{Engine, Member};
 use handle::Known;
 use live::Pulse;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -155,6 +164,7 @@ struct Prepared {
     home: Home,
     lock: HomeLock,
     file: ServerFile,
+    said: BTreeSet<String>,
     store: Store,
     members: Vec<Member>,
     clock: Clock,
@@ -170,7 +180,7 @@ impl Prepared {
             LockError::Io(source) => StartError::Io { what: format!("cannot lock {dir}"), source },
         })?;
         loaded.notes.iter().for_each(|note| tracing::warn!("{note}"));
-        let file = loaded.file;
+        let (file, said) = (loaded.file, loaded.said);
         let io = |what: &str| {
             let what = format!("cannot {what} {}", home.gossip_db().display());
             move |error: StoreError| StartError::Io { what, source: io::Error::other(error) }
@@ -186,11 +196,11 @@ impl Prepared {
         // Damage that is met only while all is read is salvaged by opening the store once more.
         let restored = restore().or_else(|error: StoreError| if error.is_damage() { restore() } else { Err(error) });
         let (store, members) = restored.map_err(io("read"))?;
-        Ok(Prepared { home, lock, file, store, members, clock })
+        Ok(Prepared { home, lock, file, said, store, members, clock })
     }
 
     fn start(self, faults: Option<watch::Receiver<Faults>>) -> Result<Daemon, StartError> {
-        let Prepared { home, lock, file, store, mut members, clock } = self;
+        let Prepared { home, lock, file, said, store, mut members, clock } = self;
         let addr = SocketAddr::new(file.ip, file.port);
         let (mut socket, granted) = Socket::bind(addr).map_err(|source| StartError::Bind { addr, source })?;
         if let Some(granted) = granted {
@@ -217,11 +227,22 @@ impl Prepared {
         };
         let networks: Vec<Known> = members.iter().map(known).collect();
         let pulses: Vec<Arc<Pulse>> = networks.iter().map(|known| known.pulse.clone()).collect();
-        let http = Arc::default();
-        let handle =
-            Handle::new(file.clone(), addr, networks, commands, changes, stop, store.clone(), Arc::clone(&http));
-        let wake = Tick::NEVER;
-        let engine = Engine { home, file: file.clone(), addr, socket, store, members, clock, changed, wake, http };
+        let http: Arc<OnceLock<SocketAddr>> = Arc::default();
+        let engine = Engine {
+            home,
+            file: file.clone(),
+            addr,
+            socket,
+            store: store.clone(),
+            members,
+            clock,
+            changed,
+            wake: Tick::NEVER,
+            http: Arc::clone(&http),
+        };
+        let (networks, stop, said, bounds) = (Arc::new(networks), Arc::new(stop), Arc::new(said), Arc::default());
+        let seeds = file.seeds.clone();
+        let handle = Handle { file, said, addr, networks, commands, changes, stop, store, bounds, http };
         let task = tokio::spawn(engine.run(taken, incoming, stopping));
         for (network, pulse) in pulses.into_iter().enumerate() {
             tokio::spawn(live::run(handle.clone(), network, pulse));
@@ -229,8 +250,8 @@ impl Prepared {
         if let Some(discovering) = discovering {
             tokio::spawn(discovering.run(handle.clone()));
         }
-        for seed in &file.seeds {
-            tokio::spawn(plant(handle.clone(), seed.clone()));
+        for seed in seeds {
+            tokio::spawn(plant(handle.clone(), seed));
         }
         Ok(Daemon { handle, addr, lock: Arc::new(lock), task })
     }

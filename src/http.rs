@@ -1,11 +1,19 @@
 //! The control API's server: where it listens, and the way from a request to its answer. Who may ask is for `guards` to
 //! say, what can be asked is in `routes`, and what the answers are is the daemon's business: they come from a [`Handle`].
 
+mod body;
+mod create;
 mod door;
 mod events;
+mod gossip;
 mod guards;
 mod health;
+mod import;
+mod metrics;
+mod node;
+mod openapi;
 mod page;
+mod peers;
 mod places;
 mod problem;
 mod routes;
@@ -13,7 +21,6 @@ mod stage;
 
 pub use stage::Stage;
 
-use crate::api;
 use crate::config::{ConfigError, Home, HomeLock, HttpFile, Listen, Token, host_name};
 use crate::daemon::Handle;
 use axum::middleware::from_fn_with_state;
@@ -154,7 +161,7 @@ async fn bind_tcp(listen: Option<Listen>) -> Result<Option<(TcpListener, SocketA
 /// The API's routes behind its guards; without any, those for the home's owner.
 fn router(handle: Handle, stage: Option<Stage>, guards: Option<Guards>) -> Router {
     Router::new()
-        .nest(api::PREFIX, routes::routes())
+        .merge(openapi::routes())
         .merge(health::routes())
         .merge(page::routes())
         .fallback(routes::nothing_here)

@@ -11,16 +11,19 @@ mod network;
 mod pages;
 mod queries;
 mod reader;
+mod requests;
 mod rows;
 mod salvage;
 mod schema;
 mod search;
+mod spare;
 mod writer;
 
 pub use arrivals::{Arrivals, Place};
 pub use lists::{Cursor, ListFilter, Order, Page};
 pub use queries::{MATCHES, Row, START, Totals};
 pub use reader::{Load, Loaded, OnLoaded};
+pub use requests::Request;
 pub use search::{Indexed, Words};
 pub use writer::OnReceipt;
 
@@ -73,6 +76,21 @@ impl StoreError {
     /// Whether the file turned out to be damaged: then the next [`Store::open`] salvages it.
     pub fn is_damage(&self) -> bool {
         matches!(self, StoreError::Sqlite(error) if schema::is_damage(error))
+    }
+}
+
+/// A record that was created here.
+#[derive(Clone, Debug)]
+pub struct Authored {
+    /// It.
+    pub gossip: Gossip,
+    /// The request that it came of, if that may come again.
+    pub request: Option<Request>,
+}
+
+impl From<Gossip> for Authored {
+    fn from(gossip: Gossip) -> Authored {
+        Authored { gossip, request: None }
     }
 }
 
@@ -190,10 +208,10 @@ impl Store {
         self.shared.queue.push(network, Job::Fact(fact));
     }
 
-    /// Has a record kept for which somebody waits: it is committed at once, together with all that is queued before
-    /// it. Never blocks for the disk.
-    pub fn author(&self, network: NetworkId, gossip: Gossip) {
-        self.shared.queue.push(network, Job::Author(gossip));
+    /// Has records kept for which somebody waits: they are committed at once and in one, together with all that is
+    /// queued before them. Never blocks for the disk.
+    pub fn author(&self, network: NetworkId, all: Vec<Authored>) {
+        self.shared.queue.push(network, Job::Author(all));
     }
 
     /// Has something read; the answer comes by `on_loaded`. `false`: too much is asked for at once, and nothing will

@@ -2,55 +2,18 @@
 
 #[path = "common/cluster.rs"]
 mod cluster;
+#[path = "common/demo.rs"]
+mod demo;
 
-use cluster::{PROGRAM, block_on, eventually};
+use cluster::{block_on, eventually};
+use demo::Demo;
 use gossip_node::api::{ChaosChange, Reach, WaitQuery};
-use gossip_node::client::{Client, ClientError};
-use gossip_node::config::Home;
-use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
-
-/// A demonstration that stays up, ended with its test.
-struct Demo(Child);
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
-        let _ = self.0.wait();
-    }
-}
-
-/// Starts one, and returns it with a client for each of its nodes.
-fn demo(args: &[&str]) -> (Demo, Vec<Client>) {
-    let mut child = Command::new(PROGRAM)
-        .args(["demo", "--json", "--records", "4"])
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Nobody may leave it with a full pipe.
-    let talk = child.stderr.take().unwrap();
-    std::thread::spawn(move || drop(BufReader::new(talk).read_to_end(&mut Vec::new())));
-    let mut json = String::new();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let table: Value = loop {
-        json += &lines.next().expect("the demo shows its table").unwrap();
-        if let Ok(table) = serde_json::from_str(&json) {
-            break table;
-        }
-    };
-    let home = |node: &Value| Home::new(node["home"].as_str().unwrap().into());
-    let clients = table["nodes"].as_array().unwrap().iter().map(|node| Client::new(home(node).control_socket(), None));
-    (Demo(child), clients.collect())
-}
+use gossip_node::client::ClientError;
 
 #[test]
 fn a_node_dies_and_comes_back_and_a_split_heals() {
-    let (_demo, clients) = demo(&["--chaos", "--nodes", "4"]);
-    let first = &clients[0];
+    let demo = Demo::start(&["--chaos", "--nodes", "4"]);
+    let (clients, first) = (&demo.clients, &demo.clients[0]);
     let change = |change: ChaosChange| block_on(first.change_chaos(&change)).unwrap();
     let reach = |name: &str| {
         let status = block_on(first.status_network()).unwrap();
@@ -90,7 +53,8 @@ fn a_node_dies_and_comes_back_and_a_split_heals() {
 
 #[test]
 fn without_chaos_there_is_nothing_to_play_with() {
-    let (_demo, clients) = demo(&["--nodes", "2"]);
+    let demo = Demo::start(&["--nodes", "2"]);
+    let clients = &demo.clients;
     assert!(!block_on(clients[0].node()).unwrap().demo);
     match block_on(clients[0].change_chaos(&ChaosChange::default())) {
         Err(ClientError::Refused(problem)) => {

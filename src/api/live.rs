@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// event instead: records that arrived since are told, each once; peers by what changed or, if that is not known any
 /// more, by a new snapshot. What is measured all the time (`fetch`, `metrics`, `traffic`) is told as it is, never later.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct EventsQuery {
     /// Which network, where the daemon is in several.
@@ -28,6 +29,7 @@ pub struct EventsQuery {
 
 /// What becomes of records that who follows has not taken yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Backlog {
     /// All are told, however many.
@@ -38,6 +40,7 @@ pub enum Backlog {
 
 /// One event. Records come in the order in which they arrived here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// How the network is; what follows changes it.
@@ -76,6 +79,7 @@ impl Event {
 
 /// How a peer is reached from now on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct PeerEvent {
     /// When, RFC 3339.
     pub at: String,
@@ -97,6 +101,7 @@ pub struct PeerEvent {
 
 /// What is not told: what follows begins anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Reset {
     /// Of what: `gossip` or `peer`.
     pub of: String,
@@ -108,6 +113,7 @@ pub struct Reset {
 
 /// How far a long MSG has come. The last one has `received` equal to `len`: then it is complete and on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Fetch {
     /// When, RFC 3339.
     pub at: String,
@@ -123,6 +129,7 @@ pub struct Fetch {
 
 /// A line of the log at `warn` or above.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Warning {
     /// When, RFC 3339.
     pub at: String,
@@ -134,6 +141,7 @@ pub struct Warning {
 
 /// A second of a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Metrics {
     /// When it ended, RFC 3339.
     pub at: String,
@@ -165,6 +173,7 @@ pub struct Metrics {
 
 /// How much was sent or received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Amount {
     /// Datagrams.
     pub datagrams: u64,
@@ -174,6 +183,7 @@ pub struct Amount {
 
 /// What passed since the last of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Traffic {
     /// When it ended, RFC 3339.
     pub at: String,
@@ -183,6 +193,7 @@ pub struct Traffic {
 
 /// Datagrams between this node and a peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Span {
     /// NODE_GUID.
     pub peer: String,
@@ -202,6 +213,7 @@ pub struct Span {
 
 /// How far a record has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct HeldBy {
     /// Reachable peers that are known to hold it.
     pub known: u64,
@@ -211,6 +223,7 @@ pub struct HeldBy {
 
 /// What was sent lately.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct SendRate {
     /// Datagrams a second.
     pub datagrams_per_s: f64,
@@ -222,6 +235,7 @@ pub struct SendRate {
 
 /// `GET /peers/{peer}/explain`: why a peer is in its state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Explanation {
     /// The peer.
     pub peer: Peer,
@@ -237,6 +251,7 @@ pub struct Explanation {
 
 /// Something, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Moment {
     /// When, RFC 3339.
     pub at: String,

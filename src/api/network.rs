@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a peer is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// It answers.
@@ -19,6 +20,7 @@ pub enum Reach {
 
 /// A peer in [`NetworkStatus`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Peer {
     /// NODE_GUID.
     pub guid: String,
@@ -67,6 +69,7 @@ pub struct Peer {
 
 /// NETWORK_STATUS: `GET /status/network`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct NetworkStatus {
     /// NETWORK_NAME.
     pub network_name: String,
@@ -100,6 +103,7 @@ pub struct NetworkStatus {
 
 /// `POST /register`: which node to register with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RegisterRequest {
     /// HOST:PORT.
@@ -110,6 +114,7 @@ pub struct RegisterRequest {
 
 /// The answer when it registered; silence is an [`Problem`](super::Problem) with status 504.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Registered {
     /// Its GUID.
     pub guid: String,
@@ -125,6 +130,7 @@ pub struct Registered {
 
 /// The answer to `POST /peers/{peer}/ping`; silence is a [`Problem`](super::Problem) with status 504.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Pong {
     /// NODE_GUID.
     pub guid: String,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `POST /gossip`: what to say. `PUT /gossip/raw?who_name=` takes the same as bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewGossip {
     /// What is said: 1 byte to 16 MiB.
@@ -22,6 +23,7 @@ pub struct NewGossip {
 
 /// The query of `PUT /gossip/raw`, whose body is MSG.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct RawQuery {
     /// Which network, where the daemon is in several.
@@ -40,6 +42,7 @@ pub struct RawQuery {
 
 /// The answer to both, given once the record is on disk and, if that was asked for, held by others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Created {
     /// The record's head.
     #[serde(flatten)]
@@ -52,6 +55,7 @@ pub struct Created {
 
 /// A record's head.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Added {
     /// The record's name.
     pub guid: String,
@@ -69,6 +73,7 @@ pub struct Added {
 
 /// One record of `GET /gossip` or `GET /gossip/{guid}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Gossip {
     /// The record's head; `sha2` is null until it is complete.
     #[serde(flatten)]
@@ -87,6 +92,7 @@ pub struct Gossip {
 /// the `cursor` of the next one (and `Link` its address), as long as there may be more; a page may be short where few of
 /// the records looked at match. Without `order` it is the newest `limit` that match, oldest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// Which network, where the daemon is in several.
@@ -122,6 +128,7 @@ pub struct ListQuery {
 
 /// Which way a page of records goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Back from the newest.
@@ -132,6 +139,7 @@ pub enum Order {
 
 /// `GET /gossip/{guid}/holders`: which reachable peers are known to hold a record, after all were asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Holders {
     /// The record.
     pub guid: String,
@@ -147,6 +155,7 @@ pub struct Holders {
 
 /// A peer that holds a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Holder {
     /// NODE_GUID.
     pub guid: String,
@@ -158,6 +167,7 @@ pub struct Holder {
 
 /// A record in [`GossipStatus`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct GossipState {
     /// The record's name.
     pub guid: String,
@@ -177,6 +187,7 @@ pub struct GossipState {
 
 /// GOSSIP_STATUS: `GET /status/gossip`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct GossipStatus {
     /// NETWORK_NAME.
     pub network_name: String,
@@ -196,4 +207,57 @@ pub struct GossipStatus {
     pub in_sync_peers: u64,
     /// The newest records, oldest first: as many as the query's `limit` (20 if absent, 0 is all).
     pub gossip: Vec<GossipState>,
+}
+
+/// A line of `POST /gossip/batch`: what to say.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Draft {
+    /// What is said: 1 byte to 16 MiB.
+    pub msg: String,
+    /// Who says it; the node's name if absent.
+    #[serde(default)]
+    pub who_name: Option<String>,
+}
+
+/// A line of `POST /gossip/import`: a complete record, as it was created anywhere.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Exported {
+    /// The record's name, which follows from the rest.
+    pub guid: String,
+    /// `message`.
+    pub kind: String,
+    /// When it was created, RFC 3339 with microseconds.
+    pub date_time: String,
+    /// GUID of the node on which it was created.
+    pub origin: String,
+    /// Who says it.
+    pub who_name: String,
+    /// SHA-256 of MSG, hex.
+    pub sha2: String,
+    /// Bytes of MSG.
+    pub len: u64,
+    /// MSG; or else `msg_base64` has it.
+    #[serde(default)]
+    pub msg: Option<String>,
+    /// MSG in base64 (RFC 4648, with padding).
+    #[serde(default)]
+    pub msg_base64: Option<String>,
+}
+
+/// What became of a line of a batch or an import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct Outcome {
+    /// Which line, from 1 on; empty lines count, and have none.
+    pub line: u64,
+    /// 201: the record is new and on disk. 200: it was here before. Else it is not here, and `detail` says why.
+    pub status: u16,
+    /// The record; null if there is none.
+    pub guid: Option<String>,
+    /// Why not.
+    pub detail: Option<String>,
 }

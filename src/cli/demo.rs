@@ -6,7 +6,7 @@ mod cluster;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::run::log_to_stderr;
+use super::log::log_to_stderr;
 use super::running::Signals;
 use clap::Args;
 use cluster::{Cluster, PATIENCE};

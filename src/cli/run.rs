@@ -2,13 +2,12 @@
 
 use super::context::Context;
 use super::failure::Failure;
+use super::log::log_to_stderr;
 use super::running::{Running, Signals};
 use crate::api::NodeInfo;
 use crate::config::ServerFile;
-use crate::display::{display_line, display_safe};
+use crate::display::display_line;
 use clap::Args;
-use std::io::{self, Write};
-use tracing_subscriber::EnvFilter;
 
 /// Be a node: the daemon.
 #[derive(Args, Debug)]
@@ -62,26 +61,4 @@ fn ready(context: &Context, running: &Running) -> Result<(), Failure> {
         running.address,
         socket.display()
     ))
-}
-
-/// Logs to standard error what `GOSSIP_NODE_LOG` asks for. What a peer sent may be part of a line, so lines are made safe.
-pub fn log_to_stderr(default: &str) {
-    let filter = EnvFilter::try_from_env("GOSSIP_NODE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| SafeStderr);
-    // Fails only where a logger is there already, as in tests.
-    let _ = logger.try_init();
-}
-
-/// Standard error behind [`display_safe`]. A log that nobody reads is no reason to stop.
-struct SafeStderr;
-
-impl Write for SafeStderr {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().lock().write_all(display_safe(&String::from_utf8_lossy(line)).as_bytes());
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -2,7 +2,7 @@
 //! its reader, and both answer as events.
 
 use super::cache::Cache;
-use super::handle::{Command, Refusal};
+use super::handle::{Adding, Command, Refusal};
 use super::news::News;
 use super::rate::Rate;
 use super::tally::Tally;
@@ -13,11 +13,11 @@ use crate::config::{Home, ServerFile};
 use crate::effects::{Effects, settle};
 use crate::net::Socket;
 use crate::proto::fact::{Fact, Receipt};
-use crate::proto::gossip::{Draft, Gossip, Guid};
+use crate::proto::gossip::{Draft, Gossip, Guid, Key};
 use crate::proto::node::{Node, Transmit};
 use crate::proto::seal::claimed_key_id;
 use crate::proto::time::{Tick, Timestamp};
-use crate::store::{Load, Loaded, NetworkId, Store};
+use crate::store::{Authored, Load, Loaded, NetworkId, Store};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -82,6 +82,8 @@ pub struct Member {
     touched: bool,
     /// Records authored here that are on their way to the disk, with who waits.
     adding: BTreeMap<Guid, (Gossip, oneshot::Sender<Result<api::Added, Refusal>>)>,
+    /// Who waits for a record made elsewhere to be on the disk.
+    pub importing: BTreeMap<Guid, Vec<oneshot::Sender<bool>>>,
     /// Who waits for a node to register.
     registering: Vec<(SocketAddr, Tick, oneshot::Sender<api::Registered>)>,
 }
@@ -89,11 +91,11 @@ pub struct Member {
 impl Member {
     /// A node that has not done anything yet.
     pub fn new(name: String, id: NetworkId, node: Node) -> Member {
-        let (rate, tally, cache, adding, registering) = Default::default();
+        let (rate, tally, cache, adding, importing, registering) = Default::default();
         // The epoch grows with each start.
         let news = News::new(node.settings().epoch);
         let (wake, touched, discovery) = (Tick(0), true, None);
-        Member { name, id, node, news, rate, tally, discovery, cache, wake, touched, adding, registering }
+        Member { name, id, node, news, rate, tally, discovery, cache, wake, touched, adding, importing, registering }
     }
 
     /// Has it settled: it was told something.
@@ -244,16 +246,9 @@ impl Engine {
     fn obey(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
-            Command::Add { network, who_name, msg, reply } => {
-                let Some(member) = self.members.get_mut(network) else { return };
-                let who_name = who_name.unwrap_or_else(|| member.node.settings().node_name.clone());
-                match member.node.author(wall_clock(), Draft { who_name, msg }) {
-                    Ok(gossip) => {
-                        self.store.author(member.id, gossip.clone());
-                        member.cache.keep_gossip(&gossip);
-                        member.adding.insert(gossip.guid(), (gossip, reply));
-                    }
-                    Err(invalid) => drop(reply.send(Err(Refusal::Invalid(invalid.to_string())))),
+            Command::Add { network, all } => {
+                if let Some(member) = self.members.get_mut(network) {
+                    member.author(all, &self.store);
                 }
             }
             Command::Register { network, addr, seed, reply } => {
@@ -326,9 +321,33 @@ impl Engine {
 const FAR: Tick = Tick(u64::MAX / 1_000_000);
 
 impl Member {
+    /// Makes records and has them kept.
+    fn author(&mut self, all: Vec<Adding>, store: &Store) {
+        let mut made = Vec::new();
+        for Adding { who_name, msg, request, reply } in all {
+            let who_name = who_name.unwrap_or_else(|| self.node.settings().node_name.clone());
+            match self.node.author(wall_clock(), Draft { who_name, msg }) {
+                Ok(gossip) => {
+                    self.cache.keep_gossip(&gossip);
+                    made.push(Authored { gossip: gossip.clone(), request });
+                    self.adding.insert(gossip.guid(), (gossip, reply));
+                }
+                Err(invalid) => drop(reply.send(Err(Refusal::Invalid(invalid.to_string())))),
+            }
+        }
+        if !made.is_empty() {
+            store.author(self.id, made);
+        }
+    }
+
     fn receive(&mut self, now: Tick, receipt: Receipt, store: &Store) {
         if let Receipt::Held(_) = receipt {
             self.news.arrived();
+        }
+        if let Receipt::Held(Key { guid, .. }) | Receipt::Failed(guid) | Receipt::Wrong(guid) = receipt {
+            for reply in self.importing.remove(&guid).into_iter().flatten() {
+                let _ = reply.send(matches!(receipt, Receipt::Held(_)));
+            }
         }
         let waits = match receipt {
             Receipt::Held(key) => self.adding.remove(&key.guid),

@@ -13,11 +13,6 @@ const LEAST_PREFIX: usize = 4;
 const LISTED: usize = 8;
 
 impl Handle {
-    /// All peers, as in NETWORK_STATUS.
-    pub async fn peers(&self, network: Option<&str>) -> Result<Vec<api::Peer>, Refusal> {
-        Ok(self.status_network(network).await?.peers)
-    }
-
     /// Why a peer is in its state. `who` is its name, its address, or the beginning of its GUID.
     pub async fn explain(&self, network: Option<&str>, who: &str) -> Result<api::Explanation, Refusal> {
         let who = who.to_owned();
@@ -43,7 +38,7 @@ impl Handle {
 }
 
 /// The one peer that `who` means.
-fn find<'a>(peers: &'a [api::Peer], who: &str) -> Result<&'a api::Peer, Refusal> {
+pub(super) fn find<'a>(peers: &'a [api::Peer], who: &str) -> Result<&'a api::Peer, Refusal> {
     let digits: String = who.chars().filter(|&c| c != '-').map(|c| c.to_ascii_lowercase()).collect();
     let is_prefix = digits.len() >= LEAST_PREFIX && digits.chars().all(|c| c.is_ascii_hexdigit());
     let by_name = |peer: &&api::Peer| peer.name == who;

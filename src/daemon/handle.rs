@@ -7,18 +7,19 @@ use super::news::Latest;
 use super::view::{self, View};
 use crate::api;
 use crate::config::ServerFile;
-use crate::proto::gossip::check_name;
-use crate::proto::limits::MAX_MSG;
 use crate::proto::seal::PROTOCOL_VERSION;
-use crate::store::{ListFilter, NetworkId, Store, StoreError};
+use crate::store::{ListFilter, NetworkId, Request, Store, StoreError};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
 /// Kibibytes of MSG that may be on their way from callers to the disk.
 const ADDING: usize = 64 << 10;
+/// Kibibytes of bodies that may be on their way in.
+const ARRIVING: usize = 128 << 10;
 /// Between two looks at the node while somebody waits for a state of it.
 const GLANCE: Duration = Duration::from_millis(20);
 /// Who may follow events at once.
@@ -33,6 +34,12 @@ pub enum Refusal {
     /// The request makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// It does not go with how things are.
+    #[error("{0}")]
+    Conflict(String),
+    /// The same name was given to another request.
+    #[error("{0}")]
+    Different(String),
     /// Not in time.
     #[error("{0}")]
     Timeout(String),
@@ -49,16 +56,12 @@ impl From<StoreError> for Refusal {
 
 /// What the task is asked for. Networks are numbered as in `server.json`.
 pub enum Command {
-    /// Creates a record.
+    /// Creates records, in one commit.
     Add {
         /// Where.
         network: usize,
-        /// Who says it; the node's name if nobody.
-        who_name: Option<String>,
-        /// What is said.
-        msg: Bytes,
-        /// Answered once it is on disk.
-        reply: oneshot::Sender<Result<api::Added, Refusal>>,
+        /// They.
+        all: Vec<Adding>,
     },
     /// Registers with an address.
     Register {
@@ -80,6 +83,18 @@ pub enum Command {
     },
 }
 
+/// A record to be created.
+pub struct Adding {
+    /// Who says it; the node's name if nobody.
+    pub who_name: Option<String>,
+    /// What is said.
+    pub msg: Bytes,
+    /// The request that it comes of, if that may come again.
+    pub request: Option<Request>,
+    /// Answered once it is on disk.
+    pub reply: oneshot::Sender<Result<api::Added, Refusal>>,
+}
+
 /// A network, from outside the task.
 pub struct Known {
     /// NETWORK_NAME.
@@ -95,34 +110,39 @@ pub struct Known {
 /// A way to a running daemon: cheap to clone, never blocks the node.
 #[derive(Clone)]
 pub struct Handle {
-    file: Arc<ServerFile>,
-    addr: SocketAddr,
-    networks: Arc<Vec<Known>>,
-    commands: mpsc::Sender<Command>,
-    changes: watch::Receiver<u64>,
-    stop: Arc<watch::Sender<bool>>,
-    store: Arc<Store>,
-    adding: Arc<Semaphore>,
+    pub(super) file: Arc<ServerFile>,
+    /// Which keys of it were said there, dotted; all others are defaults.
+    pub(super) said: Arc<BTreeSet<String>>,
+    pub(super) addr: SocketAddr,
+    pub(super) networks: Arc<Vec<Known>>,
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) changes: watch::Receiver<u64>,
+    pub(super) stop: Arc<watch::Sender<bool>>,
+    pub(super) store: Arc<Store>,
+    pub(super) bounds: Arc<Bounds>,
+    pub(super) http: Arc<OnceLock<SocketAddr>>,
+}
+
+/// What is bounded for all callers together.
+pub(super) struct Bounds {
+    /// KiB of MSG on their way to the disk.
+    pub adding: Semaphore,
+    /// KiB of bodies on their way in.
+    pub arriving: Arc<Semaphore>,
     following: Arc<Semaphore>,
-    http: Arc<OnceLock<SocketAddr>>,
+    /// Named requests under way, by network.
+    pub requests: Mutex<BTreeSet<(usize, String)>>,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        let (arriving, following, requests) = (semaphore(ARRIVING), semaphore(FOLLOWERS), Mutex::default());
+        Bounds { adding: Semaphore::new(ADDING), arriving, following, requests }
+    }
 }
 
 impl Handle {
-    pub(super) fn new(
-        file: Arc<ServerFile>,
-        addr: SocketAddr,
-        networks: Vec<Known>,
-        commands: mpsc::Sender<Command>,
-        changes: watch::Receiver<u64>,
-        stop: watch::Sender<bool>,
-        store: Arc<Store>,
-        http: Arc<OnceLock<SocketAddr>>,
-    ) -> Handle {
-        let (adding, following) = (Arc::new(Semaphore::new(ADDING)), Arc::new(Semaphore::new(FOLLOWERS)));
-        let (networks, stop) = (Arc::new(networks), Arc::new(stop));
-        Handle { file, addr, networks, commands, changes, stop, store, adding, following, http }
-    }
-
     /// This daemon.
     pub fn node(&self) -> api::NodeInfo {
         api::NodeInfo {
@@ -144,31 +164,6 @@ impl Handle {
     pub fn served_at(&self, addr: SocketAddr) {
         // A second place would be a mistake of who calls; the first stays true.
         let _ = self.http.set(addr);
-    }
-
-    /// Creates a record; answers once it is on disk. `network` may be `None` where there is only one.
-    pub async fn add(
-        &self,
-        network: Option<&str>,
-        who_name: Option<String>,
-        msg: Bytes,
-    ) -> Result<api::Added, Refusal> {
-        let network = self.network(network)?;
-        if msg.is_empty() || msg.len() > MAX_MSG {
-            let len = msg.len();
-            return Err(Refusal::Invalid(format!("a MSG has 1 byte to 16 MiB ({MAX_MSG} bytes), not {len}")));
-        }
-        if who_name.as_deref().is_some_and(|who_name| !check_name(who_name)) {
-            let rule = "who_name must be 1 to 64 bytes of text without control or bidirectional characters";
-            return Err(Refusal::Invalid(rule.to_owned()));
-        }
-        let kibibytes = msg.len().div_ceil(1 << 10) as u32;
-        let room = self.adding.acquire_many(kibibytes).await.map_err(|_| stopping())?;
-        let (reply, answer) = oneshot::channel();
-        self.send(Command::Add { network, who_name, msg, reply }).await?;
-        let added = answer.await.map_err(|_| stopping())?;
-        drop(room);
-        added
     }
 
     /// NETWORK_STATUS.
@@ -201,29 +196,6 @@ impl Handle {
             gossip: rows.iter().map(view::state).collect(),
         };
         Ok(api::Status { network: view.network, gossip, stats: view.stats })
-    }
-
-    /// Registers with another node and waits for its answer.
-    pub async fn register(
-        &self,
-        network: Option<&str>,
-        request: api::RegisterRequest,
-    ) -> Result<api::Registered, Refusal> {
-        let network = self.network(network)?;
-        let addr = self.look_up(&request.address).await.map_err(Refusal::Invalid)?;
-        if self.is_own(addr) {
-            return Err(Refusal::Invalid(format!("{addr} is this very node: name another one")));
-        }
-        let (reply, answer) = oneshot::channel();
-        let command = Command::Register { network: Some(network), addr, seed: false, reply: Some(reply) };
-        self.send(command).await?;
-        let limit = Duration::from_millis(request.timeout_ms);
-        match tokio::time::timeout(limit, answer).await {
-            Ok(answer) => answer.map_err(|_| stopping()),
-            Err(_) => Err(Refusal::Timeout(format!(
-                "no answer from {addr}: it is unreachable, or has another network name or another password"
-            ))),
-        }
     }
 
     /// Waits until all that is asked holds, or the time is over.
@@ -272,30 +244,6 @@ impl Handle {
         *self.stop.borrow()
     }
 
-    /// Has every network register with a seed, for ever.
-    pub(super) async fn plant(&self, seed: &str) -> Result<(), String> {
-        let addr = self.look_up(seed).await?;
-        // One list of seeds may serve all hosts, the seeds themselves among them.
-        if self.is_own(addr) {
-            return Ok(());
-        }
-        let command = Command::Register { network: None, addr, seed: true, reply: None };
-        self.send(command).await.map_err(|refusal| refusal.to_string())
-    }
-
-    /// The first address of HOST:PORT that our socket can send to.
-    async fn look_up(&self, address: &str) -> Result<SocketAddr, String> {
-        let found = tokio::net::lookup_host(address).await;
-        let mut found = found.map_err(|error| format!("{address:?} is no HOST:PORT that can be looked up: {error}"))?;
-        let fits = found.find(|addr| addr.is_ipv4() == self.file.ip.is_ipv4() && addr.port() != 0);
-        fits.ok_or_else(|| format!("{address:?} has no address that a node bound to {} can reach", self.file.ip))
-    }
-
-    fn is_own(&self, addr: SocketAddr) -> bool {
-        let any = self.addr.ip().is_unspecified() && addr.ip().is_loopback();
-        addr == self.addr || any && addr.port() == self.addr.port()
-    }
-
     pub(super) fn network(&self, name: Option<&str>) -> Result<usize, Refusal> {
         let names = || self.networks.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");
         match name {
@@ -328,10 +276,16 @@ impl Handle {
         answer.await.map_err(|_| stopping())
     }
 
+    /// Room for a body of so many bytes, for as long as the answer lives.
+    pub async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let kibibytes = u32::try_from(bytes.div_ceil(1 << 10).min(ARRIVING)).unwrap_or(u32::MAX);
+        self.bounds.arriving.clone().acquire_many_owned(kibibytes).await.map_err(|_| stopping())
+    }
+
     /// A place among those who follow.
     pub(super) fn follow(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         let full = || Refusal::Unavailable(format!("{FOLLOWERS} others follow its events already: end one of them"));
-        self.following.clone().try_acquire_owned().map_err(|_| full())
+        self.bounds.following.clone().try_acquire_owned().map_err(|_| full())
     }
 
     /// Tells when something happens in a network.
@@ -362,7 +316,7 @@ impl Handle {
         }
     }
 
-    async fn send(&self, command: Command) -> Result<(), Refusal> {
+    pub(super) async fn send(&self, command: Command) -> Result<(), Refusal> {
         self.commands.send(command).await.map_err(|_| stopping())
     }
 

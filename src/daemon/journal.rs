@@ -34,8 +34,13 @@ impl Journal {
         &JOURNAL
     }
 
+    /// Adds a line of this moment.
+    pub fn note(&self, level: Level, target: &str, text: &str) {
+        self.add(super::wall_clock(), level, target, text);
+    }
+
     /// Adds a line; for one too many, the oldest goes. What strangers sent may be part of it, so it is made safe.
-    pub fn add(&self, at: Timestamp, level: Level, target: &str, text: &str) {
+    fn add(&self, at: Timestamp, level: Level, target: &str, text: &str) {
         let text: String = display_safe(text).chars().take(TEXT).collect();
         let mut ring = self.ring();
         ring.last += 1;

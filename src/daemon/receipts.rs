@@ -1,13 +1,14 @@
-//! Who holds a record: asked of the node, and waited for by who creates one.
+//! Who holds a record: asked of the node, and waited for.
 
 use super::handle::{Handle, Refusal, stopping};
 use crate::api;
 use crate::proto::gossip::Guid;
-use bytes::Bytes;
 use std::time::Duration;
 
 /// Between two looks at who holds a record: somebody waits, and the answers come within milliseconds.
 const GLANCE: Duration = Duration::from_millis(5);
+/// How long peers may take to say that they hold a record.
+const ASKING: Duration = Duration::from_secs(1);
 
 /// How many reachable peers are to hold a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ impl std::str::FromStr for Holders {
 }
 
 impl Holders {
-    fn suffice(self, held_by: api::HeldBy) -> bool {
+    pub(super) fn suffice(self, held_by: api::HeldBy) -> bool {
         match self {
             Holders::All => held_by.known >= held_by.reachable,
             Holders::Count(count) => held_by.known >= count,
@@ -39,27 +40,32 @@ impl Holders {
 }
 
 impl Handle {
-    /// Creates a record, and answers once it is on disk and held by as many peers as `wait` says, or the time for that
-    /// is over: created it is then, too.
-    pub async fn create(
-        &self,
-        network: Option<&str>,
-        who_name: Option<String>,
-        msg: Bytes,
-        wait: Option<(Holders, Duration)>,
-    ) -> Result<api::Created, Refusal> {
-        let head = self.add(network, who_name, msg).await?;
-        let Some((holders, timeout)) = wait else { return Ok(api::Created { head, held_by: None, waited: None }) };
-        let guid = head.guid.parse().map_err(|_| Refusal::Unavailable("a GUID of ours is none".to_owned()))?;
-        let held_by = self.wait_held(self.network(network)?, guid, holders, timeout).await?;
-        Ok(api::Created { head, held_by: Some(held_by), waited: Some(holders.suffice(held_by)) })
-    }
-
     /// Who is known to hold a record.
     pub(super) async fn held_by(&self, network: usize, guid: Guid) -> Result<api::HeldBy, Refusal> {
         self.look(network, move |member, _| {
             let spread = member.node.spread(&guid);
             api::HeldBy { known: spread.known as u64, reachable: spread.reachable as u64 }
+        })
+        .await
+    }
+
+    /// Which peers are known to hold a record, after all were asked.
+    pub async fn holders(&self, network: Option<&str>, guid: &str) -> Result<api::Holders, Refusal> {
+        let (index, id) = (self.network(network)?, self.id(network)?);
+        let guid = self.find(id, guid).await?.guid;
+        let held_by = self.wait_held(index, guid, Holders::All, ASKING).await?;
+        self.look(index, move |member, _| {
+            let peers = member.node.peers();
+            let named = |guid: &Guid| peers.peer(guid).map(|peer| peer.name.to_owned()).unwrap_or_default();
+            let shown = |(guid, after): (Guid, Option<Duration>)| api::Holder {
+                guid: guid.to_string(),
+                name: named(&guid),
+                after_ms: after.map(|after| after.as_secs_f64() * 1000.0),
+            };
+            let holders: Vec<api::Holder> = member.node.holders(&guid).into_iter().map(shown).collect();
+            let last_after_ms = holders.iter().filter_map(|holder| holder.after_ms).max_by(f64::total_cmp);
+            let known = holders.len() as u64;
+            api::Holders { guid: guid.to_string(), known, reachable: held_by.reachable, last_after_ms, holders }
         })
         .await
     }

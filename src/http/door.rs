@@ -17,12 +17,13 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tower_service::Service;
 
-/// Connections of one listener. Both listeners together leave more than half of the usual 1,024 file descriptors.
-const PLACES: usize = 200;
+/// Connections over TCP, and on the control socket. Together they leave a third of the usual 1,024 file descriptors.
+const PLACES: (usize, usize) = (200, 500);
 /// A request's head takes no longer; nor does a connection wait longer for the next.
 const HEAD: Duration = Duration::from_secs(10);
-/// The longest head that is read at all; most are refused sooner, and then are told why.
-const HEAD_BYTES: usize = 64 << 10;
+/// The longest head that is read at all, and so what a connection of a stranger takes in memory; what is shorter and still
+/// too long is told so.
+const HEAD_BYTES: usize = 32 << 10;
 /// How long to wait where the system gives no more connections.
 const EXHAUSTED: Duration = Duration::from_millis(200);
 
@@ -38,7 +39,10 @@ pub(super) enum Door {
 impl Door {
     /// Serves `router` to all who come, until `stopping`; then returns when those under way have been answered.
     pub(super) async fn serve(self, router: Router, stopping: watch::Receiver<bool>) {
-        let mut places = Places::new(PLACES);
+        let mut places = Places::new(match self {
+            Door::Tcp(_) => PLACES.0,
+            Door::Socket(_) => PLACES.1,
+        });
         let mut stop = stopping.clone();
         let come_in = async {
             loop {

@@ -1,8 +1,9 @@
 //! `GET /events`: a network's events as server-sent events, with the place behind each as its id. One whose reader is slow
 //! waits for it and holds up nobody else: what comes next is looked for when there is room for it.
 
+use super::body::Asked;
+use super::openapi::Problems;
 use super::problem::problem;
-use super::routes::Asked;
 use crate::api::{self, Problem};
 use crate::daemon::{Cursor, Handle, Refusal};
 use axum::extract::State;
@@ -18,7 +19,10 @@ const LAST_EVENT_ID: &str = "last-event-id";
 /// A comment is sent after so long without an event, so that both sides notice when the other is gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// The route.
+/// What happens, as server-sent events.
+#[utoipa::path(get, path = "/events", tag = "events", params(
+    api::EventsQuery, ("Last-Event-ID" = Option<String>, Header, description = "go on behind the event with this id"),
+), responses((status = 200, body = api::Event, content_type = "text/event-stream"), Problems))]
 pub(super) async fn events(
     State(handle): State<Handle>,
     Asked(query): Asked<api::EventsQuery>,

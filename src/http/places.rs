@@ -52,7 +52,7 @@ impl Places {
     /// Runs a connection. If there is no room, the oldest that is not busy ends.
     pub(super) fn take<C: Future<Output = ()> + Send + 'static>(&mut self, connection: impl FnOnce(Seat) -> C) {
         self.forget_ended();
-        if self.taken.len() >= self.most
+        while self.taken.len() >= self.most
             && let Some(oldest) = self.taken.iter().position(|(_, seat)| !seat.is_busy())
             && let Some((task, _)) = self.taken.remove(oldest)
         {

@@ -13,6 +13,8 @@ pub(super) fn problem(status: StatusCode, detail: impl Into<String>) -> Problem 
         StatusCode::FORBIDDEN => "refused",
         StatusCode::NOT_FOUND => "not found",
         StatusCode::METHOD_NOT_ALLOWED => "wrong method",
+        StatusCode::CONFLICT => "not as things are",
+        StatusCode::UNPROCESSABLE_ENTITY => "another request",
         StatusCode::REQUEST_TIMEOUT => "too slow",
         StatusCode::PAYLOAD_TOO_LARGE => "too long",
         StatusCode::URI_TOO_LONG => "too long",
@@ -42,6 +44,8 @@ impl From<Refusal> for Problem {
         let status = match refusal {
             Refusal::NotFound(_) => StatusCode::NOT_FOUND,
             Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
+            Refusal::Conflict(_) => StatusCode::CONFLICT,
+            Refusal::Different(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
             Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         };

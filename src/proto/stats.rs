@@ -59,17 +59,22 @@ rejections! {
 pub const HOPS: usize = 32;
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
         /// Counts since the node started.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Stats {
-            $($(#[$doc])* pub $name: u64,)*
+            $($(#[doc = $doc])* pub $name: u64,)*
             rejected: [u64; Rejected::ALL.len()],
             /// Records that were new and came as a rumour, by the number of nodes that they went through.
             pub hops: [u64; HOPS],
         }
 
         impl Stats {
+            /// All counters of this node's own doing: name, count, and what is counted.
+            pub fn described(&self) -> Vec<(&'static str, u64, &'static str)> {
+                vec![$((stringify!($name), self.$name, concat!($($doc),*).trim_ascii()),)*]
+            }
+
             /// All counters by name.
             pub fn by_name(&self) -> BTreeMap<&'static str, u64> {
                 let own = [$((stringify!($name), self.$name),)*];

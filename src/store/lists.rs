@@ -13,6 +13,8 @@ use std::str::FromStr;
 
 /// What one page may cost: rows looked at and, where their text is looked at too, KiB of that.
 const COST: usize = 20_000;
+/// An end of a page: a date, and the GUID in it; both ends lie outside.
+type Bound = (Timestamp, Vec<u8>);
 /// Behind every GUID of a date.
 const LAST_GUID: [u8; 17] = [0xFF; 17];
 
@@ -167,7 +169,7 @@ impl Listing<'_> {
             _ => None,
         };
         let (first, last) = (self.filter.since.unwrap_or_default(), self.filter.until.unwrap_or(Timestamp(u64::MAX)));
-        let bound = |key: Key| (key.date_time, key.guid.0.to_vec());
+        let bound = |key: Key| -> Bound { (key.date_time, key.guid.0.to_vec()) };
         // The one end is given by the cursor, if there is one, and lies outside of the page.
         let (mut low, mut high) = ((first, Vec::new()), (last, LAST_GUID.to_vec()));
         match (self.order, after) {
@@ -232,7 +234,7 @@ impl Listing<'_> {
         &mut self,
         db: &Connection,
         network: NetworkId,
-        (low, high): (&(Timestamp, Vec<u8>), &(Timestamp, Vec<u8>)),
+        (low, high): (&Bound, &Bound),
     ) -> rusqlite::Result<()> {
         if !self.filter.include_incomplete || self.filter.grep.is_some() {
             return Ok(());

@@ -3,7 +3,7 @@
 //! `application_id` says that the file is ours, `user_version` which schema it has. A kind of record that is added to
 //! the protocol needs a new schema version, since an older program takes records that it cannot read for damaged.
 
-use super::{network, search};
+use super::{network, requests, search};
 use rusqlite::{Connection, OpenFlags, params};
 use std::path::Path;
 
@@ -44,7 +44,7 @@ const SCHEMA: &str = "
 
 /// What version 2 added: the index of words, and the requests that may come again. Neither is salvaged: the one is made
 /// anew, and of the other nobody needs more than a day.
-const ADDED: &str = search::SCHEMA;
+const ADDED: [&str; 2] = [search::SCHEMA, requests::SCHEMA];
 
 /// What an existing file turned out to be.
 pub(super) enum Opened {
@@ -101,7 +101,7 @@ fn try_open(path: &Path) -> rusqlite::Result<Opened> {
     if db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))? == 0 {
         let made = db.transaction()?;
         made.execute_batch(SCHEMA)?;
-        made.execute_batch(ADDED)?;
+        add(&made)?;
         made.pragma_update(None, "application_id", APPLICATION)?;
         made.pragma_update(None, "user_version", VERSION)?;
         made.commit()?;
@@ -127,11 +127,15 @@ fn try_open(path: &Path) -> rusqlite::Result<Opened> {
     }
     if version < VERSION {
         let made = db.transaction()?;
-        made.execute_batch(ADDED)?;
+        add(&made)?;
         made.pragma_update(None, "user_version", VERSION)?;
         made.commit()?;
     }
     Ok(Opened::Whole(db))
+}
+
+fn add(db: &Connection) -> rusqlite::Result<()> {
+    ADDED.into_iter().try_for_each(|added| db.execute_batch(added))
 }
 
 /// Counts the keys, which visits each of their pages (0.02 s for a million records), and reads the small tables. What

@@ -19,7 +19,7 @@ const WORDS: usize = 32;
 /// The index.
 pub(super) const SCHEMA: &str = "
     CREATE VIRTUAL TABLE search USING fts5 (
-        msg, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
+        words, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
     );
 ";
 
@@ -106,7 +106,7 @@ pub(super) fn index(db: &mut Connection) -> rusqlite::Result<bool> {
             "SELECT id, msg, body FROM gossip WHERE id > ifnull((SELECT max(id) FROM search_docsize), 0)
              ORDER BY id LIMIT ?1",
         )?;
-        let mut insert = transaction.prepare_cached("INSERT INTO search (rowid, msg) VALUES (?1, ?2)")?;
+        let mut insert = transaction.prepare_cached("INSERT INTO search (rowid, words) VALUES (?1, ?2)")?;
         let mut found = rows.query([ROWS])?;
         // The rows were chosen when the statement began: what it inserts does not move it.
         while size < BYTES

@@ -5,7 +5,8 @@
 //! disk is written anew before it is synced again.
 
 use super::rows::{self, HEAD, Stored, date};
-use super::{NetworkId, Shared, network, search};
+use super::spare::Spare;
+use super::{Authored, NetworkId, Shared, network, requests, search};
 use crate::proto::fact::{Fact, LIST, PeerFact, Receipt};
 use crate::proto::gossip::{Gossip, Guid, Head, Key, piece_list};
 use crate::proto::limits::PIECE;
@@ -18,9 +19,6 @@ use std::time::{Duration, Instant};
 /// How long the disk rests after a commit while facts gather for the next: as long as the commit took, at least and at
 /// most. So a fact that comes after a rest is committed at once, and a slow disk has time to breathe.
 const REST: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
-/// The index of words is filled when nothing was committed for so long, or, where something always is, after this time.
-const QUIET: Duration = Duration::from_millis(100);
-const PATIENCE: Duration = Duration::from_secs(1);
 /// So many facts do not wait.
 const ENOUGH_FACTS: usize = 256;
 /// So many bytes do not wait.
@@ -39,8 +37,8 @@ pub type OnReceipt = Box<dyn Fn(Vec<(NetworkId, Receipt)>) + Send>;
 #[derive(Debug)]
 pub(super) enum Job {
     Fact(Fact),
-    /// Somebody waits for this one.
-    Author(Gossip),
+    /// Somebody waits for these: one commit for all of them.
+    Author(Vec<Authored>),
     /// A reader found this record damaged: delete it if it is.
     Condemn(Key),
     /// The index of words is damaged: make it anew.
@@ -51,7 +49,8 @@ impl Job {
     fn bytes(&self) -> usize {
         OVERHEAD
             + match self {
-                Job::Author(gossip) | Job::Fact(Fact::Gossip(gossip)) => gossip.msg().len(),
+                Job::Author(all) => all.iter().map(|one| OVERHEAD + one.gossip.msg().len()).sum(),
+                Job::Fact(Fact::Gossip(gossip)) => gossip.msg().len(),
                 Job::Fact(Fact::List(_, bytes) | Fact::Piece(_, _, bytes)) => bytes.len(),
                 Job::Fact(_) | Job::Condemn(_) | Job::Reindex => 0,
             }
@@ -173,7 +172,10 @@ pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
                 if search::is_index_damage(&error) {
                     shared.queue.push(NetworkId(0), Job::Reindex);
                 }
-                group.iter().filter_map(|(network, job)| Some((*network, failure(job)?))).collect()
+                group
+                    .iter()
+                    .flat_map(|(network, job)| failures(job).into_iter().map(|failed| (*network, failed)))
+                    .collect()
             }
         };
         if !receipts.is_empty() {
@@ -195,52 +197,17 @@ fn index(shared: &Shared) -> bool {
     })
 }
 
-/// When the writer has time to spare for the index.
-#[derive(Debug)]
-struct Spare {
-    /// When to index next, if there is something to index.
-    next: Option<Instant>,
-    /// Since when there is.
-    since: Instant,
-    /// Not before this.
-    rested: Instant,
-    /// When the last commit was.
-    busy: Option<Instant>,
-}
-
-impl Spare {
-    /// There may be something left from the last time.
-    fn new(now: Instant) -> Spare {
-        Spare { next: Some(now + QUIET), since: now, rested: now, busy: None }
-    }
-
-    /// Something was committed: what there is to index waits until the disk is quiet, but not for ever.
-    fn busy(&mut self, now: Instant) {
-        if self.next.is_none() {
-            self.since = now;
-        }
-        self.next = Some((now + QUIET).min(self.since + PATIENCE).max(self.rested));
-        self.busy = Some(now);
-    }
-
-    /// A batch was indexed. As long as others use the disk, it is left to them most of the time.
-    fn used(&mut self, began: Instant, ended: Instant, more: bool) {
-        let is_quiet = self.busy.is_none_or(|busy| ended.duration_since(busy) > PATIENCE);
-        self.rested = ended + ended.duration_since(began) * if is_quiet { 1 } else { 4 };
-        (self.since, self.next) = (ended, more.then_some(self.rested));
-    }
-}
-
 /// What is answered when nothing of a job was kept. An ABANDONED that failed only leaves rubbish for the next start.
-fn failure(job: &Job) -> Option<Receipt> {
+fn failures(job: &Job) -> Vec<Receipt> {
     match job {
-        Job::Author(gossip) | Job::Fact(Fact::Gossip(gossip)) => Some(Receipt::Failed(gossip.guid())),
+        Job::Author(all) => all.iter().map(|one| Receipt::Failed(one.gossip.guid())).collect(),
+        Job::Fact(Fact::Gossip(gossip)) => vec![Receipt::Failed(gossip.guid())],
         Job::Fact(Fact::Partial(guid, _) | Fact::List(guid, _) | Fact::Piece(guid, _, _)) => {
-            Some(Receipt::Failed(*guid))
+            vec![Receipt::Failed(*guid)]
         }
         Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Forgotten(_) | Fact::Identity(_) | Fact::Reach(_))
         | Job::Condemn(_)
-        | Job::Reindex => None,
+        | Job::Reindex => Vec::new(),
     }
 }
 
@@ -283,12 +250,15 @@ impl<'a> Batch<'a> {
 
     fn apply(&mut self, network: NetworkId, job: &Job) -> rusqlite::Result<()> {
         match job {
-            Job::Author(gossip) => {
+            Job::Author(all) => all.iter().try_for_each(|Authored { gossip, request }| {
                 self.gossip(network, gossip)?;
+                if let Some(request) = request {
+                    requests::keep(self.db, network, request, gossip.key())?;
+                }
                 // The next start's epoch is later than all that was authored here, and so is what it authors.
                 let date = i64::try_from(gossip.head().date_time().0).unwrap_or(i64::MAX);
                 network::raise_epoch(self.db, network.0, date)
-            }
+            }),
             Job::Fact(Fact::Gossip(gossip)) => self.gossip(network, gossip).map(drop),
             Job::Fact(Fact::Partial(guid, head)) => self.partial(network, *guid, head),
             Job::Fact(Fact::List(guid, list)) => self.list(network, *guid, list),

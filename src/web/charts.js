@@ -9,8 +9,8 @@ const HEIGHT = 36;
 const ROWS = 30;
 
 /**
- * One chart: `series` are `{ name, kind, pick(sample) }`; `show` formats a value, `unit` says of what, and scales end at
- * round numbers in `base`.
+ * One chart: `series` are `{ name, kind, pick(sample) }`; `show` formats a value, `unit` says of what, and scales end
+ * at round numbers in `base`.
  */
 export class Chart {
   constructor({ title, unit, series, show, base = 10 }) {

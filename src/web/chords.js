@@ -12,7 +12,9 @@ export const KINDS = [
 const HALF = 450;
 const FLIGHT = 750;
 const MOST_SPARKS = 160;
-const CHORDS = 256;
+const CHORDS = 96;
+/** Milliseconds between two drawings: what glows and drifts needs no more. */
+const PACE = 30;
 
 export class Chords {
   /** `place(guid)` answers a peer's `{x, y}` or null; `self()` this node's; `centre()` the ring's. */
@@ -71,6 +73,10 @@ export class Chords {
   }
 
   #frame(now) {
+    if (now - this.before < PACE) {
+      requestAnimationFrame((next) => this.#frame(next));
+      return;
+    }
     const fade = 0.5 ** ((now - this.before) / HALF);
     this.before = now;
     for (const [key, lit] of this.lit) {

@@ -13,17 +13,51 @@ const DELAY = { most: 200, step: 10 };
 
 export class Demo {
   constructor() {
-    this.loss = slider("Lost datagrams", LOSS, (percent) => `${percent} %`, (percent) => this.#want({ loss: percent / 100 }));
-    this.delay = slider("Delay", DELAY, (ms) => `${ms} ms`, (ms) => this.#want({ delay_ms: ms }));
-    this.split = button("Split the network", () => this.#want({ split: !this.chaos.split }), { "aria-pressed": "false" });
+    this.loss = slider(
+      "Lost datagrams",
+      LOSS,
+      (percent) => `${percent} %`,
+      (percent) => this.#want({ loss: percent / 100 }),
+    );
+    this.delay = slider(
+      "Delay",
+      DELAY,
+      (ms) => `${ms} ms`,
+      (ms) => this.#want({ delay_ms: ms }),
+    );
+    this.split = button("Split", () => this.#want({ split: !this.chaos.split }), {
+      "aria-pressed": "false",
+    });
     this.nodes = h("ul", { class: "demo-nodes", "aria-label": "Nodes to kill" });
-    this.heal = button("Heal all", () => this.#want({ loss: 0, delay_ms: 0, split: false, dead: [] }), { class: "primary" });
+    this.heal = button("Heal all", () => this.#want({ loss: 0, delay_ms: 0, split: false, dead: [] }), {
+      class: "primary",
+    });
     this.told = h("p", { class: "problem", role: "status" });
-    this.element = h("section", { class: "demo", "aria-labelledby": "demo", hidden: true },
-      h("h2", { id: "demo" }, "This network is made to suffer"),
-      h("p", { class: "quiet" }, "Lose its datagrams, split it, kill nodes, and write messages meanwhile: it heals by itself."),
-      h("div", { class: "demo-links" }, this.loss.element, this.delay.element, this.split),
-      h("div", { class: "demo-kill" }, this.nodes, this.heal), this.told);
+    const part = (title, ...controls) => h("div", {}, h("span", { class: "quiet" }, title), controls);
+    this.element = h(
+      "section",
+      { class: "demo", "aria-labelledby": "demo", hidden: true },
+      h(
+        "div",
+        { class: "between" },
+        h(
+          "p",
+          {},
+          h("strong", { id: "demo" }, "Make this network suffer. "),
+          h("span", { class: "quiet" }, "Write messages meanwhile: it heals by itself."),
+        ),
+        this.heal,
+      ),
+      h(
+        "div",
+        { class: "demo-links" },
+        this.loss.element,
+        this.delay.element,
+        part("Cut it in two", this.split),
+        part("Kill nodes", this.nodes),
+      ),
+      this.told,
+    );
   }
 
   /** From now on it is there, and brings itself up to date. */
@@ -66,9 +100,15 @@ export class Demo {
     this.loss.show(Math.round(chaos.loss * 100));
     this.delay.show(chaos.delay_ms);
     set(this.split, { "aria-pressed": String(chaos.split) });
-    say(this.split, chaos.split ? "End the split" : "Split the network");
+    say(this.split, chaos.split ? "End the split" : "Split");
     const [, ...mortal] = chaos.nodes;
-    keyed(this.nodes, mortal, (node) => node.guid, (node) => this.#node(node), showNode);
+    keyed(
+      this.nodes,
+      mortal,
+      (node) => node.guid,
+      (node) => this.#node(node),
+      showNode,
+    );
     const quiet = !chaos.loss && !chaos.delay_ms && !chaos.split && chaos.nodes.every((node) => !node.dead);
     this.heal.disabled = quiet;
   }
@@ -83,8 +123,8 @@ export class Demo {
 }
 
 function showNode(row, { name, dead, up }) {
-  const word = dead ? (up ? "dying" : "dead") : up ? "kill" : "coming back";
-  say(row.firstElementChild, `${line(name)} · ${word}`);
+  const word = dead ? (up ? " is dying" : " is dead") : up ? "" : " comes back";
+  say(row.firstElementChild, `${line(name)}${word}`);
   set(row.firstElementChild, { "aria-pressed": String(dead), class: `button ${dead ? "dead" : ""}` });
 }
 

@@ -48,6 +48,7 @@ export const passage = (text) => h("pre", { class: "passage", dir: "auto", tabin
 
 /** What an element holds becomes these. */
 export function fresh(element, ...children) {
+  element.keyedChildren = undefined;
   element.replaceChildren(...children.flat().filter((child) => child != null && child !== false));
   return element;
 }
@@ -59,6 +60,7 @@ export function fresh(element, ...children) {
 export function keyed(parent, items, key, make, update) {
   const old = (parent.keyedChildren ??= new Map());
   const next = new Map();
+  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
   let place = parent.firstElementChild;
   for (const item of items) {
     const name = key(item);
@@ -69,6 +71,8 @@ export function keyed(parent, items, key, make, update) {
     next.set(name, element);
   }
   for (const [name, element] of old) if (!next.has(name)) element.remove();
+  // What is moved loses the focus.
+  if (focused && document.activeElement !== focused) focused.focus({ preventScroll: true });
   parent.keyedChildren = next;
 }
 

@@ -7,6 +7,7 @@ import { bytes, counted, line, millis, number, safe, when } from "./text.js";
 /** Of a long text, so much is shown at once. */
 const SHOWN = 64 << 10;
 const HOLDERS = 60;
+const LOOK = 2_000;
 const SOON = 1_500;
 const LATER = 15_000;
 
@@ -42,7 +43,7 @@ export class Message {
     try {
       if (record) this.#head(record);
       else fresh(this.body, h("div", { class: "skeleton block" }));
-      const head = record ?? (await ask(`/gossip/${guid}`, {}, signal));
+      const head = record ?? (await ask(`/gossip/${encodeURIComponent(guid)}`, {}, signal));
       this.#head(head);
       if (head.complete) {
         this.#spread(signal);
@@ -72,7 +73,17 @@ export class Message {
     if (!this.guid || this.complete) return;
     const arrived = this.store.news.find((record) => record.guid === this.guid);
     if (arrived) this.show(this.guid, arrived);
-    else if (this.bar) this.#progress();
+    else if (this.bar && this.store.fetches.has(this.guid)) this.#progress();
+    else if (this.bar) this.#look();
+  }
+
+  /** It does not arrive any more, or no event says so: perhaps it is here. */
+  async #look() {
+    const { guid } = this;
+    if (performance.now() - (this.looked ?? 0) < LOOK) return;
+    this.looked = performance.now();
+    const record = await ask(`/gossip/${encodeURIComponent(guid)}`).catch(() => null);
+    if (record?.complete && this.guid === guid) this.show(guid, record);
   }
 
   #head(record) {
@@ -98,7 +109,7 @@ export class Message {
 
   async #text(record, signal) {
     this.bar = null;
-    const whole = () => request(`/gossip/${record.guid}/msg`, { signal: this.abort.signal });
+    const whole = () => request(`/gossip/${encodeURIComponent(record.guid)}/msg`, { signal: this.abort.signal });
     fresh(
       this.tools,
       copyButton("Copy GUID", () => record.guid),
@@ -111,7 +122,7 @@ export class Message {
         return;
       }
     }
-    const reader = (await request(`/gossip/${record.guid}/msg`, { signal })).body.getReader();
+    const reader = (await request(`/gossip/${encodeURIComponent(record.guid)}/msg`, { signal })).body.getReader();
     const decoder = new TextDecoder();
     const text = h("pre", { class: "passage", dir: "auto", tabindex: "0" });
     const more = button("Show more", () => this.#more(reader, decoder, text, more, record));
@@ -158,7 +169,7 @@ export class Message {
     const again = (wait) =>
       (this.timer = setTimeout(() => !document.hidden && this.guid === guid && this.#spread(signal), wait));
     try {
-      const held = await ask(`/gossip/${guid}/holders`, {}, signal);
+      const held = await ask(`/gossip/${encodeURIComponent(guid)}/holders`, {}, signal);
       if (this.guid !== guid) return;
       this.#holders(held);
       again(held.known < held.reachable ? SOON : LATER);

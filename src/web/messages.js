@@ -1,15 +1,18 @@
 // Messages: the live list, newest first, with search and filters, and beside it the message that is chosen.
 
-import { button, foreign, fresh, h, keyed, say, set } from "./dom.js";
+import { button, fresh, h, say, set } from "./dom.js";
+import { arrivals, showArrivals } from "./arriving.js";
 import { List } from "./list.js";
 import { Message } from "./message.js";
 import { Records } from "./records.js";
-import { bytes, counted, line, number } from "./text.js";
+import { counted, line, number } from "./text.js";
 
 /** A search begins when nothing was typed for so long. */
 const TYPED = 250;
 /** Where so much arrives that the list begins anew, it does so once in so long. */
 const ANEW = 1_000;
+/** So many may come above what somebody reads, before they are only counted. */
+const MOST_ABOVE = 200;
 const FIELDS = ["q", "who", "since", "until"];
 
 export class Messages {
@@ -25,7 +28,7 @@ export class Messages {
     this.fields = this.#fields();
     this.told = h("p", { class: "told quiet", role: "status" });
     this.pill = button("", () => this.#anew(), { class: "pill", hidden: true });
-    this.fetches = h("ul", { class: "arriving" });
+    this.fetches = arrivals();
     this.empty = h("div", { class: "teach", hidden: true });
     this.pane = h(
       "div",
@@ -82,27 +85,7 @@ export class Messages {
     if (!this.shown) return;
     this.message.render();
     this.#tell();
-    keyed(
-      this.fetches,
-      [...store.fetches.values()].slice(-3),
-      (fetch) => fetch.guid,
-      (fetch) =>
-        h(
-          "li",
-          {},
-          h(
-            "a",
-            { href: `#messages/${fetch.guid}` },
-            foreign(fetch.who_name, { class: "who" }),
-            h("span", { class: "quiet" }),
-            h("progress", {}),
-          ),
-        ),
-      (row, { received, len }) => {
-        say(row.querySelector(".quiet"), `${bytes(received)} of ${bytes(len)} are here`);
-        Object.assign(row.querySelector("progress"), { max: len, value: received });
-      },
-    );
+    showArrivals(this.fetches, store);
     this.list.render();
   }
 
@@ -125,22 +108,22 @@ export class Messages {
   #take(news, missed) {
     const { list, records } = this;
     if (missed > 0) this.late = true;
-    if (news.length) {
-      if (list.isAtTop || records.fresh.length + news.length <= 200) {
-        const before = records.fresh.length;
-        const elsewhere = records.prepend(news);
-        if (elsewhere > 0 && !news.some((record) => records.known.has(record.guid))) this.late = true;
-        list.grown(records.fresh.length - before);
-        if (!list.isAtTop) this.waiting += records.fresh.length - before;
-      } else {
-        this.waiting += news.length;
-        this.late = true;
-      }
+    if (list.isAtTop || records.fresh.length + news.length <= MOST_ABOVE) {
+      const before = records.fresh.length;
+      if (records.prepend(news) > 0) this.late = true;
+      const grown = records.fresh.length - before;
+      if (grown > 0) list.grown(grown);
+      if (!list.isAtTop) this.waiting += grown;
+    } else {
+      this.waiting += news.length;
+      this.late = true;
     }
     if (list.isAtTop && !this.late) this.waiting = 0;
-    // More came than can be put on top one by one: what is newest is asked for.
-    if (this.shown && list.isAtTop && (this.late || records.isOverfull) && performance.now() - this.begun > ANEW)
-      this.#anew();
+    const anew = this.late || records.isOverfull;
+    if (!anew) return;
+    // More came than can be put on top one by one: what is newest is asked for, if anybody looks.
+    if (!this.shown) this.reset();
+    else if (list.isAtTop && performance.now() - this.begun > ANEW) this.#anew();
   }
 
   #known(guid) {

@@ -205,14 +205,12 @@ export class Network {
       });
       return actor;
     };
-    const path = `/peers/${peer.guid}`;
+    const path = `/peers/${encodeURIComponent(peer.guid)}`;
     const ping = act("Ping", async () => `it answered after ${millis((await tell("POST", `${path}/ping`)).rtt_ms)}`);
     const forget = act("Forget", async () => {
       await tell("DELETE", path);
-      this.store.peers.delete(peer.guid);
-      this.store.shape += 1;
+      this.store.forget(peer.guid);
       this.go("network");
-      this.store.changed();
       return "";
     });
     const others = peer.other_networks.length
@@ -239,7 +237,7 @@ export class Network {
 
   async #explain(guid) {
     try {
-      const { reason, since, evidence, next } = await ask(`/peers/${guid}/explain`);
+      const { reason, since, evidence, next } = await ask(`/peers/${encodeURIComponent(guid)}/explain`);
       if (this.opened !== guid || !this.evidence) return;
       const row = ({ at, what }) => h("li", {}, h("time", { class: "quiet", datetime: at }, when(at)), " ", line(what));
       fresh(

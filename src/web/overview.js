@@ -1,17 +1,20 @@
 // Overview: how things are in one sentence, the ring, the last messages as they arrive, and a few small charts.
 
+import { arrivals, showArrivals } from "./arriving.js";
 import { Chart } from "./charts.js";
 import { Demo } from "./demo.js";
 import { button, foreign, fresh, h, keyed, say, sayForeign, set } from "./dom.js";
 import { mark, remark, stateOf } from "./mark.js";
 import { Ring } from "./ring.js";
 import { sentence } from "./sentence.js";
-import { address, age, bytes, counted, instant, line, millis, number, rate, short, span } from "./text.js";
+import { address, age, bytes, counted, instant, line, millis, number, rate, span, when } from "./text.js";
 
 /** Last messages shown: as many as there is room for beside the ring, or so many beneath it. */
 const BENEATH = 6;
 const ROW = 57;
 const TROUBLES = 3;
+/** How long a warning stands. */
+const WARNED = 600_000;
 /** While messages come faster than that a second, their list changes twice a second: nobody reads faster. */
 const FAST = 4;
 const PACE = 500;
@@ -22,8 +25,9 @@ export class Overview {
     this.title = h("h1", { class: "sentence skeleton" });
     this.here = h("p", { class: "here quiet" });
     this.troubles = h("ul", { class: "troubles", "aria-label": "Nodes that are not reachable" });
+    this.warned = h("a", { class: "warned", href: "#node", hidden: true });
     this.ring = new Ring(store, { open: (guid) => go(`network/${guid}`) });
-    this.fetches = h("ul", { class: "arriving" });
+    this.fetches = arrivals();
     this.list = h("ol", { class: "latest", "aria-label": "Last messages, newest first" });
     this.empty = h("div", { class: "teach" });
     this.charts = charts();
@@ -42,6 +46,7 @@ export class Overview {
     this.side = h(
       "section",
       { class: "side", "aria-labelledby": "latest" },
+      this.warned,
       this.troubles,
       h("div", { class: "heading" }, h("h2", { id: "latest" }, "Last messages"), all),
       this.fetches,
@@ -49,10 +54,11 @@ export class Overview {
       this.empty,
     );
     new ResizeObserver(() => this.#room()).observe(this.list);
+    this.hero = h("header", { class: "hero" }, this.title, this.here);
     this.element = h(
       "section",
       { class: "overview", "aria-label": "Overview" },
-      h("header", { class: "hero" }, this.title, this.here),
+      this.hero,
       h("div", { class: "stage" }, this.ring.element, this.side),
       h(
         "section",
@@ -80,10 +86,19 @@ export class Overview {
   /** Brings it up to date. */
   render() {
     this.#sentence();
+    this.#warning();
     this.ring.render();
-    this.#arriving();
+    showArrivals(this.fetches, this.store);
     this.#latest();
     for (const chart of this.charts) chart.render(this.store.samples);
+  }
+
+  /** The daemon's last warning, for a while. */
+  #warning() {
+    const [warning] = this.store.warnings;
+    const old = !warning || Date.now() - (instant(warning.at) ?? 0) > WARNED;
+    this.warned.hidden = old;
+    if (!old) say(this.warned, `${when(warning.at)} ${line(warning.level)}: ${line(warning.what)}`);
   }
 
   #sentence() {
@@ -155,11 +170,6 @@ export class Overview {
         h("span", { class: "quiet" }),
       ),
     );
-  }
-
-  #arriving() {
-    const fetches = [...this.store.fetches.values()].slice(-3);
-    keyed(this.fetches, fetches, (fetch) => fetch.guid, arriving, updateArriving);
   }
 
   #room() {
@@ -247,27 +257,6 @@ function messageRow(record) {
       foreign(record.preview, { class: "what" }),
     ),
   );
-}
-
-function arriving(fetch) {
-  return h(
-    "li",
-    {},
-    h(
-      "a",
-      { href: `#messages/${fetch.guid}` },
-      foreign(fetch.who_name, { class: "who" }),
-      h("span", { class: "quiet" }),
-      h("progress", {}),
-    ),
-  );
-}
-
-function updateArriving(row, { received, len, guid }) {
-  const [, text, bar] = row.firstElementChild.children;
-  say(text, `${bytes(received)} of ${bytes(len)} are here`);
-  Object.assign(bar, { max: len, value: received });
-  set(bar, { "aria-label": `Message ${short(guid)}` });
 }
 
 function charts() {

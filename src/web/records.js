@@ -68,16 +68,16 @@ export class Records {
     return -1;
   }
 
-  /** Puts messages that arrived, newest first, on top. Answers how many belong further down or were known. */
+  /** Puts messages that arrived on top. Answers how many of them belong further down. */
   prepend(records) {
-    const newest = this.fresh[0] ?? this.pages[0]?.rows?.[0];
-    const fit = records.filter(
-      (record) => !this.known.has(record.guid) && !(newest && record.date_time < newest.date_time),
-    );
-    for (const record of fit) this.known.add(record.guid);
-    fit.sort((a, b) => (a.date_time < b.date_time ? 1 : -1));
-    this.fresh.unshift(...fit);
-    return records.length - fit.length;
+    const below = this.pages[0]?.rows?.[0];
+    const unknown = records.filter((record) => !this.known.has(record.guid));
+    const fit = unknown.filter((record) => !below || record.date_time >= below.date_time);
+    if (fit.length) {
+      for (const record of fit) this.known.add(record.guid);
+      this.fresh = [...fit, ...this.fresh].sort((a, b) => (a.date_time < b.date_time ? 1 : -1));
+    }
+    return unknown.length - fit.length;
   }
 
   /** Whether so much came that it is better to begin anew. */

@@ -66,7 +66,7 @@ export class Ring {
   #resize() {
     const { width, height } = this.stage.getBoundingClientRect();
     if (width === 0 || (width === this.width && height === this.height)) return;
-    Object.assign(this, { width, height, middle: { x: width / 2, y: height / 2 }, order: null, drawn: -1 });
+    Object.assign(this, { width, height, middle: { x: width / 2, y: height / 2 }, members: null, drawn: -1 });
     set(this.picture, { viewBox: `0 0 ${width} ${height}` });
     this.chords.resize(width, height);
     this.render();
@@ -74,13 +74,16 @@ export class Ring {
 
   /** Gives every node its place; only when somebody came or went. */
   #arrange() {
-    const { network, peers } = this.store;
+    const { network, peers, members } = this.store;
+    if (members === this.members) {
+      // They stand where they stood; how they are may be another.
+      this.nodes = this.nodes.map((node) => (node.self ? node : (peers.get(node.guid) ?? node)));
+      return;
+    }
+    this.members = members;
     const self = { guid: network.node_guid, name: network.node_name, place: network.place ?? 0, self: true };
     const nodes = [self, ...peers.values()].sort((a, b) => a.place - b.place || (a.guid < b.guid ? -1 : 1));
     this.nodes = nodes;
-    const order = nodes.map((node) => node.guid + node.name).join();
-    if (order === this.order) return;
-    this.order = order;
     const count = nodes.length;
     const least = Math.min(this.width, this.height) / 2;
     const wide = this.width >= 440;

@@ -8,6 +8,8 @@ const WAITING = 200;
 /** Seconds of samples kept. */
 const SAMPLES = 120;
 const WARNINGS = 50;
+/** A fetch of which nothing was heard for so long is not shown as one. */
+const STALLED = 60_000;
 /** Frames are at least so far apart: faster than anybody reads. */
 const CALM = 80;
 
@@ -35,6 +37,7 @@ export class Store {
       since: Date.now(),
       problem: null,
       shape: 0,
+      members: 0,
     });
     this.changed();
   }
@@ -110,6 +113,14 @@ export class Store {
     return this.byName;
   }
 
+  /** This peer is not known any more. */
+  forget(guid) {
+    this.peers.delete(guid);
+    this.shape += 1;
+    this.members += 1;
+    this.changed();
+  }
+
   /** The name of a node, or null. */
   nameOf(guid) {
     return guid === this.network?.node_guid ? this.network.node_name : (this.peers.get(guid)?.name ?? null);
@@ -123,19 +134,27 @@ const TAKE = {
     store.network = network;
     store.peers = new Map(peers.map((peer) => [peer.guid, peer]));
     store.shape += 1;
+    store.members += 1;
   },
 
   peer(store, { event: _, at, ...told }) {
     const known = store.peers.get(told.guid);
     const since = known?.reach === told.reach ? known.since : at;
     const settled = told.reach === "reachable" ? {} : { in_sync: false };
+    if (known?.name !== told.name) store.members += 1;
     store.peers.set(told.guid, { ...(known ?? unknown()), ...told, ...settled, since });
     store.shape += 1;
   },
 
   metrics(store, { peers, ...sample }) {
-    for (const peer of peers ?? []) store.peers.set(peer.guid, peer);
+    for (const peer of peers ?? []) {
+      const known = store.peers.get(peer.guid);
+      if (known?.name !== peer.name || known.place !== peer.place) store.members += 1;
+      store.peers.set(peer.guid, peer);
+    }
     if (peers?.length) store.shape += 1;
+    const old = performance.now() - STALLED;
+    for (const [guid, { seen }] of store.fetches) if (seen < old) store.fetches.delete(guid);
     if (store.network) Object.assign(store.network, { gossip_count: sample.gossip_count, root: sample.root });
     const before = store.samples.at(-1);
     // What came to be here, from others or by this node's own hand.

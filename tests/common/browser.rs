@@ -62,8 +62,7 @@ impl Browser {
         let profile = tempfile::TempDir::with_prefix("gn-browser-").unwrap();
         let session = String::new();
         let (asked, messages) = Default::default();
-        let mut browser =
-            Browser { driver, _said: said, port, session, asked, messages, _profile: profile };
+        let mut browser = Browser { driver, _said: said, port, session, asked, messages, _profile: profile };
         let args = [
             "--headless=new",
             // Whoever is root has no sandbox; what is opened here is our own.
@@ -84,9 +83,14 @@ impl Browser {
         });
         let made = browser.request("POST", "/session", &json!({ "capabilities": { "alwaysMatch": always } }));
         browser.session = made["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {made}")).to_owned();
-        browser.cdp("Page.addScriptToEvaluateOnNewDocument", json!({ "source": WITNESS }));
+        browser.before_any_script(WITNESS);
         browser.resize(width, height);
         browser
+    }
+
+    /// Runs a script in every page that is opened from now on, before any of its own.
+    pub fn before_any_script(&mut self, source: &str) {
+        self.cdp("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source }));
     }
 
     /// Its page is so large from now on; what is narrow is a phone.

@@ -1,0 +1,227 @@
+//! Records created here, one or many in one commit; and requests with a name, which create one record however often they
+//! come.
+
+use super::handle::{Adding, Command, Handle, Refusal, stopping};
+use super::receipts::Holders;
+use super::view;
+use super::wall_clock;
+use crate::api;
+use crate::proto::gossip::check_name;
+use crate::proto::limits::MAX_MSG;
+use crate::store::Request;
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long a named request is known.
+const KNOWN: Duration = Duration::from_secs(24 * 3600);
+/// Records of one commit at most.
+pub const BATCH: usize = 4096;
+
+/// Something to be said.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// Who says it; the node's name if nobody.
+    pub who_name: Option<String>,
+    /// What is said.
+    pub msg: Bytes,
+}
+
+/// A record that a named request created, and whether it did so just now.
+#[derive(Clone, Debug)]
+pub struct Once {
+    /// The record.
+    pub created: api::Created,
+    /// Whether it is new.
+    pub is_new: bool,
+}
+
+impl Handle {
+    /// Creates a record; answers once it is on disk. `network` may be `None` where there is only one.
+    pub async fn add(
+        &self,
+        network: Option<&str>,
+        who_name: Option<String>,
+        msg: Bytes,
+    ) -> Result<api::Added, Refusal> {
+        self.author(self.network(network)?, New { who_name, msg }, None).await
+    }
+
+    /// Creates a record, and answers once it is on disk and held by as many peers as `wait` says, or the time for that
+    /// is over: created it is then, too.
+    pub async fn create(
+        &self,
+        network: Option<&str>,
+        who_name: Option<String>,
+        msg: Bytes,
+        wait: Option<(Holders, Duration)>,
+    ) -> Result<api::Created, Refusal> {
+        let head = self.add(network, who_name, msg).await?;
+        self.waited(self.network(network)?, head, wait).await
+    }
+
+    /// Creates a record unless a request of this name did: then that record is the answer. The name belongs to what is
+    /// said; with anything else it is refused.
+    pub async fn create_once(
+        &self,
+        network: Option<&str>,
+        name: &str,
+        new: New,
+        wait: Option<(Holders, Duration)>,
+    ) -> Result<Once, Refusal> {
+        let network = self.network(network)?;
+        let under_way = UnderWay::begin(self, network, name)?;
+        let (handle, request) = (self.clone(), Request { name: name.to_owned(), asked: asked(&new) });
+        // Who asked may go away; the name is taken until it is known what came of it.
+        let creating = tokio::spawn(async move {
+            let _under_way = under_way;
+            match handle.known(network, &request).await? {
+                Some(head) => Ok::<_, Refusal>((head, false)),
+                None => Ok((handle.author(network, new, Some(request)).await?, true)),
+            }
+        });
+        let (head, is_new) = creating.await.map_err(|error| Refusal::Unavailable(error.to_string()))??;
+        Ok(Once { created: self.waited(network, head, wait).await?, is_new })
+    }
+
+    /// Creates records, all that can be in one commit; an answer for each.
+    pub async fn add_all(
+        &self,
+        network: Option<&str>,
+        all: Vec<New>,
+    ) -> Result<Vec<Result<api::Added, Refusal>>, Refusal> {
+        let network = self.network(network)?;
+        let size: usize = all.iter().map(|new| new.msg.len()).sum();
+        let _room = self.adding(size).await?;
+        let (mut adding, mut answers) = (Vec::new(), Vec::new());
+        for new in all {
+            answers.push(new.check().map(|()| {
+                let (reply, answer) = oneshot::channel();
+                let New { who_name, msg } = new;
+                adding.push(Adding { who_name, msg, request: None, reply });
+                answer
+            }));
+        }
+        self.send(Command::Add { network, all: adding }).await?;
+        let mut added = Vec::with_capacity(answers.len());
+        for answer in answers {
+            added.push(match answer {
+                Ok(answer) => answer.await.map_err(|_| stopping())?,
+                Err(refusal) => Err(refusal),
+            });
+        }
+        Ok(added)
+    }
+
+    async fn author(&self, network: usize, new: New, request: Option<Request>) -> Result<api::Added, Refusal> {
+        new.check()?;
+        let _room = self.adding(new.msg.len()).await?;
+        let (reply, answer) = oneshot::channel();
+        let New { who_name, msg } = new;
+        self.send(Command::Add { network, all: vec![Adding { who_name, msg, request, reply }] }).await?;
+        answer.await.map_err(|_| stopping())?
+    }
+
+    async fn adding(&self, bytes: usize) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
+        self.bounds.adding.acquire_many(bytes.div_ceil(1 << 10) as u32).await.map_err(|_| stopping())
+    }
+
+    async fn waited(
+        &self,
+        network: usize,
+        head: api::Added,
+        wait: Option<(Holders, Duration)>,
+    ) -> Result<api::Created, Refusal> {
+        let Some((holders, timeout)) = wait else { return Ok(api::Created { head, held_by: None, waited: None }) };
+        let guid = head.guid.parse().map_err(|_| Refusal::Unavailable("a GUID of ours is none".to_owned()))?;
+        let held_by = self.wait_held(network, guid, holders, timeout).await?;
+        Ok(api::Created { head, held_by: Some(held_by), waited: Some(holders.suffice(held_by)) })
+    }
+
+    /// What came of a request before.
+    async fn known(&self, network: usize, request: &Request) -> Result<Option<api::Added>, Refusal> {
+        let (id, name) = (self.networks[network].id, request.name.clone());
+        let read = move |store: &crate::store::Store| {
+            let Some((asked, key)) = store.requested(id, &name)? else { return Ok(None) };
+            Ok(store.row(id, key)?.map(|row| (asked, row)))
+        };
+        let Some((before, row)) = self.read_store(read).await? else { return Ok(None) };
+        let age = wall_clock().0.saturating_sub(row.head.date_time().0);
+        if Duration::from_micros(age) > KNOWN {
+            return Ok(None);
+        }
+        if before != request.asked {
+            let why = "another message was sent with this Idempotency-Key, so this one was not";
+            return Err(Refusal::Different(why.to_owned()));
+        }
+        Ok(Some(view::added(&row.guid, &row.head, row.complete)))
+    }
+}
+
+impl New {
+    fn check(&self) -> Result<(), Refusal> {
+        if self.msg.is_empty() || self.msg.len() > MAX_MSG {
+            let len = self.msg.len();
+            return Err(Refusal::Invalid(format!("a MSG has 1 byte to 16 MiB ({MAX_MSG} bytes), not {len}")));
+        }
+        if self.who_name.as_deref().is_some_and(|who_name| !check_name(who_name)) {
+            let rule = "who_name must be 1 to 64 bytes of text without control or bidirectional characters";
+            return Err(Refusal::Invalid(rule.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// A hash of what is asked.
+fn asked(new: &New) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let who_name = new.who_name.as_deref();
+    hash.update([u8::from(who_name.is_some())]);
+    // A length first, so that no name runs into the message.
+    hash.update((who_name.map_or(0, str::len) as u64).to_le_bytes());
+    hash.update(who_name.unwrap_or_default());
+    hash.update(&new.msg);
+    hash.finalize().into()
+}
+
+/// While it lives, no other request of its name begins.
+struct UnderWay {
+    bounds: Arc<super::handle::Bounds>,
+    request: (usize, String),
+}
+
+impl UnderWay {
+    fn begin(handle: &Handle, network: usize, name: &str) -> Result<UnderWay, Refusal> {
+        let (bounds, request) = (handle.bounds.clone(), (network, name.to_owned()));
+        let begun = bounds.requests.lock().unwrap_or_else(PoisonError::into_inner).insert(request.clone());
+        match begun {
+            true => Ok(UnderWay { bounds, request }),
+            false => Err(Refusal::Conflict("a request with this Idempotency-Key is under way".to_owned())),
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.bounds.requests.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.request);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_has_one_hash_and_anything_else_another() {
+        let new = |who_name: Option<&str>, msg: &'static str| New {
+            who_name: who_name.map(str::to_owned),
+            msg: Bytes::from_static(msg.as_bytes()),
+        };
+        let all = [new(None, "ab"), new(Some(""), "ab"), new(Some("a"), "b"), new(Some("ab"), ""), new(None, "abc")];
+        let hashes: std::collections::BTreeSet<_> = all.iter().map(asked).collect();
+        assert_eq!(hashes.len(), all.len());
+        assert_eq!(asked(&all[0]), asked(&new(None, "ab")));
+    }
+}

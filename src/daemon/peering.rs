@@ -1,0 +1,143 @@
+//! What can be done about peers: registering with one, asking one whether it is there, forgetting one.
+
+use super::engine::{Member, Moment};
+use super::explain::find;
+use super::handle::{Command, Handle, Refusal, stopping};
+use super::view::View;
+use crate::api;
+use crate::proto::gossip::Guid;
+use crate::proto::time::Tick;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long a peer may take to answer a ping.
+const PING: Duration = Duration::from_secs(2);
+/// Between two looks for its answer.
+const GLANCE: Duration = Duration::from_millis(2);
+
+impl Handle {
+    /// All peers, as in NETWORK_STATUS.
+    pub async fn peers(&self, network: Option<&str>) -> Result<Vec<api::Peer>, Refusal> {
+        Ok(self.status_network(network).await?.peers)
+    }
+
+    /// One of them: who has this name, this address, or a GUID that begins so.
+    pub async fn peer(&self, network: Option<&str>, who: &str) -> Result<api::Peer, Refusal> {
+        let peers = self.peers(network).await?;
+        find(&peers, who).cloned()
+    }
+
+    /// Registers with another node and waits for its answer.
+    pub async fn register(
+        &self,
+        network: Option<&str>,
+        request: api::RegisterRequest,
+    ) -> Result<api::Registered, Refusal> {
+        let network = self.network(network)?;
+        let addr = self.look_up(&request.address).await.map_err(Refusal::Invalid)?;
+        if self.is_own(addr) {
+            return Err(Refusal::Invalid(format!("{addr} is this very node: name another one")));
+        }
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Register { network: Some(network), addr, seed: false, reply: Some(reply) };
+        self.send(command).await?;
+        let limit = Duration::from_millis(request.timeout_ms);
+        match tokio::time::timeout(limit, answer).await {
+            Ok(answer) => answer.map_err(|_| stopping()),
+            Err(_) => Err(Refusal::Timeout(format!(
+                "no answer from {addr}: it is unreachable, or has another network name or another password"
+            ))),
+        }
+    }
+
+    /// Greets a peer and waits for its answer.
+    pub async fn ping(&self, network: Option<&str>, who: &str) -> Result<api::Pong, Refusal> {
+        let network = self.network(network)?;
+        let asked = self.meaning(network, who, |member, moment, guid| {
+            member.node.ping(moment.now, guid);
+            member.touch();
+            moment.now
+        });
+        let (guid, mut asked): (Guid, Tick) = asked.await?;
+        let over = tokio::time::sleep(PING);
+        tokio::pin!(over);
+        loop {
+            let took = self.look(network, move |member, moment| {
+                // Where there was no session, one was opened first.
+                let met = member.node.peers().peer(&guid).and_then(|peer| peer.met);
+                let again = met.is_some_and(|met| met >= asked) && member.node.pong(&guid).is_none();
+                if again {
+                    member.node.ping(moment.now, guid);
+                    member.touch();
+                }
+                (member.node.pong(&guid), if again { moment.now + Duration::from_micros(1) } else { asked })
+            });
+            let took = took.await?;
+            asked = took.1;
+            if let (Some(took), _) = took {
+                return Ok(api::Pong { guid: guid.to_string(), rtt_ms: took.as_secs_f64() * 1000.0 });
+            }
+            tokio::select! {
+                () = tokio::time::sleep(GLANCE) => {}
+                () = &mut over => return Err(Refusal::Timeout(format!("{who} did not answer in {} s", PING.as_secs()))),
+            }
+        }
+    }
+
+    /// Drops a peer that does not answer, here and on the disk.
+    pub async fn forget(&self, network: Option<&str>, who: &str) -> Result<(), Refusal> {
+        let network = self.network(network)?;
+        let forgotten = self.meaning(network, who, |member, moment, guid| {
+            member.touch();
+            member.node.forget(moment.now, &guid)
+        });
+        match forgotten.await? {
+            (_, true) => Ok(()),
+            (guid, false) => {
+                Err(Refusal::Conflict(format!("{who} ({guid}) answers, so it would be met again at once")))
+            }
+        }
+    }
+
+    /// Does something about the one peer that `who` means.
+    async fn meaning<T: Send + 'static>(
+        &self,
+        network: usize,
+        who: &str,
+        act: impl FnOnce(&mut Member, Moment, Guid) -> T + Send + 'static,
+    ) -> Result<(Guid, T), Refusal> {
+        let who = who.to_owned();
+        self.look(network, move |member, moment| {
+            let view = View::new(member, moment);
+            let guid = find(&view.network.peers, &who)?.guid.parse();
+            let guid = guid.map_err(|_| Refusal::Unavailable("a GUID of a peer is none".to_owned()))?;
+            Ok((guid, act(member, moment, guid)))
+        })
+        .await?
+    }
+
+    /// Has every network register with a seed, for ever.
+    pub(super) async fn plant(&self, seed: &str) -> Result<(), String> {
+        let addr = self.look_up(seed).await?;
+        // One list of seeds may serve all hosts, the seeds themselves among them.
+        if self.is_own(addr) {
+            return Ok(());
+        }
+        let command = Command::Register { network: None, addr, seed: true, reply: None };
+        self.send(command).await.map_err(|refusal| refusal.to_string())
+    }
+
+    /// The first address of HOST:PORT that our socket can send to.
+    async fn look_up(&self, address: &str) -> Result<SocketAddr, String> {
+        let found = tokio::net::lookup_host(address).await;
+        let mut found = found.map_err(|error| format!("{address:?} is no HOST:PORT that can be looked up: {error}"))?;
+        let fits = found.find(|addr| addr.is_ipv4() == self.file.ip.is_ipv4() && addr.port() != 0);
+        fits.ok_or_else(|| format!("{address:?} has no address that a node bound to {} can reach", self.file.ip))
+    }
+
+    fn is_own(&self, addr: SocketAddr) -> bool {
+        let any = self.addr.ip().is_unspecified() && addr.ip().is_loopback();
+        addr == self.addr || any && addr.port() == self.addr.port()
+    }
+}

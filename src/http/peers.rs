@@ -1,0 +1,84 @@
+//! Peers: how they are, and what can be done about them.
+
+use super::body::{Asked, Told};
+use super::openapi::Problems;
+use crate::api::{self, Problem};
+use crate::daemon::{Handle, Refusal};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Json;
+
+/// All peers.
+#[utoipa::path(get, path = "/peers", tag = "peers", params(api::NetworkQuery), responses(
+    (status = 200, body = [api::Peer]), Problems,
+))]
+pub(super) async fn peers(
+    State(handle): State<Handle>,
+    Asked(query): Asked<api::NetworkQuery>,
+) -> Result<Json<Vec<api::Peer>>, Problem> {
+    Ok(Json(handle.peers(query.network.as_deref()).await?))
+}
+
+/// One of them.
+#[utoipa::path(get, path = "/peers/{peer}", tag = "peers", params(
+    ("peer" = String, Path, description = "a name, an address, or the beginning of a GUID"), api::NetworkQuery,
+), responses((status = 200, body = api::Peer), Problems))]
+pub(super) async fn peer(
+    State(handle): State<Handle>,
+    Path(peer): Path<String>,
+    Asked(query): Asked<api::NetworkQuery>,
+) -> Result<Json<api::Peer>, Problem> {
+    Ok(Json(handle.peer(query.network.as_deref(), &peer).await?))
+}
+
+/// Why it is in its state.
+#[utoipa::path(get, path = "/peers/{peer}/explain", tag = "peers", params(
+    ("peer" = String, Path, description = "a name, an address, or the beginning of a GUID"), api::NetworkQuery,
+), responses((status = 200, body = api::Explanation), Problems))]
+pub(super) async fn explain(
+    State(handle): State<Handle>,
+    Path(peer): Path<String>,
+    Asked(query): Asked<api::NetworkQuery>,
+) -> Result<Json<api::Explanation>, Problem> {
+    Ok(Json(handle.explain(query.network.as_deref(), &peer).await?))
+}
+
+/// Registers with another node, and waits for its answer.
+#[utoipa::path(post, path = "/register", tag = "peers", params(api::NetworkQuery),
+    request_body = api::RegisterRequest, responses((status = 200, body = api::Registered), Problems))]
+pub(super) async fn register(
+    State(handle): State<Handle>,
+    Asked(query): Asked<api::NetworkQuery>,
+    Told(request): Told<api::RegisterRequest>,
+) -> Result<Json<api::Registered>, Problem> {
+    Ok(Json(handle.register(query.network.as_deref(), request).await?))
+}
+
+/// Greets a peer, and waits for its answer.
+#[utoipa::path(post, path = "/peers/{peer}/ping", tag = "peers", params(
+    ("peer" = String, Path, description = "a name, an address, or the beginning of a GUID"), api::NetworkQuery,
+), responses((status = 200, body = api::Pong), Problems))]
+pub(super) async fn ping(
+    State(handle): State<Handle>,
+    Path(peer): Path<String>,
+    Asked(query): Asked<api::NetworkQuery>,
+) -> Result<Json<api::Pong>, Problem> {
+    Ok(Json(handle.ping(query.network.as_deref(), &peer).await?))
+}
+
+/// Drops a peer that does not answer, from the list and from the disk. Others may name it again.
+#[utoipa::path(delete, path = "/peers/{peer}", tag = "peers", params(
+    ("peer" = String, Path, description = "a name, an address, or the beginning of a GUID"), api::NetworkQuery,
+), responses((status = 204, description = "it is forgotten"), Problems))]
+pub(super) async fn forget(
+    State(handle): State<Handle>,
+    Path(peer): Path<String>,
+    Asked(query): Asked<api::NetworkQuery>,
+) -> Result<StatusCode, Problem> {
+    let hint = |refusal: Refusal| Problem {
+        hint: matches!(refusal, Refusal::Conflict(_)).then(|| "stop that node first".to_owned()),
+        ..refusal.into()
+    };
+    handle.forget(query.network.as_deref(), &peer).await.map_err(hint)?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,54 @@
+//! Requests that may come again: what a caller named one, what was asked, and which record came of it. Kept with the
+//! record in one commit, so that a request repeated after a crash is known, too.
+
+use super::rows::{self, date};
+use super::{NetworkId, Store, StoreError};
+use crate::proto::gossip::{Guid, Hash, Key};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Requests that are kept; for one more, the oldest goes.
+const KEPT: i64 = 4096;
+
+pub(super) const SCHEMA: &str = "
+    CREATE TABLE request (
+        network INTEGER NOT NULL, name TEXT NOT NULL, asked BLOB NOT NULL, date_time INTEGER NOT NULL,
+        guid BLOB NOT NULL, UNIQUE (network, name)
+    );
+";
+
+/// A request that may come again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What its caller calls it.
+    pub name: String,
+    /// A hash of what is asked.
+    pub asked: Hash,
+}
+
+impl Store {
+    /// What was asked under this name, and the record that came of it.
+    pub fn requested(&self, network: NetworkId, name: &str) -> Result<Option<(Hash, Key)>, StoreError> {
+        let sql = "SELECT date_time, guid, asked FROM request WHERE network = ?1 AND name = ?2";
+        self.shared.reading(|db| {
+            let found = db.prepare_cached(sql)?.query_row(params![network.0, name], |row| {
+                let key = Key { date_time: rows::timestamp(row.get(0)?), guid: Guid(row.get(1)?) };
+                Ok((row.get(2)?, key))
+            });
+            found.optional()
+        })
+    }
+}
+
+/// Keeps a request with the record that came of it.
+pub(super) fn keep(db: &Connection, network: NetworkId, request: &Request, key: Key) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO request (network, name, asked, date_time, guid) VALUES (?1, ?2, ?3, ?4, ?5)";
+    db.prepare_cached(sql)?.execute(params![
+        network.0,
+        request.name,
+        request.asked,
+        date(key.date_time),
+        key.guid.0
+    ])?;
+    let sql = "DELETE FROM request WHERE rowid <= (SELECT max(rowid) FROM request) - ?1";
+    db.prepare_cached(sql)?.execute([KEPT]).map(drop)
+}
