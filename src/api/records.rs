@@ -98,7 +98,8 @@ pub struct ListQuery {
     /// Which network, where the daemon is in several.
     #[serde(default)]
     pub network: Option<String>,
-    /// At most so many, 1,000 of a page; 0 is all, which only a listing without `order` can be. 50 if absent.
+    /// At most so many, 1,000 of a page; 0 is all, which only the owner of the control socket can have, without `order`. 50 if
+    /// absent.
     #[serde(default)]
     pub limit: Option<u64>,
     /// Go on behind the page that gave this.

@@ -2,7 +2,7 @@
 // shows the same picture. Each has its state as a shape; many are drawn as strokes. Chords cross it as datagrams pass.
 
 import { Chords, KINDS } from "./chords.js";
-import { fresh, h, s, say, set } from "./dom.js";
+import { fresh, h, resized, s, say, set } from "./dom.js";
 import { STATES, mark, stateOf } from "./mark.js";
 import { tally } from "./sentence.js";
 import { age, brief, counted, line, millis, number, short } from "./text.js";
@@ -47,7 +47,7 @@ export class Ring {
       centre: () => this.middle,
     });
     store.watchTraffic((event) => this.chords.light(event));
-    new ResizeObserver(() => this.#resize()).observe(this.stage);
+    resized(this.stage, () => this.#resize());
     this.#listen();
   }
 

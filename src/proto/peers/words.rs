@@ -9,7 +9,7 @@ use super::table::Entry;
 use super::{Errand, Peers, Reach, Reason};
 use crate::proto::fact::{Fact, ReachFact};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{FEW_PEERS, PEERS, UPDATES, VOUCHES};
+use crate::proto::limits::{CONFIRMATIONS, FEW_PEERS, PEERS, UPDATES, VOUCHES};
 use crate::proto::ring::place;
 use crate::proto::time::Tick;
 use crate::proto::wire::{Address, Card, List, Update, Word};
@@ -19,8 +19,6 @@ use std::time::Duration;
 
 /// Whom we heard ourselves within this time does not die by others' words alone.
 const OWN_EARS: Duration = Duration::from_secs(2);
-/// Of a mass of suspicions, not all are reckoned anew at each change.
-const RECKONED: usize = 64;
 /// Of so many nodes that hear of a suspicion, each network has some that look for themselves.
 const WITNESSES: f64 = 8.0;
 /// Who is named is left to be named by others too, before it is tried: pages are asked of several peers at once.
@@ -119,8 +117,8 @@ impl Peers {
         let Some(entry) = self.table.at(place) else { return };
         let (reach, known, addr) = (entry.reach(), entry.incarnation, entry.addr());
         let said = if self.lacks(Rule::Incarnation) { known } else { update.incarnation };
-        let own_ears = self.contacts.get(&update.guid).and_then(|contact| contact.heard);
-        let heard = own_ears.is_some_and(|heard| now.since(heard) < OWN_EARS);
+        let own_ears = || self.contacts.get(&update.guid).and_then(|contact| contact.heard);
+        let heard = || own_ears().is_some_and(|heard| now.since(heard) < OWN_EARS);
         match update.word {
             Word::Alive if self.lacks(Rule::OwnEars) && reach != Reach::Reachable => {
                 self.table.identify(place, addr, said, None);
@@ -150,7 +148,7 @@ impl Peers {
             }
             Word::Alive => {}
             Word::Suspect if reach.answers() && said >= known => self.accuse(now, place, said, update.accuser),
-            Word::Dead if reach.answers() && said >= known && heard => self.accuse(now, place, said, update.accuser),
+            Word::Dead if reach.answers() && said >= known && heard() => self.accuse(now, place, said, update.accuser),
             Word::Dead if reach.answers() && said >= known => {
                 self.table.identify(place, addr, said, None);
                 self.cases.note(now, place, Note::CalledDead(teller));
@@ -239,10 +237,11 @@ impl Peers {
             self.suspicions.end(place);
         }
         let first = self.suspicions.get(place).is_none();
-        if self.suspicions.accuse(now, place, accuser) {
-            self.cases.note(now, place, Note::Suspected(accuser, own));
-            self.pass_on(place, Word::Suspect, accuser, own);
+        if !self.suspicions.accuse(now, place, accuser) {
+            return;
         }
+        self.cases.note(now, place, Note::Suspected(accuser, own));
+        self.pass_on(place, Word::Suspect, accuser, own);
         let accusers = self.suspicions.get(place).map_or(0, |suspicion| suspicion.accusers.len());
         let ours = self.suspicions.get(place).is_some_and(|found| found.accusers.contains(&self.accuser()));
         self.set(now, place, Reach::Suspect, if ours { Reason::Silent(accusers as u8) } else { Reason::Accused });
@@ -360,12 +359,10 @@ impl Peers {
     fn reckon(&mut self, place: u64) {
         let others = self.live().saturating_sub(self.suspicions.len());
         let span = span(&self.timing, self.live());
-        if self.suspicions.len() > RECKONED {
-            self.suspicions.reckon(place, others, span);
-        } else {
-            let places: Vec<u64> = self.suspicions.places().collect();
-            places.into_iter().for_each(|place| self.suspicions.reckon(place, others, span));
-        }
+        // Where hardly anybody is left to confirm, one suspect more is one fewer who could for all the others.
+        let few = others <= CONFIRMATIONS;
+        let all = if few { self.suspicions.places().collect() } else { vec![place] };
+        all.into_iter().for_each(|place| self.suspicions.reckon(place, others, span));
     }
 }
 
