@@ -33,6 +33,7 @@ pub use records::Listed;
 
 use crate::config::{ConfigError, Home, HomeLock, LockError, PeerSelectType, ServerFile};
 use crate::net::{Faults, Socket};
+use crate::proto::gossip::Guid;
 use crate::proto::node::Node;
 use crate::proto::seal::NetworkKey;
 use crate::proto::settings::{PeerSelect, Settings};
@@ -290,6 +291,18 @@ fn member(
     // The epoch is later than all that was authored before.
     node.restore_authored(Timestamp(epoch));
     Ok(Member::new(network.network_name.clone(), id, node))
+}
+
+/// A copy of this node is alive: from now on it has another GUID, which `server.json` must know.
+fn rename(home: &Home, file: &mut Arc<ServerFile>, guid: Guid) {
+    tracing::warn!(%guid, "another node has this node's GUID (a copied home?): this one takes a new GUID and keeps its records");
+    Arc::make_mut(file).node_guid = guid;
+    let (file, path) = (file.clone(), home.server_json());
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = file.save(&path) {
+            tracing::error!("the new GUID is not saved, so the next start will meet the copy again: {error}");
+        }
+    });
 }
 
 /// Looks a seed's name up until that succeeds, then has every network register there.

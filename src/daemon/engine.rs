@@ -7,7 +7,7 @@ use super::news::News;
 use super::rate::Rate;
 use super::tally::Tally;
 use super::view;
-use super::{Clock, wall_clock};
+use super::{Clock, rename, wall_clock};
 use crate::api;
 use crate::config::{Home, ServerFile};
 use crate::effects::{Effects, settle};
@@ -389,16 +389,4 @@ impl Member {
             }
         }
     }
-}
-
-/// A copy of this node is alive: from now on it has another GUID, which `server.json` must know.
-fn rename(home: &Home, file: &mut Arc<ServerFile>, guid: Guid) {
-    tracing::warn!(%guid, "another node has this node's GUID (a copied home?): this one takes a new GUID and keeps its records");
-    Arc::make_mut(file).node_guid = guid;
-    let (file, path) = (file.clone(), home.server_json());
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = file.save(&path) {
-            tracing::error!("the new GUID is not saved, so the next start will meet the copy again: {error}");
-        }
-    });
 }
