@@ -13,7 +13,7 @@ mod demo;
 mod hostile;
 
 use browser::Browser;
-use cluster::{Cluster, Node, block_on, gossip_node, init_with, random_text};
+use cluster::{Cluster, Node, block_on, gossip_node, random_text};
 use demo::Demo;
 use gossip_node::api::ChaosChange;
 use gossip_node::display::{display_line, display_safe};
@@ -300,7 +300,8 @@ fn a_hundred_hostile_strings_run_nothing_and_break_nothing() {
     let names: Vec<&String> = strings.iter().filter(|text| hostile::is_name(text)).collect();
     for name in names.iter().take(4) {
         let home = cluster.dir().join(format!("h{}", cluster.nodes.len()));
-        init_with(&home, names[4], "correct horse battery staple", &["--bind", "127.0.0.1:0", "--name", name]);
+        let args = ["init", "--network", names[4], "--name", name, "--bind", "127.0.0.1:0", "--password-stdin"];
+        gossip_node(&home).args(args).write_stdin("correct horse battery staple").assert().success();
         cluster.start(Node::new(home));
     }
     for node in &cluster.nodes[1..] {

@@ -7,7 +7,7 @@ use super::member::Member;
 use super::news::News;
 use super::tally::Tally;
 use super::view;
-use super::{Clock, wall_clock};
+use super::{Clock, rename, wall_clock};
 use crate::config::{Home, ServerFile};
 use crate::effects::{Effects, settle};
 use crate::net::Socket;
@@ -272,15 +272,3 @@ impl Engine {
 
 /// The farthest that a timer is set: tokio's reach less far than ours.
 const FAR: Tick = Tick(u64::MAX / 1_000_000);
-
-/// A copy of this node is alive: from now on it has another GUID, which `server.json` must know.
-fn rename(home: &Home, file: &mut Arc<ServerFile>, guid: Guid) {
-    tracing::warn!(%guid, "another node has this node's GUID (a copied home?): this one takes a new GUID and keeps its records");
-    Arc::make_mut(file).node_guid = guid;
-    let (file, path) = (file.clone(), home.server_json());
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = file.save(&path) {
-            tracing::error!("the new GUID is not saved, so the next start will meet the copy again: {error}");
-        }
-    });
-}

@@ -15,7 +15,7 @@ use crate::proto::time::Tick;
 use crate::store::{Authored, NetworkId, Store};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// The daemon in one network.
 pub struct Member {
@@ -31,6 +31,8 @@ pub struct Member {
     pub rate: Rate,
     /// With whom it talks, while somebody wants to know.
     pub tally: Tally,
+    /// What its beacons told, where discovery is on.
+    pub discovery: Option<watch::Receiver<api::Discovery>>,
     /// What of the disk is at hand.
     pub cache: Cache,
     /// When the node wants to be woken.
@@ -51,8 +53,8 @@ impl Member {
         let (rate, tally, cache, adding, importing, registering) = Default::default();
         // The epoch grows with each start.
         let news = News::new(node.settings().epoch);
-        let (wake, touched) = (Tick(0), true);
-        Member { name, id, node, news, rate, tally, cache, wake, touched, adding, importing, registering }
+        let (wake, touched, discovery) = (Tick(0), true, None);
+        Member { name, id, node, news, rate, tally, discovery, cache, wake, touched, adding, importing, registering }
     }
 
     /// Has it settled: it was told something.

@@ -54,6 +54,7 @@ impl View {
             gossip_count: ours.count,
             root: hex(&ours.root),
             send_rate: rate.mean(moment.now, &stats),
+            discovery: member.discovery.as_ref().map(|shown| shown.borrow().clone()),
             peers,
         };
         let stats = stats.by_name().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();

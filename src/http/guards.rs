@@ -249,7 +249,8 @@ fn check_body(request: &Request) -> Result<(), Problem> {
         return Ok(());
     }
     let refused = |detail: String| {
-        let hint = "say Content-Type: application/json, or application/octet-stream for bytes";
+        let hint =
+            "say Content-Type: application/json, application/x-ndjson for lines, or application/octet-stream for bytes";
         hinted(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail, hint)
     };
     let kind = match only(request.headers(), &header::CONTENT_TYPE) {
