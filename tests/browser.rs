@@ -1,7 +1,6 @@
 //! The page in a real browser, on real daemons: what people do there, what strangers try, and how it looks. Pictures are
 //! kept under `target/browser`. `.ci/browser` runs this; it needs Debian's chromium and chromium-driver.
 #![cfg(all(feature = "cli", target_os = "linux"))]
-#![expect(clippy::disallowed_methods, reason = "how long things take in a page is what is measured")]
 
 #[path = "common/browser.rs"]
 mod browser;
