@@ -31,6 +31,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod daemon;
+pub mod discovery;
 pub mod display;
 pub mod effects;
 #[cfg(feature = "http")]

@@ -36,12 +36,22 @@
 //! differences at once. Beyond, the receiver asks for more symbols of the set *as it was*, which the sender restores by
 //! undoing its last changes; where the estimate says that nearly all differs, it pages the sender's ledger instead.
 //!
+//! # Discovery
+//!
+//! A node tells its links that it is there by *beacons*, at a port that all daemons share; `beacon` has their bytes. They
+//! are no datagrams of a session, and nothing is believed of them: a fresh beacon of a node that we do not know in this
+//! run of it, or that counts as dead, is answered by one REGISTER to the address that it came from. Known peers and seeds
+//! are registered with all the same, so beacons matter only to those who do not know each other yet. The answers are few,
+//! since a beacon can be recorded and replayed from any address: they go to sources on a link of this host alone, of N
+//! nodes each answers with probability min(1, 8/N), each source once in 10 s, ten a second in all. A beacon of a network
+//! with the name of ours and another password is recognised by its name tag and told to people.
+//!
 //! # Timers
 //!
 //! | what | when | where |
 //! |---|---|---|
 //! | round | each `gossip_timer`, 10 % jitter | `peers` |
-//! | probe | 100 to 300 ms by three RTT, then 600 ms through others, both times (local health + 1); then the peer is suspected | `peers` |
+//! | probe | again each 100 to 300 ms, by three RTT; after 300 ms through others too, for 300 to 600 ms; all times (local health + 1); then the peer is suspected | `peers` |
 //! | suspicion | 2 s x log10 of the number of nodes (at least 32), up to four times that while fewer than three others confirm it; then the peer is dead | `peers` |
 //! | REGISTER again | one dead peer or seed a second, for ever, and 64 a second of those said to be back; seeds and addresses that others name after 0.25 s, doubling to 30 s, the latter 7 times | `peers` |
 //! | lists of peers that differ | for 10 s: paged, once a minute at most; a newcomer at once | `peers` |
@@ -53,6 +63,8 @@
 //! | ask again | smoothed RTT + 4 variances (RFC 6298), at least 20 ms, doubling | `fetches`, `repairs` |
 //! | next digest with the same peer | after 0.9 `gossip_timer`, at least 270 ms, at most 0.9 s | `repairs` |
 //! | cookies | 120 to 240 s | `session` |
+//! | beacon | within 0.2 s of the start or of a change of interfaces, then after 1 s, doubling to 30 s, 20 % jitter | `beacon` |
+//! | last beacon of a node remembered | 300 s | `beacon` |
 //!
 //! # Who is trusted with what
 //!
@@ -78,15 +90,22 @@
 //! - REGISTER does not name a listen address: a node sends from the socket that it listens on.
 //! - Pieces under way and records on their way to the disk share the bound of 4 MiB, so there are 48 slabs, not 64.
 //! - One ledger is paged from one peer at a time, up to 1,120 GUIDs a request, instead of in disjoint spans from several.
+//! - A beacon names GUID and epoch, not the session: whom others named and who was not met yet is no stranger, or in a
+//!   large network each beacon would open sessions that nobody needs.
 //!
-//! - A newly listed node's probes, and those of a peer that did not answer, are repeated within the probe: a lost HELLO
-//!   or REGISTER is no sign of death. A node that hears of a suspicion probes the suspect itself with probability
-//!   8 / (number of nodes), so that confirmations do not wait for everybody's turn.
+//! - A probe is repeated as often as answers could have come, and others are asked only when the longest time for an
+//!   answer is over: a lost HELLO or REGISTER is no sign of death. Else each suspicion, which takes every node some thirty
+//!   datagrams to hear of and to hear the end of, would make networks with loss the louder, the larger they are.
+//! - A node that hears of a suspicion probes the suspect itself with probability 8 / (number of nodes), so that
+//!   confirmations do not wait for everybody's turn.
+//! - Where the news of peers fills several datagrams, they go to up to twelve peers each 200 ms: after a crash of many
+//!   the last to be told of would be known as dead seconds later than the first.
 //! - Whom a node heard itself within 2 s does not die by others' words: it is suspected and may object.
 //! - The hash of a peer list takes a node's own address from what others say of it.
 //! - Announcements are made only in times of trouble (a silence, a late range, a repair within 10 s): where all rumours
 //!   are acknowledged they would say only what is known, and be a third of all datagrams.
 //! - A silent peer still gets each record once: without that, one silence of six at 20 % loss kept records from it for 10 s.
+//! - At the first silence the one who takes the range over at the second is greeted, where there is no session with it.
 //! - Among at most 30 peers a range is cut by their number, so the last two hops are even; sessions with the next 30 on
 //!   the ring are opened beforehand, two a second.
 //! - An acknowledgement waits for company: half a round trip, and no longer than its gap.
@@ -94,6 +113,7 @@
 //!   child hears which pieces its parent has (HEARD), and asks for no others.
 //! - Digests leave what was learnt less than a second ago to the rumours, and are rare while these flow.
 
+pub mod beacon;
 pub mod fact;
 pub mod fetches;
 pub mod gossip;

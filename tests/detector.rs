@@ -116,6 +116,21 @@ fn nobody_alive_counts_as_dead_at_5_percent_loss() {
 }
 
 #[test]
+fn lost_datagrams_raise_no_suspicion_and_cost_next_to_nothing() {
+    let nodes = 100;
+    let mut lab = Lab::cluster(8, Timing::LAN, nodes, 120 * SECOND);
+    (lab.loss, lab.reaches) = (0.1, Vec::new());
+    let sent = |lab: &Lab| (0..nodes).map(|node| lab.node(node).stats().datagrams_sent).sum::<u64>();
+    let before = sent(&lab);
+    lab.run(300 * SECOND);
+    let rate = (sent(&lab) - before) as f64 / (300 * nodes) as f64;
+    let suspected = lab.reaches.iter().filter(|(_, _, fact)| fact.reach == Reach::Suspect).count();
+    eprintln!("{nodes} nodes, one datagram in ten lost: suspected {suspected} times, {rate:.2} datagrams a second");
+    assert!(suspected <= nodes, "one node at most, by all the others: {suspected}");
+    assert!(rate <= 4.0, "{rate}");
+}
+
+#[test]
 fn a_node_that_stalls_for_three_seconds_is_not_dead_and_says_so() {
     let mut suspected = 0;
     for seed in 0..10 {

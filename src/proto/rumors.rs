@@ -26,6 +26,7 @@ use crate::proto::rtt::Rtt;
 use crate::proto::settings::{Settings, Timing};
 use crate::proto::time::Tick;
 use crate::proto::wire::Parts;
+use acquaintances::Near;
 use lane::Lane;
 use news::News;
 use rand::SeedableRng;
@@ -40,7 +41,7 @@ const fn patience(silences: u32) -> u32 {
     if silences < 4 { 1 + silences / 2 } else { 3 }
 }
 
-/// Timeouts that a handshake may take before what waits for it counts as unacknowledged.
+/// Answers that a handshake takes before what waits for it can go.
 const HANDSHAKE: u32 = 2;
 
 /// What rumours need to know of others, as the node knows it.
@@ -98,8 +99,7 @@ pub struct Rumors {
     table: Table,
     /// When the next session is to be opened beforehand.
     next_acquaintance: Tick,
-    /// How many of the next peers on the ring were looked at for that, and how many peers were live then.
-    near: (usize, usize),
+    near: Near,
     news: News,
     /// Of all peers together: better than nothing where one was never sent to.
     rtt: Rtt,
@@ -127,7 +127,7 @@ impl Rumors {
             doubted,
             table,
             next_acquaintance: now,
-            near: (0, 0),
+            near: Near::default(),
             news: News::default(),
             rtt: Rtt::default(),
             rng: ChaCha8Rng::from_seed(seed),
@@ -303,11 +303,19 @@ impl Rumors {
 
     /// How long an acknowledgement may take before that counts as a silence.
     fn timeout(&self, peer: &Guid, silences: u32, ways: &impl Ways) -> Duration {
+        self.once(peer, ways).max(self.timing.rumor_timeout) * patience(silences)
+    }
+
+    /// The same for the handshake that must come first: nobody keeps that waiting for company.
+    fn handshake_timeout(&self, peer: &Guid, silences: u32, ways: &impl Ways) -> Duration {
+        (self.once(peer, ways) * HANDSHAKE).max(self.timing.rumor_timeout) * patience(silences)
+    }
+
+    fn once(&self, peer: &Guid, ways: &impl Ways) -> Duration {
         let own = self.lanes.get(peer).and_then(|lane| lane.rtt.patience());
         let trip = ways.rtt(peer).patience().or_else(|| self.rtt.patience()).unwrap_or(self.rtt.timeout(0));
         // Acknowledgements wait for company; those that came have shown how long.
-        let once = own.unwrap_or_default().max(trip + self.timing.heard_gap);
-        once.max(self.timing.rumor_timeout) * patience(silences)
+        own.unwrap_or_default().max(trip + self.timing.heard_gap)
     }
 
     fn forget_old(&mut self, now: Tick) {

@@ -4,12 +4,31 @@
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{NEWS, UPDATES};
 use crate::proto::wire::{Update, Word};
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Of a suspicion several accusers are passed on, since each shortens it; of anything else only the last word.
 type Key = (Guid, u32);
-type Rank = (u32, bool, Reverse<u64>, Key);
+
+/// The less, the sooner it goes: how often it was sent, whether it is somebody else's, and its age, in one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank(u64);
+
+const SENT: u64 = 1 << 56;
+const OTHERS: u64 = 1 << 55;
+
+impl Rank {
+    fn new(own: bool, number: u64) -> Rank {
+        Rank(if own { 0 } else { OTHERS } | (OTHERS - 1 - number % OTHERS))
+    }
+
+    fn sent(self) -> u32 {
+        (self.0 / SENT) as u32
+    }
+
+    fn again(self) -> Rank {
+        Rank(self.0.saturating_add(SENT))
+    }
+}
 
 #[derive(Debug)]
 struct Item {
@@ -21,13 +40,17 @@ struct Item {
 #[derive(Debug, Default)]
 pub(super) struct News {
     items: BTreeMap<Key, Item>,
-    ranks: BTreeSet<Rank>,
+    ranks: BTreeMap<Rank, Key>,
     last: u64,
 }
 
 impl News {
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
     }
 
     /// Passes this on from now on. What was said before of the same node ends with it.
@@ -43,30 +66,28 @@ impl News {
             .collect();
         stale.iter().for_each(|key| self.remove(key));
         if self.items.len() >= NEWS
-            && let Some(&(.., most)) = self.ranks.last()
+            && let Some((_, most)) = self.ranks.pop_last()
         {
-            self.remove(&most);
+            self.items.remove(&most);
         }
         self.last += 1;
-        let rank = (0, !own, Reverse(self.last), key);
-        self.ranks.insert(rank);
+        let rank = Rank::new(own, self.last);
+        self.ranks.insert(rank, key);
         self.items.insert(key, Item { update, rank });
     }
 
     /// The next pieces, at most so many; each is sent `times` in all.
     pub(super) fn take(&mut self, most: usize, times: u32, into: &mut Vec<Update>) {
         let room = most.min(UPDATES.saturating_sub(into.len()));
-        let next: Vec<Rank> = self.ranks.iter().take(room).copied().collect();
-        for rank in next {
-            let (sent, own, age, key) = rank;
+        let next: Vec<(Rank, Key)> = std::iter::from_fn(|| self.ranks.pop_first()).take(room).collect();
+        for (rank, key) in next {
             let Some(item) = self.items.get_mut(&key) else { continue };
             into.push(item.update);
-            self.ranks.remove(&rank);
-            if sent + 1 >= times {
+            if rank.sent() + 1 >= times {
                 self.items.remove(&key);
             } else {
-                item.rank = (sent + 1, own, age, key);
-                self.ranks.insert(item.rank);
+                item.rank = rank.again();
+                self.ranks.insert(item.rank, key);
             }
         }
     }

@@ -4,7 +4,7 @@
 use super::cases::Note;
 use super::{Errand, Peers, Reach, Reason};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{DEAD, FAVOURS, PROBES, RETURNS_PER_SECOND};
+use crate::proto::limits::{DEAD, FAVOURS, PROBES, RETURNS_PER_SECOND, UPDATES};
 use crate::proto::ring::place;
 use crate::proto::settings::PeerSelect;
 use crate::proto::time::Tick;
@@ -16,8 +16,9 @@ use std::time::Duration;
 
 /// Peers through whom one that did not answer is probed.
 const HELPERS: usize = 3;
-/// Peers to whom news is told at once.
+/// Peers to whom news is told at once, and how many times as many where it fills so many datagrams.
 const LISTENERS: usize = 3;
+const MOST_TOLD: usize = 4;
 /// Dead peers are drawn this often.
 const DRAW: Duration = Duration::from_secs(1);
 /// One of so many draws that meet a peer which said goodbye is used.
@@ -38,6 +39,8 @@ pub(super) struct Probe {
     indirect: Tick,
     repeat: Tick,
     end: Tick,
+    /// Between two repetitions: as long as one answer may take.
+    step: Duration,
     /// Who was asked, and whether a word came back from there.
     helpers: Vec<(Guid, bool)>,
     /// Whether it is the round's own, not one that a rumour set off.
@@ -123,9 +126,11 @@ impl Peers {
         let trips = self.rtt(&guid).smoothed().map_or(least, |rtt| rtt * 3);
         let direct = trips.clamp(least, most.max(least)) * patience;
         let through = self.period.mul_f64(0.6).clamp(least, most.max(least) * 2) * patience;
-        let (indirect, helpers) = (now + direct, Vec::new());
-        let end = indirect + through;
-        self.probes.push(Probe { guid, started: now, indirect, repeat: indirect, end, helpers, own });
+        // It is repeated before others are troubled: a lost HELLO, or REGISTER, is no sign of death.
+        let (repeat, indirect) = (now + direct, now + most.max(least) * patience);
+        let end = (now + direct + through).max(indirect + most * patience);
+        let helpers = Vec::new();
+        self.probes.push(Probe { guid, started: now, indirect, repeat, end, step: direct, helpers, own });
         self.errands.push_back(Errand::Hello(guid));
     }
 
@@ -172,7 +177,7 @@ impl Peers {
             let at = contact.or_else(|| table.find(&probe.guid).map(|(_, entry)| entry.addr()));
             if at == Some(from) && probe.helpers.is_empty() && now.since(probe.started) < least * 8 {
                 probe.indirect = probe.indirect.max(now + least);
-                probe.repeat = probe.indirect;
+                probe.repeat = probe.repeat.max(now + least);
                 probe.end = probe.end.max(probe.indirect + least * 3);
             }
         }
@@ -235,9 +240,8 @@ impl Peers {
                 }
                 self.cases.note(now, place, Note::Silent(now.since(probe.started), probe.helpers.len()));
             }
-            // A lost REGISTER, or HELLO, is no sign of death.
             if probe.repeat <= now {
-                probe.repeat = now + self.timing.probe_timeout.1;
+                probe.repeat = now + probe.step;
                 self.errands.push_back(Errand::Hello(probe.guid));
             }
             self.probes.push(probe);
@@ -291,7 +295,9 @@ impl Peers {
     }
 
     fn tell_news(&mut self, now: Tick) {
-        let listeners = self.some_contacts(LISTENERS, None);
+        // Where much happens at once, more is told at once, or the last of it would wait for the first.
+        let listeners = LISTENERS * (self.news.len() / UPDATES).clamp(1, MOST_TOLD);
+        let listeners = self.some_contacts(listeners, None);
         if listeners.is_empty() {
             self.next_news = now + self.timer;
         }

@@ -9,18 +9,16 @@ use super::table::Entry;
 use super::{Errand, Peers, Reach, Reason};
 use crate::proto::fact::{Fact, ReachFact};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{FEW_PEERS, PEERS, UPDATES, VOUCHES};
+use crate::proto::limits::{CONFIRMATIONS, FEW_PEERS, PEERS, UPDATES, VOUCHES};
 use crate::proto::ring::place;
 use crate::proto::time::Tick;
 use crate::proto::wire::{Address, Card, List, Update, Word};
 use rand::{Rng, RngExt};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
 /// Whom we heard ourselves within this time does not die by others' words alone.
 const OWN_EARS: Duration = Duration::from_secs(2);
-/// Of a mass of suspicions, not all are reckoned anew at each change.
-const RECKONED: usize = 64;
 /// Of so many nodes that hear of a suspicion, each network has some that look for themselves.
 const WITNESSES: f64 = 8.0;
 /// Who is named is left to be named by others too, before it is tried: pages are asked of several peers at once.
@@ -69,7 +67,8 @@ impl Peers {
         let Address(addr) = card.addr;
         if card.guid == self.me {
             // Our own GUID is named to us only where a copy of this node lives.
-            if self.addr != Some(addr) {
+            let elsewhere = self.named(&teller, addr).filter(|_| self.addr != Some(addr));
+            if let Some(addr) = elsewhere {
                 self.hint(now, addr, Some(teller), false);
             }
         } else if let Some((place, entry)) = self.table.find(&card.guid) {
@@ -118,8 +117,8 @@ impl Peers {
         let Some(entry) = self.table.at(place) else { return };
         let (reach, known, addr) = (entry.reach(), entry.incarnation, entry.addr());
         let said = if self.lacks(Rule::Incarnation) { known } else { update.incarnation };
-        let own_ears = self.contacts.get(&update.guid).and_then(|contact| contact.heard);
-        let heard = own_ears.is_some_and(|heard| now.since(heard) < OWN_EARS);
+        let own_ears = || self.contacts.get(&update.guid).and_then(|contact| contact.heard);
+        let heard = || own_ears().is_some_and(|heard| now.since(heard) < OWN_EARS);
         match update.word {
             Word::Alive if self.lacks(Rule::OwnEars) && reach != Reach::Reachable => {
                 self.table.identify(place, addr, said, None);
@@ -133,7 +132,8 @@ impl Peers {
                 if met {
                     self.try_elsewhere(now, teller, update.guid, update.addr.0);
                 }
-                let addr = if met || !self.may_name(&teller, update.addr.0) { addr } else { update.addr.0 };
+                let named = self.named(&teller, update.addr.0).filter(|_| !met);
+                let addr = named.unwrap_or(addr);
                 self.table.identify(place, addr, said, None);
                 if reach.answers() {
                     self.clear(now, place, Note::Objected(said));
@@ -148,7 +148,7 @@ impl Peers {
             }
             Word::Alive => {}
             Word::Suspect if reach.answers() && said >= known => self.accuse(now, place, said, update.accuser),
-            Word::Dead if reach.answers() && said >= known && heard => self.accuse(now, place, said, update.accuser),
+            Word::Dead if reach.answers() && said >= known && heard() => self.accuse(now, place, said, update.accuser),
             Word::Dead if reach.answers() && said >= known => {
                 self.table.identify(place, addr, said, None);
                 self.cases.note(now, place, Note::CalledDead(teller));
@@ -167,7 +167,8 @@ impl Peers {
     /// A peer knows another address of a node that we cannot reach where we know it: it may have moved.
     pub(super) fn try_elsewhere(&mut self, now: Tick, teller: Guid, guid: Guid, addr: SocketAddr) {
         let from = self.contacts.get(&teller).map(|contact| contact.addr);
-        if let Some(from) = from.filter(|_| self.addr(&guid) != Some(addr) && self.may_name(&teller, addr)) {
+        let named = self.named(&teller, addr).filter(|addr| self.addr(&guid) != Some(*addr));
+        if let (Some(from), Some(addr)) = (from, named) {
             self.hints.tell(now, addr, Some(guid), teller, from);
         }
     }
@@ -185,7 +186,7 @@ impl Peers {
         name: Option<&str>,
     ) {
         let from = self.contacts.get(&teller).map(|contact| contact.addr);
-        let Some(from) = from.filter(|_| self.may_name(&teller, addr)) else { return };
+        let (Some(from), Some(addr)) = (from, self.named(&teller, addr)) else { return };
         let enough = if self.table.len() < FEW_PEERS { 1 } else { VOUCHES };
         let vouches = self.hints.tell(now + delay, addr, Some(guid), teller, from);
         if vouches.is_none_or(|vouches| vouches < enough) {
@@ -206,10 +207,20 @@ impl Peers {
         }
     }
 
-    /// An address of this host alone counts only from a peer on it.
-    fn may_name(&self, teller: &Guid, addr: SocketAddr) -> bool {
-        let local = self.contacts.get(teller).is_some_and(|contact| contact.addr.ip().is_loopback());
-        is_fit(addr) && (local || !addr.ip().is_loopback())
+    /// An address that a peer names, if it has a meaning here: one of this host alone only from a peer on it, one of a link
+    /// only from a peer on a link, which is then the same.
+    fn named(&self, teller: &Guid, addr: SocketAddr) -> Option<SocketAddr> {
+        let from = self.contacts.get(teller)?.addr;
+        match (addr, from) {
+            _ if !is_fit(addr) => None,
+            _ if addr.ip().is_loopback() => from.ip().is_loopback().then_some(addr),
+            (SocketAddr::V6(v6), SocketAddr::V6(from)) if v6.ip().is_unicast_link_local() => {
+                let on_link = from.ip().is_unicast_link_local();
+                on_link.then(|| SocketAddrV6::new(*v6.ip(), v6.port(), 0, from.scope_id()).into())
+            }
+            (SocketAddr::V6(v6), _) if v6.ip().is_unicast_link_local() => None,
+            _ => Some(addr),
+        }
     }
 
     /// Somebody got no answer from this peer.
@@ -226,10 +237,11 @@ impl Peers {
             self.suspicions.end(place);
         }
         let first = self.suspicions.get(place).is_none();
-        if self.suspicions.accuse(now, place, accuser) {
-            self.cases.note(now, place, Note::Suspected(accuser, own));
-            self.pass_on(place, Word::Suspect, accuser, own);
+        if !self.suspicions.accuse(now, place, accuser) {
+            return;
         }
+        self.cases.note(now, place, Note::Suspected(accuser, own));
+        self.pass_on(place, Word::Suspect, accuser, own);
         let accusers = self.suspicions.get(place).map_or(0, |suspicion| suspicion.accusers.len());
         let ours = self.suspicions.get(place).is_some_and(|found| found.accusers.contains(&self.accuser()));
         self.set(now, place, Reach::Suspect, if ours { Reason::Silent(accusers as u8) } else { Reason::Accused });
@@ -347,12 +359,10 @@ impl Peers {
     fn reckon(&mut self, place: u64) {
         let others = self.live().saturating_sub(self.suspicions.len());
         let span = span(&self.timing, self.live());
-        if self.suspicions.len() > RECKONED {
-            self.suspicions.reckon(place, others, span);
-        } else {
-            let places: Vec<u64> = self.suspicions.places().collect();
-            places.into_iter().for_each(|place| self.suspicions.reckon(place, others, span));
-        }
+        // Where hardly anybody is left to confirm, one suspect more is one fewer who could for all the others.
+        let few = others <= CONFIRMATIONS;
+        let all = if few { self.suspicions.places().collect() } else { vec![place] };
+        all.into_iter().for_each(|place| self.suspicions.reckon(place, others, span));
     }
 }
 

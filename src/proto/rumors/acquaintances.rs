@@ -10,6 +10,21 @@ use std::time::Duration;
 
 /// Between two sessions opened beforehand.
 const ACQUAINTANCE: Duration = Duration::from_millis(500);
+/// Handshakes with one peer, where the first ones are lost.
+const TRIES: u32 = 4;
+
+/// The next peers on the ring, of whom each is handed what is cut no further.
+#[derive(Default)]
+pub(super) struct Near {
+    /// How many of them were looked at.
+    seen: usize,
+    /// Whether one of these had no session.
+    strange: bool,
+    /// How often all were looked at.
+    passes: u32,
+    /// How many peers were live then.
+    live: usize,
+}
 
 impl Rumors {
     /// A peer with whom a session is wanted: for a rumour that waits, or for those to come.
@@ -20,23 +35,37 @@ impl Rumors {
         if self.next_acquaintance > now {
             return None;
         }
-        while let Some(distance) = self.table.next_fresh() {
+        let wanted = self.wanted_by_table(ways).or_else(|| self.wanted_nearby(ways));
+        self.next_acquaintance = if wanted.is_some() { now + ACQUAINTANCE } else { Tick::NEVER };
+        wanted
+    }
+
+    fn wanted_by_table(&mut self, ways: &impl Ways) -> Option<Guid> {
+        while let Some((distance, tries)) = self.table.next_fresh() {
             let behind = Range { from: self.me.wrapping_add(distance), to: self.me };
             if let Some(peer) = ways.ring(behind).next().map(|(_, peer)| peer).filter(|peer| !ways.met(peer)) {
-                self.next_acquaintance = now + ACQUAINTANCE;
+                if tries + 1 < TRIES {
+                    self.table.try_again(distance, tries + 1);
+                }
                 return Some(peer);
             }
         }
-        // The next ones on the ring are handed what is cut no further.
-        let next = ways.ring(Range::all_but(self.me)).take(self.fan * (self.fan + 1)).skip(self.near.0);
-        for (_, peer) in next {
-            self.near.0 += 1;
-            if !ways.met(&peer) {
-                self.next_acquaintance = now + ACQUAINTANCE;
-                return Some(peer);
+        None
+    }
+
+    fn wanted_nearby(&mut self, ways: &impl Ways) -> Option<Guid> {
+        let next = || ways.ring(Range::all_but(self.me)).take(self.fan * (self.fan + 1)).map(|(_, peer)| peer);
+        while self.near.passes < TRIES {
+            for peer in next().skip(self.near.seen) {
+                self.near.seen += 1;
+                if !ways.met(&peer) {
+                    self.near.strange = true;
+                    return Some(peer);
+                }
             }
+            let passes = if self.near.strange { self.near.passes + 1 } else { TRIES };
+            self.near = Near { passes, seen: 0, strange: false, ..self.near };
         }
-        self.next_acquaintance = Tick::NEVER;
         None
     }
 
@@ -46,8 +75,9 @@ impl Rumors {
         if !self.table.fits(live, self.fan) {
             self.draw_table(now, ways);
         }
-        if self.next_acquaintance == Tick::NEVER && self.near.1 != live {
-            (self.near, self.next_acquaintance) = ((0, live), now + ACQUAINTANCE);
+        if self.next_acquaintance == Tick::NEVER && self.near.live != live {
+            self.near = Near { live, ..Near::default() };
+            self.next_acquaintance = now + ACQUAINTANCE;
         }
     }
 
@@ -55,6 +85,6 @@ impl Rumors {
         let (least, most) = self.timing.table_age;
         let until = now + self.rng.random_range(least..=most.max(least));
         self.table.draw((ways.live(), self.fan), until, &mut self.rng);
-        (self.near.1, self.next_acquaintance) = (ways.live(), self.next_acquaintance.min(now + ACQUAINTANCE));
+        (self.near.live, self.next_acquaintance) = (ways.live(), self.next_acquaintance.min(now + ACQUAINTANCE));
     }
 }

@@ -2,7 +2,7 @@
 //! acknowledge goes to the next.
 
 use super::lane::Parcel;
-use super::{HANDSHAKE, Rumors, Ways};
+use super::{Rumors, Ways};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::RUMORS_PER_LANE;
 use crate::proto::ring::Range;
@@ -71,7 +71,7 @@ impl Rumors {
 
     /// Queues a rumour for a peer. Dropped where too many are under way: announcements and digests speak of it.
     fn push(&mut self, now: Tick, peer: Guid, guid: Guid, range: Range, silences: u32, ways: &impl Ways) {
-        let timeout = self.timeout(&peer, 0, ways) * HANDSHAKE;
+        let timeout = self.handshake_timeout(&peer, 0, ways);
         let met = ways.met(&peer);
         let Some(lane) = self.lane(now, peer) else { return };
         if let Some(parcel) = lane.parcels.get_mut(&guid) {
@@ -109,6 +109,11 @@ impl Rumors {
             lane.silent_until = now + SILENCE;
             self.abandon(now, peer, ways);
             return;
+        }
+        if silences + 1 == DELEGATED {
+            // Who may have to serve the range shall not need a handshake then.
+            let heir = ways.ring(range).next().map(|(_, heir)| heir);
+            self.strangers.extend(heir.filter(|heir| !ways.met(heir)));
         }
         if silences == DELEGATED {
             parcel.range = Range::EMPTY;

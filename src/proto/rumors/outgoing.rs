@@ -1,7 +1,7 @@
 //! How rumours become datagrams: what is due for a peer is packed together, and no peer gets more than one datagram in
 //! the least gap, unless it is full.
 
-use super::{Fresh, HANDSHAKE, Rumors, Ways, patience};
+use super::{Fresh, Rumors, Ways, patience};
 use crate::proto::fact::{Bodies, Body};
 use crate::proto::gossip::{Guid, Head};
 use crate::proto::ring::Range;
@@ -50,7 +50,7 @@ impl Rumors {
 
     /// Nothing goes to who has no session, until it has: rumours count as unacknowledged by then, and words are dropped.
     fn block(&mut self, now: Tick, peer: Guid, ways: &impl Ways) -> Option<Message> {
-        let timeout = self.timeout(&peer, 0, ways) * HANDSHAKE;
+        let timeout = self.handshake_timeout(&peer, 0, ways);
         let lane = self.lanes.get_mut(&peer)?;
         while lane.has_words() {
             lane.take_heard();

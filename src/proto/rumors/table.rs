@@ -17,8 +17,8 @@ pub(super) struct Table {
     /// Levels drawn: as many as the number of live peers asked for.
     levels: u32,
     until: Tick,
-    /// Of these, those whose peers may need a session, farthest first.
-    fresh: VecDeque<u64>,
+    /// Of these, those whose peers may need a session, farthest first, and how often that was tried.
+    fresh: VecDeque<(u64, u32)>,
 }
 
 /// How many times so many nodes can be divided by the fan-out.
@@ -54,20 +54,25 @@ impl Table {
         }
         distances.sort_unstable();
         distances.dedup();
-        self.fresh = distances.iter().rev().copied().collect();
+        self.fresh = distances.iter().rev().map(|&distance| (distance, 0)).collect();
         if self.distances.is_empty() {
             self.distances = distances.clone();
         }
         (self.next, self.until) = (distances, until);
     }
 
-    /// The next distance whose peer may need a session.
-    pub(super) fn next_fresh(&mut self) -> Option<u64> {
+    /// The next distance whose peer may need a session, and how often that was tried.
+    pub(super) fn next_fresh(&mut self) -> Option<(u64, u32)> {
         let fresh = self.fresh.pop_front();
         if fresh.is_none() && !self.next.is_empty() {
             self.distances = std::mem::take(&mut self.next);
         }
         fresh
+    }
+
+    /// Its turn comes again after the others': the handshake may be lost.
+    pub(super) fn try_again(&mut self, distance: u64, tries: u32) {
+        self.fresh.push_back((distance, tries));
     }
 
     /// Cuts a range, as seen from `me`, into at most `fan` parts: each cut is the distance nearest to where an equal cut

@@ -1,8 +1,14 @@
 //! Mutants of spreading: stories that only end well by a rule, told with it and without it.
 
-use super::Rule;
-use crate::proto::gossip::Guid;
+use super::{Learnt, Rule, Rumors, Ways};
+use crate::proto::gossip::{Guid, Key};
+use crate::proto::ring::{Range, place};
+use crate::proto::rtt::Rtt;
+use crate::proto::seal::{NetworkKey, Secret};
+use crate::proto::settings::Settings;
+use crate::proto::time::{Tick, Timestamp};
 use crate::sim::Network;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -71,4 +77,91 @@ fn a_range_whose_head_is_cut_off_goes_to_the_next_peer_of_the_part() {
     let stats: Vec<_> = net.running().map(|node| net.node(node).stats()).collect();
 
     assert!(stats.iter().map(|stats| stats.rumors_repeated).sum::<u64>() >= 5, "what was silent was tried again");
+}
+
+/// A network as one node sees it.
+struct Ring {
+    peers: BTreeMap<u64, Guid>,
+    met: BTreeSet<Guid>,
+}
+
+impl Ring {
+    /// Of so many others, none of whom was met.
+    fn of(peers: u32) -> Ring {
+        let guid = |n: u32| Guid(std::array::from_fn(|i| n.to_be_bytes()[i % 4]));
+        Ring { peers: (1..=peers).map(guid).map(|guid| (place(&guid), guid)).collect(), met: BTreeSet::new() }
+    }
+}
+
+impl Ways for Ring {
+    fn ring(&self, range: Range) -> impl Iterator<Item = (u64, Guid)> {
+        let around = self.peers.range(range.from..).chain(self.peers.range(..range.from));
+        around.map(|(&place, &guid)| (place, guid)).filter(move |(place, _)| range.contains(*place))
+    }
+
+    fn rtt(&self, _: &Guid) -> Rtt {
+        let mut rtt = Rtt::default();
+        rtt.sample(Duration::from_millis(1));
+        rtt
+    }
+
+    fn met(&self, peer: &Guid) -> bool {
+        self.met.contains(peer)
+    }
+
+    fn live(&self) -> usize {
+        self.peers.len()
+    }
+}
+
+fn rumors() -> Rumors {
+    let settings = Settings::new(Guid([0; 16]), "node", NetworkKey::new(&Secret([7; 32])));
+    Rumors::new(&settings, [7; 32], Tick(0))
+}
+
+/// Whom a node wants to meet until nobody is left.
+fn wanted(rumors: &mut Rumors, ring: &Ring) -> BTreeMap<Guid, u32> {
+    let (mut wanted, mut now) = (BTreeMap::new(), Tick(0));
+    while rumors.poll_timeout() != Tick::NEVER {
+        now = now.max(rumors.poll_timeout());
+        rumors.handle_timeout(now, ring);
+        while let Some(peer) = rumors.poll_stranger(now, ring) {
+            *wanted.entry(peer).or_default() += 1;
+        }
+    }
+    wanted
+}
+
+#[test]
+fn a_handshake_that_was_lost_is_tried_again_and_no_more_than_a_few_times() {
+    let mut ring = Ring::of(1000);
+    let once = wanted(&mut rumors(), &ring);
+    assert!((30..60).contains(&once.len()), "whom records go to, and the next ones on the ring: {}", once.len());
+    // One peer may be wanted for several distances, and as a neighbour.
+    assert!(once.values().all(|&times| (4..=16).contains(&times)), "{once:?}");
+    ring.met = once.into_keys().collect();
+    assert_eq!(wanted(&mut rumors(), &ring), BTreeMap::new(), "who was met is not wanted");
+}
+
+#[test]
+fn who_may_have_to_serve_a_range_instead_is_greeted_at_the_first_silence() {
+    let (mut ring, mut rumors, now) = (Ring::of(1000), rumors(), Tick(0));
+    ring.met = wanted(&mut rumors, &ring).into_keys().collect();
+    let key = Key { date_time: Timestamp(1), guid: Guid([9; 16]) };
+    let learnt = Learnt { key, hops: 0, long: false, head: None };
+    rumors.learnt(now, learnt, Some(Range::all_but(rumors.me)), &ring);
+    let parcels = |rumors: &Rumors| -> Vec<(Guid, Range)> {
+        rumors.lanes.iter().flat_map(|(&peer, lane)| lane.parcels.values().map(move |it| (peer, it.range))).collect()
+    };
+    let handed = parcels(&rumors);
+    assert!((2..=5).contains(&handed.len()) && handed.iter().all(|(peer, _)| ring.met(peer)), "{handed:?}");
+    assert_eq!(rumors.poll_stranger(now, &ring), None);
+    for (peer, _) in &handed {
+        rumors.count_silence(now, *peer, key.guid, &ring);
+    }
+    let heirs: BTreeSet<Guid> =
+        handed.iter().filter_map(|(_, range)| ring.ring(*range).next()).map(|it| it.1).collect();
+    let greeted: BTreeSet<Guid> = std::iter::from_fn(|| rumors.poll_stranger(now, &ring)).collect();
+    assert_eq!(greeted, heirs.difference(&ring.met).copied().collect());
+    assert!(!greeted.is_empty());
 }

@@ -16,7 +16,7 @@ pub(super) const SECOND: Duration = Duration::from_secs(1);
 /// How long nodes may take to meet all others.
 const MEETING: Duration = Duration::from_secs(300);
 /// Sessions with those to whom rumours go are opened bit by bit: so long is waited for them.
-pub(super) const CALM: Duration = Duration::from_secs(20);
+pub(super) const CALM: Duration = Duration::from_secs(40);
 /// The mean over which idle nodes are measured.
 pub(super) const WINDOW: Duration = Duration::from_secs(10);
 /// How long records may take to be everywhere.
