@@ -197,6 +197,7 @@ export class Overview {
     this.#ages();
     const bare = store.network && rows.length === 0;
     this.empty.hidden = !bare;
+    this.list.hidden = Boolean(bare);
     if (!bare) return;
     const alone = store.peers.size === 0;
     const key = `${alone} ${store.network.gossip_count}`;

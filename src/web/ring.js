@@ -69,7 +69,10 @@ export class Ring {
     Object.assign(this, { width, height, middle: { x: width / 2, y: height / 2 }, members: null, drawn: -1 });
     set(this.picture, { viewBox: `0 0 ${width} ${height}` });
     this.chords.resize(width, height);
+    // In another size everything is at once where it belongs; only who comes and goes makes others move.
+    set(this.shapes, { class: "still" });
     this.render();
+    requestAnimationFrame(() => requestAnimationFrame(() => set(this.shapes, { class: null })));
   }
 
   /** Gives every node its place; only when somebody came or went. */
