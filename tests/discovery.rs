@@ -123,6 +123,7 @@ fn recorded_beacons_make_a_daemon_send_next_to_nothing() {
 
     // Who was not there before cannot know that they are old.
     start(&mut cluster, PASSWORD, port);
+    eventually("it listens", || cluster.nodes[1].network().discovery.unwrap().listens);
     let began = Instant::now();
     let source = |number: usize| Ipv4Addr::new(127, 0, 7, number as u8 + 1);
     let victims: Vec<UdpSocket> =
