@@ -2,11 +2,13 @@
 //! Unknown values are null, never absent.
 
 mod demo;
+mod discovery;
 mod live;
 mod network;
 mod records;
 
 pub use demo::{Chaos, ChaosChange, DemoNode};
+pub use discovery::{Discovery, Namesake, Neighbour};
 pub use live::{
     Amount, Backlog, Event, EventsQuery, Explanation, Fetch, HeldBy, Metrics, Moment, PeerEvent, Reset, SendRate, Span,
     Traffic, Warning,

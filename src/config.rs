@@ -48,6 +48,8 @@ pub const GOSSIP_TIMER: std::ops::RangeInclusive<Duration> = Duration::from_mill
 pub const MAX_PEER_COUNT: std::ops::RangeInclusive<usize> = 1..=64;
 /// The UDP port if none is said.
 pub const DEFAULT_PORT: u16 = 6884;
+/// The UDP port of discovery if none is said.
+pub const DEFAULT_DISCOVERY_PORT: u16 = 6885;
 
 /// `server.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +66,13 @@ pub struct ServerFile {
     /// The UDP port to bind; 0 lets the kernel choose.
     #[serde(default = "default_port")]
     pub port: u16,
+    /// Whether nodes of the same networks are found on this host's links by themselves; if it is not said, yes unless `ip`
+    /// is a loopback address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<bool>,
+    /// The UDP port for that, the same on all hosts.
+    #[serde(default = "default_discovery_port")]
+    pub discovery_port: u16,
     /// How often a round of gossip begins.
     #[serde(default = "default_timer", with = "fields::duration")]
     pub gossip_timer: Duration,
@@ -136,6 +145,10 @@ fn default_port() -> u16 {
     DEFAULT_PORT
 }
 
+fn default_discovery_port() -> u16 {
+    DEFAULT_DISCOVERY_PORT
+}
+
 fn default_timer() -> Duration {
     Duration::from_secs(1)
 }
@@ -156,6 +169,8 @@ impl ServerFile {
             node_name: node_name.to_owned(),
             ip: default_ip(),
             port: default_port(),
+            discovery: None,
+            discovery_port: default_discovery_port(),
             gossip_timer: default_timer(),
             gossip_max_peer_count: default_max_peers(),
             peer_select_type: PeerSelectType::default(),
@@ -166,6 +181,11 @@ impl ServerFile {
             networks: Vec::new(),
             seeds: Vec::new(),
         }
+    }
+
+    /// Whether it says to find others.
+    pub fn discovers(&self) -> bool {
+        self.discovery.unwrap_or(!self.ip.is_loopback())
     }
 
     /// Reads and checks the file at `path`. A `network_password` that somebody wrote into it by hand is replaced by
@@ -239,6 +259,14 @@ impl ServerFile {
             return Err(ConfigError::value("node_guid", "is all zero", "`gossip-node init` makes a random one"));
         }
         check_as_name("node_name", &self.node_name)?;
+        // All daemons of a host share that port: it is no node's own.
+        if self.discovers() && (self.discovery_port == 0 || self.discovery_port == self.port) {
+            let problem = format!("is {}, and `port` is {}", self.discovery_port, self.port);
+            let hint = format!(
+                "give discovery a port of its own, such as {DEFAULT_DISCOVERY_PORT}, or set `discovery` to false"
+            );
+            return Err(ConfigError::value("discovery_port", problem, hint));
+        }
         if !GOSSIP_TIMER.contains(&self.gossip_timer) {
             return Err(ConfigError::value(
                 "gossip_timer",

@@ -4,6 +4,7 @@
 
 mod cache;
 mod creating;
+mod discovering;
 mod engine;
 mod events;
 mod explain;
@@ -12,6 +13,7 @@ mod handle;
 mod importing;
 mod journal;
 mod live;
+mod member;
 mod news;
 mod peering;
 mod rate;
@@ -32,14 +34,17 @@ pub use records::Listed;
 
 use crate::config::{ConfigError, Home, HomeLock, LockError, PeerSelectType, ServerFile};
 use crate::net::{Faults, Socket};
+use crate::proto::gossip::Guid;
 use crate::proto::node::Node;
 use crate::proto::seal::NetworkKey;
 use crate::proto::settings::{PeerSelect, Settings};
 use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Store, StoreError};
-use engine::{Engine, Member};
+use discovering::Discovering;
+use engine::Engine;
 use handle::Known;
 use live::Pulse;
+use member::Member;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
@@ -198,7 +203,7 @@ impl Prepared {
     }
 
     fn start(self, faults: Option<watch::Receiver<Faults>>) -> Result<Daemon, StartError> {
-        let Prepared { home, lock, file, said, store, members, clock } = self;
+        let Prepared { home, lock, file, said, store, mut members, clock } = self;
         let addr = SocketAddr::new(file.ip, file.port);
         let (mut socket, granted) = Socket::bind(addr).map_err(|source| StartError::Bind { addr, source })?;
         if let Some(granted) = granted {
@@ -208,6 +213,7 @@ impl Prepared {
         }
         faults.into_iter().for_each(|faults| socket.suffer(faults));
         let addr = socket.local_addr().map_err(|source| StartError::Bind { addr, source })?;
+        let discovering = Discovering::new(&file, addr, clock, &mut members);
         let (events, incoming) = mpsc::unbounded_channel();
         let (receipts, loads) = (events.clone(), events);
         let on_receipt = move |batch| drop(receipts.send(engine::Event::Receipts(batch)));
@@ -243,6 +249,9 @@ impl Prepared {
         let task = tokio::spawn(engine.run(taken, incoming, stopping));
         for (network, pulse) in pulses.into_iter().enumerate() {
             tokio::spawn(live::run(handle.clone(), network, pulse));
+        }
+        if let Some(discovering) = discovering {
+            tokio::spawn(discovering.run(handle.clone()));
         }
         for seed in seeds {
             tokio::spawn(plant(handle.clone(), seed));
@@ -284,6 +293,18 @@ fn member(
     // The epoch is later than all that was authored before.
     node.restore_authored(Timestamp(epoch));
     Ok(Member::new(network.network_name.clone(), id, node))
+}
+
+/// A copy of this node is alive: from now on it has another GUID, which `server.json` must know.
+fn rename(home: &Home, file: &mut Arc<ServerFile>, guid: Guid) {
+    tracing::warn!(%guid, "another node has this node's GUID (a copied home?): this one takes a new GUID and keeps its records");
+    Arc::make_mut(file).node_guid = guid;
+    let (file, path) = (file.clone(), home.server_json());
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = file.save(&path) {
+            tracing::error!("the new GUID is not saved, so the next start will meet the copy again: {error}");
+        }
+    });
 }
 
 /// Looks a seed's name up until that succeeds, then has every network register there.

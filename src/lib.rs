@@ -21,6 +21,9 @@
 //! shell: it may name `proto`, never the other way. Inside `proto` only [`proto::node`] names the parts; `peers`,
 //! `ledger`, `repairs` and `fetches` never name one another. `tests/tidy.rs` checks all of this.
 //!
+//! Nodes on one LAN find each other by beacons: their bytes and their rules are [`proto::beacon`], their sockets
+//! [`discovery`]; a task of the daemon's sends and hears them.
+//!
 //! To embed a node in a program of your own, take [`daemon::Daemon`] (socket, disk and task included;
 //! `examples/local_cluster.rs`) or drive a [`proto::node::Node`] by hand (`examples/by_hand.rs`).
 
@@ -31,6 +34,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod daemon;
+pub mod discovery;
 pub mod display;
 pub mod effects;
 #[cfg(feature = "http")]

@@ -9,7 +9,7 @@ use faults::Fate;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Type};
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -91,7 +91,7 @@ impl Socket {
             Err(error) => return Err(error),
         }
         let [meta] = meta;
-        let from = SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port());
+        let from = canonical(meta.addr);
         let datagrams = incoming.get(..meta.len).unwrap_or_default().chunks(meta.stride.max(1));
         let count = datagrams.len().max(1);
         datagrams.for_each(|datagram| each(from, datagram));
@@ -142,6 +142,15 @@ impl Socket {
         }
         train.bytes.clear();
         train.open = false;
+    }
+}
+
+/// An address as it is kept: an IPv4 address as one, and of an IPv6 address also the link where it has a meaning only
+/// there.
+pub fn canonical(addr: SocketAddr) -> SocketAddr {
+    match (addr, addr.ip().to_canonical()) {
+        (SocketAddr::V6(v6), IpAddr::V6(ip)) => SocketAddrV6::new(ip, v6.port(), 0, v6.scope_id()).into(),
+        (addr, ip) => SocketAddr::new(ip, addr.port()),
     }
 }
 

@@ -36,6 +36,16 @@
 //! differences at once. Beyond, the receiver asks for more symbols of the set *as it was*, which the sender restores by
 //! undoing its last changes; where the estimate says that nearly all differs, it pages the sender's ledger instead.
 //!
+//! # Discovery
+//!
+//! A node tells its links that it is there by *beacons*, at a port that all daemons share; `beacon` has their bytes. They
+//! are no datagrams of a session, and nothing is believed of them: a fresh beacon of a node that we do not know in this
+//! run of it, or that counts as dead, is answered by one REGISTER to the address that it came from. Known peers and seeds
+//! are registered with all the same, so beacons matter only to those who do not know each other yet. The answers are few,
+//! since a beacon can be recorded and replayed from any address: they go to sources on a link of this host alone, of N
+//! nodes each answers with probability min(1, 8/N), each source once in 10 s, ten a second in all. A beacon of a network
+//! with the name of ours and another password is recognised by its name tag and told to people.
+//!
 //! # Timers
 //!
 //! | what | when | where |
@@ -53,6 +63,8 @@
 //! | ask again | smoothed RTT + 4 variances (RFC 6298), at least 20 ms, doubling | `fetches`, `repairs` |
 //! | next digest with the same peer | after 0.9 `gossip_timer`, at least 270 ms, at most 0.9 s | `repairs` |
 //! | cookies | 120 to 240 s | `session` |
+//! | beacon | within 0.2 s of the start or of a change of interfaces, then after 1 s, doubling to 30 s, 20 % jitter | `beacon` |
+//! | last beacon of a node remembered | 300 s | `beacon` |
 //!
 //! # Who is trusted with what
 //!
@@ -78,6 +90,8 @@
 //! - REGISTER does not name a listen address: a node sends from the socket that it listens on.
 //! - Pieces under way and records on their way to the disk share the bound of 4 MiB, so there are 48 slabs, not 64.
 //! - One ledger is paged from one peer at a time, up to 1,120 GUIDs a request, instead of in disjoint spans from several.
+//! - A beacon names GUID and epoch, not the session: whom others named and who was not met yet is no stranger, or in a
+//!   large network each beacon would open sessions that nobody needs.
 //!
 //! - A probe is repeated as often as answers could have come, and others are asked only when the longest time for an
 //!   answer is over: a lost HELLO or REGISTER is no sign of death. Else each suspicion, which takes every node some thirty
@@ -99,6 +113,7 @@
 //!   child hears which pieces its parent has (HEARD), and asks for no others.
 //! - Digests leave what was learnt less than a second ago to the rumours, and are rare while these flow.
 
+pub mod beacon;
 pub mod fact;
 pub mod fetches;
 pub mod gossip;

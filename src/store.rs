@@ -10,6 +10,7 @@ mod lists;
 mod network;
 mod pages;
 mod queries;
+mod queue;
 mod reader;
 mod requests;
 mod rows;
@@ -30,6 +31,7 @@ pub use writer::OnReceipt;
 use crate::proto::fact::Fact;
 use crate::proto::gossip::Gossip;
 use crate::proto::time::Timestamp;
+use queue::{Job, Queue};
 use reader::Ask;
 use rusqlite::Connection;
 use schema::Opened;
@@ -40,7 +42,6 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use writer::{Job, Queue};
 
 /// Loads that may wait for the reader.
 const LOADS: usize = 4096;

@@ -126,7 +126,10 @@ fn statuses_have_what_scripts_rely_on() {
         keys.join(" ")
     };
     assert_eq!(keys(&status), "gossip network stats");
-    assert_eq!(keys(&status["network"]), "gossip_count ip network_name node_guid node_name peers port root send_rate");
+    assert_eq!(
+        keys(&status["network"]),
+        "discovery gossip_count http ip network_name node_guid node_name other_networks peers place port root send_rate version"
+    );
     let peer = &status["network"]["peers"][0];
     for key in "guid name ip port network_name last_update reach rtt_ms gossip_count root in_sync".split(' ') {
         assert!(peer.get(key).is_some(), "{key} in {peer}");

@@ -6,13 +6,14 @@
 
 #[path = "common/cluster.rs"]
 mod cluster;
+#[path = "common/lan.rs"]
+mod lan;
 #[path = "common/watch.rs"]
 mod watch;
 
 use cluster::{Cluster, NETWORK, Node, init_with};
 use gossip_node::api::Reach;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use lan::Lan;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use watch::Watch;
@@ -25,109 +26,16 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A network namespace: it lives as long as a process in it, which ends with the story, however that ends.
-struct Namespace(Child);
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Namespace {
-    fn new() -> Namespace {
-        // It reads from us until we are gone.
-        let mut command = Command::new("unshare");
-        command.args(["--net", "sh", "-c", "echo here; exec cat"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("unshare is part of every Linux");
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "here\n", "no network namespace may be made");
-        Namespace(child)
-    }
-
-    fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    fn enter(&self) -> Command {
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--net=/proc/{}/ns/net", self.pid()));
-        command
-    }
-
-    /// Runs commands of `ip` in it.
-    fn ip(&self, commands: &str) {
-        let mut child = self.enter().args(["ip", "-batch", "-"]).stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success(), "{commands}");
-    }
-}
-
-/// Two switches with a cable between them, and hosts at each.
-struct Lan {
-    switches: Namespace,
-    hosts: Vec<Namespace>,
-}
-
-impl Lan {
-    /// With so many hosts, every second at the second switch.
-    fn of(hosts: usize) -> Lan {
-        let switches = Namespace::new();
-        switches.ip("link add left type bridge\nlink add right type bridge\nlink set left up\nlink set right up\n\
-             link add cable type veth peer name other-end\nlink set cable master left up\n\
-             link set other-end master right up\n");
-        let plug = |host: usize| {
-            let namespace = Namespace::new();
-            let (pid, switch) = (namespace.pid(), ["left", "right"][host % 2]);
-            switches.ip(&format!(
-                "link add host{host} type veth peer name eth0 netns {pid}\nlink set host{host} master {switch} up\n"
-            ));
-            namespace.ip(&format!("addr add {}/24 dev eth0\nlink set lo up\nlink set eth0 up\n", Lan::address(host)));
-            namespace
-        };
-        let hosts = (0..hosts).map(plug).collect();
-        Lan { switches, hosts }
-    }
-
-    fn address(host: usize) -> String {
-        format!("10.77.0.{}", host + 1)
-    }
-
-    /// Every host loses this share of what comes in.
-    fn lose(&self, share: f64) {
-        let rule = format!("-A INPUT -p udp -m statistic --mode random --probability {share} -j DROP");
-        for host in &self.hosts {
-            let mut iptables = host.enter();
-            assert!(iptables.args(["iptables", "-w"]).args(rule.split(' ')).status().unwrap().success(), "{rule}");
-        }
-    }
-
-    /// How many datagrams a host lost so far.
-    fn lost(&self, host: usize) -> u64 {
-        let list = self.hosts[host].enter().args(["iptables", "-w", "-nvxL", "INPUT"]).output().unwrap().stdout;
-        let list = String::from_utf8(list).unwrap();
-        let rule = list.lines().find(|line| line.contains("DROP") && line.contains("statistic")).expect("the rule");
-        rule.split_whitespace().next().unwrap().parse().unwrap()
-    }
-
-    /// The cable between the switches is pulled, or plugged in.
-    fn cable(&self, state: &str) {
-        self.switches.ip(&format!("link set cable {state}\n"));
-    }
-
-    /// A daemon on every host, which all reach each other.
-    fn daemons(&self) -> Cluster {
-        let began = Instant::now();
-        let cluster = Cluster::swarm(self.hosts.len(), |host, home| {
-            let bind = format!("{}:6884", Lan::address(host));
-            init_with(&home, NETWORK, "correct horse battery staple", &["--bind", &bind]);
-            Node::within(home, self.hosts[host].pid())
-        });
-        println!("{} daemons in namespaces all reach each other after {:?}", self.hosts.len(), began.elapsed());
-        cluster
-    }
+/// A daemon on every host, which all reach each other.
+fn daemons(lan: &Lan) -> Cluster {
+    let began = Instant::now();
+    let cluster = Cluster::swarm(lan.hosts.len(), |host, home| {
+        let bind = format!("{}:6884", Lan::address(host));
+        init_with(&home, NETWORK, "correct horse battery staple", &["--bind", &bind]);
+        Node::within(home, lan.hosts[host].pid())
+    });
+    println!("{} daemons in namespaces all reach each other after {:?}", lan.hosts.len(), began.elapsed());
+    cluster
 }
 
 #[test]
@@ -136,7 +44,7 @@ fn where_one_datagram_in_ten_is_lost_everything_is_everywhere_within_two_seconds
     let _alone = alone();
     let lan = Lan::of(NODES);
     lan.lose(0.1);
-    let cluster = lan.daemons();
+    let cluster = daemons(&lan);
     let mut watch = Watch::over(&cluster.nodes);
     let mut times = Vec::new();
     for number in 0..100 {
@@ -163,7 +71,7 @@ fn where_one_datagram_in_ten_is_lost_everything_is_everywhere_within_two_seconds
 fn a_split_heals_by_itself_within_five_seconds() {
     let _alone = alone();
     let lan = Lan::of(NODES);
-    let cluster = lan.daemons();
+    let cluster = daemons(&lan);
     let mut watch = Watch::over(&cluster.nodes);
     let name = |node: usize| format!("n{}", node + 1);
     let pairs = || (0..NODES).flat_map(|one| (0..NODES).map(move |other| (one, other))).filter(|(a, b)| a != b);

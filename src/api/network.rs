@@ -1,6 +1,6 @@
 //! Peers and networks, and what can be done about them.
 
-use super::SendRate;
+use super::{Discovery, SendRate};
 use serde::{Deserialize, Serialize};
 
 /// How a peer is reached.
@@ -95,6 +95,8 @@ pub struct NetworkStatus {
     pub root: String,
     /// What this node sent lately.
     pub send_rate: SendRate,
+    /// What beacons told; null where discovery is off.
+    pub discovery: Option<Discovery>,
     /// All others that we know, by name.
     pub peers: Vec<Peer>,
 }

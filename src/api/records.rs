@@ -16,7 +16,7 @@ pub struct NewGossip {
     /// Answer when so many reachable peers are known to hold it: a number or `all`; at once if absent.
     #[serde(default)]
     pub wait: Option<String>,
-    /// How long to wait for them, in milliseconds; [`WAIT_MS`] if absent.
+    /// How long to wait for them, in milliseconds; [`WAIT_MS`](super::WAIT_MS) if absent.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
 }
@@ -80,9 +80,9 @@ pub struct Gossip {
     pub head: Added,
     /// Whether all of MSG is here.
     pub complete: bool,
-    /// The first line of MSG, at most [`PREVIEW`] characters; null while incomplete.
+    /// The first line of MSG, at most [`PREVIEW`](super::PREVIEW) characters; null while incomplete.
     pub preview: Option<String>,
-    /// MSG; null while incomplete and, in lists, when longer than [`LISTED_MSG`].
+    /// MSG; null while incomplete and, in lists, when longer than [`LISTED_MSG`](super::LISTED_MSG).
     pub msg: Option<String>,
     /// Who is known to hold it; null in lists and events.
     pub held_by: Option<HeldBy>,
@@ -98,7 +98,8 @@ pub struct ListQuery {
     /// Which network, where the daemon is in several.
     #[serde(default)]
     pub network: Option<String>,
-    /// At most so many, 1,000 of a page; 0 is all, which only a listing without `order` can be. 50 if absent.
+    /// At most so many, 1,000 of a page; 0 is all, which only the owner of the control socket can have, without `order`. 50 if
+    /// absent.
     #[serde(default)]
     pub limit: Option<u64>,
     /// Go on behind the page that gave this.

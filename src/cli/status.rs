@@ -74,8 +74,17 @@ fn network_text(status: &api::NetworkStatus, now: jiff::Timestamp) -> String {
     if let Some(http) = &status.http {
         let _ = writeln!(text, "page at http://{}/: gossip-node ui{}", display_line(http), reader(http));
     }
+    for namesake in status.discovery.iter().flat_map(|discovery| &discovery.namesakes) {
+        let ip = display_line(&namesake.ip);
+        let _ = writeln!(text, "warning: a host at {ip} has a network of this name and another password");
+    }
     if status.peers.is_empty() {
-        text.push_str("\n  no peers yet: gossip-node register HOST:PORT\n");
+        text.push_str(match status.discovery {
+            Some(_) => {
+                "\n  no peers yet: those on this LAN with this name and password are found by themselves,\n  others by gossip-node register HOST:PORT\n"
+            }
+            None => "\n  no peers yet: gossip-node register HOST:PORT\n",
+        });
         return text;
     }
     let heading = ["NAME", "ADDRESS", "REACH", "RTT", "LAST HEARD", "HAS", "IN SYNC"];
@@ -201,6 +210,7 @@ mod tests {
             other_networks: Vec::new(),
             gossip_count: 12,
             root: "9f3c1a2b00000000".into(),
+            discovery: None,
             send_rate: api::SendRate { datagrams_per_s: 2.1, bytes_per_s: 310.0, seconds: 10.0 },
             http: Some("127.0.0.1:8684".into()),
             peers,

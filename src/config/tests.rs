@@ -75,6 +75,23 @@ fn defaults_are_those_of_the_specification() {
 }
 
 #[test]
+fn others_are_looked_for_unless_that_is_off_or_the_node_is_on_loopback() {
+    let mut file = sample();
+    for (ip, said, discovers) in [
+        ("0.0.0.0", None, true),
+        ("192.168.1.5", None, true),
+        ("::", None, true),
+        ("127.0.0.1", None, false),
+        ("::1", None, false),
+        ("127.0.0.1", Some(true), true),
+        ("0.0.0.0", Some(false), false),
+    ] {
+        (file.ip, file.discovery) = (ip.parse().unwrap(), said);
+        assert_eq!(file.discovers(), discovers, "{ip} {said:?}");
+    }
+}
+
+#[test]
 fn a_save_through_a_link_keeps_the_link() {
     let place = Place::new();
     let real = place.dir.path().join("real.json");
@@ -169,6 +186,9 @@ fn errors_name_the_key_and_say_what_to_do() {
         ),
         (r#""port": "x""#.to_owned(), vec!["port invalid type: string \"x\", expected u16"]),
         (r#""port": 70000"#.to_owned(), vec!["port ", "70000"]),
+        (r#""discovery": "maybe""#.to_owned(), vec!["discovery invalid type"]),
+        (r#""discovery_port": 6884"#.to_owned(), vec!["discovery_port is 6884, and `port` is 6884", "of its own"]),
+        (r#""discovery_port": 0"#.to_owned(), vec!["discovery_port is 0", "such as 6885"]),
         (r#""ip": "nas.local""#.to_owned(), vec!["ip ", "IP address"]),
         (r#""gossip_timer": "1 day""#.to_owned(), vec!["gossip_timer ", "500ms, 1s"]),
         (r#""gossip_timer": "5ms""#.to_owned(), vec!["gossip_timer is 5ms: say a time from 10ms to 1h"]),
@@ -222,6 +242,7 @@ fn set_changes_one_key() {
     for (key, value) in [
         ("gossip_timer", "500ms"),
         ("port", "7000"),
+        ("discovery", "false"),
         ("peer_select_type", "oldest_first"),
         ("node_name", "7"),
         ("networks.0.network_name", "work"),
@@ -234,6 +255,7 @@ fn set_changes_one_key() {
     let mut expected = sample();
     expected.gossip_timer = Duration::from_millis(500);
     expected.port = 7000;
+    expected.discovery = Some(false);
     expected.peer_select_type = PeerSelectType::OldestFirst;
     expected.node_name = "7".to_owned();
     expected.networks[0].network_name = "work".to_owned();

@@ -11,6 +11,8 @@ const KEYS: &[&str] = &[
     "node_name",
     "ip",
     "port",
+    "discovery",
+    "discovery_port",
     "gossip_timer",
     "gossip_max_peer_count",
     "peer_select_type",

@@ -1,7 +1,7 @@
 //! [`Gauges`]: a network in numbers, for those who watch over many daemons.
 
-use super::engine::Member;
 use super::handle::{Handle, Refusal};
+use super::member::Member;
 use super::view::View;
 use crate::api::Reach;
 use crate::proto::stats::Rejected;

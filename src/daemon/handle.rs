@@ -1,8 +1,9 @@
 //! [`Handle`]: how others reach a running daemon. What the disk knows is read beside the task; what the node knows is
 //! asked of it.
 
-use super::engine::{Look, Member, Moment};
+use super::engine::{Look, Moment};
 use super::live::Pulse;
+use super::member::Member;
 use super::news::Latest;
 use super::view::{self, View};
 use crate::api;

@@ -1,8 +1,8 @@
 //! Records that were made elsewhere and brought here by hand: checked like those that peers send, kept, and then found
 //! missing by peers as any other.
 
-use super::engine::Member;
 use super::handle::{Handle, Refusal, stopping};
+use super::member::Member;
 use crate::proto::fact::Fact;
 use crate::proto::gossip::Gossip;
 use tokio::sync::oneshot;

@@ -1,9 +1,10 @@
 //! What a node does at this moment, measured for all who look: one task a network takes samples while anybody looks, and
 //! passes them on to all. Who is slow misses samples and holds nobody up.
 
-use super::engine::{Member, Moment};
+use super::engine::Moment;
 use super::handle::{Handle, Refusal};
 use super::journal::Journal;
+use super::member::Member;
 use super::tally::Begun;
 use super::view::View;
 use crate::api;

@@ -1,8 +1,9 @@
 //! What can be done about peers: registering with one, asking one whether it is there, forgetting one.
 
-use super::engine::{Member, Moment};
+use super::engine::Moment;
 use super::explain::find;
 use super::handle::{Command, Handle, Refusal, stopping};
+use super::member::Member;
 use super::view::View;
 use crate::api;
 use crate::proto::gossip::Guid;

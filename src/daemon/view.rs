@@ -1,6 +1,7 @@
 //! [`View`]: a node as the API shows it, made in one go so that it is true at one moment.
 
-use super::engine::{Member, Moment};
+use super::engine::Moment;
+use super::member::Member;
 use crate::api;
 use crate::display::rfc3339;
 use crate::proto::fact::ReachFact;
@@ -53,6 +54,7 @@ impl View {
             gossip_count: ours.count,
             root: hex(&ours.root),
             send_rate: rate.mean(moment.now, &stats),
+            discovery: member.discovery.as_ref().map(|shown| shown.borrow().clone()),
             peers,
         };
         let stats = stats.by_name().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();

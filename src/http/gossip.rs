@@ -1,9 +1,11 @@
 //! Records as they are listed and read.
 
 use super::body::Asked;
+use super::guards::{Caller, check_limit};
 use super::openapi::Problems;
 use crate::api::{self, Problem};
 use crate::daemon::Handle;
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Json, Response};
@@ -24,9 +26,11 @@ const INDEXED: HeaderName = HeaderName::from_static("gossip-indexed");
 ))]
 pub(super) async fn list(
     State(handle): State<Handle>,
+    Extension(caller): Extension<Caller>,
     Asked(query): Asked<api::ListQuery>,
     uri: Uri,
 ) -> Result<Response, Problem> {
+    check_limit(&caller, query.limit)?;
     let listed = handle.list(query).await?;
     let mut response = Json(listed.gossip).into_response();
     let mut say = |name: HeaderName, value: String| {

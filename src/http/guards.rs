@@ -28,6 +28,8 @@ use tries::Tries;
 
 /// Longest address of a request.
 const URI: usize = 8 << 10;
+/// Records in one list over TCP.
+const LIMIT: u64 = 1000;
 /// Longest headers of a request, in all.
 const HEADERS: usize = 16 << 10;
 /// What is asked of us, beside what a page is read with.
@@ -75,6 +77,16 @@ impl Caller {
     pub(super) fn stranger(seat: Seat, from: IpAddr, local: IpAddr) -> Caller {
         Caller { seat, tcp: Some((from, local)) }
     }
+}
+
+/// Whether so many records at once are too many for who asks: all of them at once are for the home's owner alone, whose
+/// own program has to hold them, too.
+pub(super) fn check_limit(caller: &Caller, limit: Option<u64>) -> Result<(), Problem> {
+    if caller.tcp.is_none() || limit.is_none_or(|limit| (1..=LIMIT).contains(&limit)) {
+        return Ok(());
+    }
+    let hint = "page through them with order=newest and the cursor of each answer";
+    Err(hinted(StatusCode::BAD_REQUEST, format!("limit: over TCP a list has 1 to {LIMIT} records"), hint))
 }
 
 /// Lets a request pass or answers it.
@@ -237,7 +249,8 @@ fn check_body(request: &Request) -> Result<(), Problem> {
         return Ok(());
     }
     let refused = |detail: String| {
-        let hint = "say Content-Type: application/json, or application/octet-stream for bytes";
+        let hint =
+            "say Content-Type: application/json, application/x-ndjson for lines, or application/octet-stream for bytes";
         hinted(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail, hint)
     };
     let kind = match only(request.headers(), &header::CONTENT_TYPE) {

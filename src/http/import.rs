@@ -1,6 +1,6 @@
 //! Complete records from elsewhere: lines that come as long as somebody sends them, each checked, kept and answered.
 
-use super::body::{Asked, Lines};
+use super::body::{Asked, JSON_BODY, Lines, REQUEST};
 use super::create::{LINES, failed, parsed, told};
 use super::openapi::Problems;
 use super::problem::problem;
@@ -16,6 +16,7 @@ use base64ct::{Base64, Encoding};
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use std::io;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Keeps records that were created elsewhere, after their GUIDs and SHA-256 were checked. Answers while they come, so read
 /// the answers while you send. Peers get what they lack of them as of any others.
@@ -31,8 +32,11 @@ pub(super) async fn import(
 ) -> Result<Response, Problem> {
     // A wrong network is told before anything is read.
     handle.import(query.network.as_deref(), Vec::new()).await?;
+    let busy = || problem(StatusCode::SERVICE_UNAVAILABLE, "too much is under way to this node: try again later");
+    // One line may be as long as this.
+    let room = tokio::time::timeout(REQUEST, handle.room(JSON_BODY)).await.map_err(|_| busy())??;
     let lines = Lines::new(request.into_body());
-    let import = Import { handle, network: query.network, lines, ended: false };
+    let import = Import { handle, network: query.network, lines, ended: false, _room: room };
     let outcomes = unfold(import, |mut import| async {
         let outcomes = import.next().await?;
         Some((Ok::<Bytes, io::Error>(told(&outcomes)), import))
@@ -45,6 +49,7 @@ struct Import {
     network: Option<String>,
     lines: Lines,
     ended: bool,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Import {

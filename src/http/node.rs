@@ -1,6 +1,7 @@
 //! The node itself: what it is, how its networks are, what is set, what it said lately.
 
 use super::body::Asked;
+use super::guards::{Caller, check_limit};
 use super::openapi::Problems;
 use super::problem::problem;
 use super::stage::OnStage;
@@ -23,8 +24,10 @@ pub(super) async fn node(State(handle): State<Handle>, Extension(stage): OnStage
 ))]
 pub(super) async fn status(
     State(handle): State<Handle>,
+    Extension(caller): Extension<Caller>,
     Asked(query): Asked<api::StatusQuery>,
 ) -> Result<Json<api::Status>, Problem> {
+    check_limit(&caller, query.limit)?;
     Ok(Json(handle.status(query.network.as_deref(), query.limit.unwrap_or(api::STATUS_LIMIT)).await?))
 }
 
@@ -56,8 +59,10 @@ pub(super) async fn network(
 ))]
 pub(super) async fn status_gossip(
     State(handle): State<Handle>,
+    Extension(caller): Extension<Caller>,
     Asked(query): Asked<api::StatusQuery>,
 ) -> Result<Json<api::GossipStatus>, Problem> {
+    check_limit(&caller, query.limit)?;
     Ok(Json(handle.status_gossip(query.network.as_deref(), query.limit.unwrap_or(api::STATUS_LIMIT)).await?))
 }
 

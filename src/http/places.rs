@@ -1,6 +1,6 @@
-//! [`Places`]: the connections under way on one listener, of which there are never too many. Where one more comes than
-//! there is room for, the oldest that serves nobody whom we know gives way: so who merely holds connections open keeps
-//! nobody out, and takes nothing that the node needs.
+//! [`Places`]: the connections under way on one listener, of which there are never too many. Where all places are taken,
+//! the oldest connection that serves nobody whom we know gives way to who comes next: so who merely holds connections open
+//! keeps nobody out, and takes nothing that the node needs.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -35,12 +35,20 @@ impl Places {
         Places { most, tasks: JoinSet::new(), taken: VecDeque::new(), freed: Arc::default() }
     }
 
-    /// Waits until there is room for one more, or one who has to make room.
+    /// Returns when there is room for one more. Where there is none, the oldest that is not busy ends; if all are, one of
+    /// them has to end, or to become idle, first.
     pub(super) async fn room(&mut self) {
         loop {
             self.forget_ended();
-            if self.taken.len() < self.most || self.taken.iter().any(|(_, seat)| !seat.is_busy()) {
+            if self.tasks.len() < self.most {
                 return;
+            }
+            // One that is ending already is enough.
+            if self.tasks.len() == self.taken.len()
+                && let Some(oldest) = self.taken.iter().position(|(_, seat)| !seat.is_busy())
+                && let Some((task, _)) = self.taken.remove(oldest)
+            {
+                task.abort();
             }
             tokio::select! {
                 () = self.freed.notified() => (),
@@ -49,15 +57,8 @@ impl Places {
         }
     }
 
-    /// Runs a connection. If there is no room, the oldest that is not busy ends.
+    /// Runs a connection for which there is [`room`](Places::room).
     pub(super) fn take<C: Future<Output = ()> + Send + 'static>(&mut self, connection: impl FnOnce(Seat) -> C) {
-        self.forget_ended();
-        while self.taken.len() >= self.most
-            && let Some(oldest) = self.taken.iter().position(|(_, seat)| !seat.is_busy())
-            && let Some((task, _)) = self.taken.remove(oldest)
-        {
-            task.abort();
-        }
         let seat = Seat { is_busy: Arc::default(), freed: self.freed.clone() };
         let task = self.tasks.spawn(connection(seat.clone()));
         self.taken.push_back((task, seat));
@@ -124,17 +125,20 @@ mod tests {
                 }
             });
         }
-        let busy = seats[0].busy();
+        let first = seats[0].busy();
         places.room().await;
-        places.take(|_| pending());
         assert_eq!(ended.recv().await, Some(1));
-        let all = (busy, seats[2].busy(), places.taken[2].1.busy());
+        places.take(|seat| {
+            seats.push(seat);
+            pending()
+        });
+        let (third, last) = (seats[2].busy(), seats[3].busy());
         assert!(tokio::time::timeout(Duration::from_millis(20), places.room()).await.is_err(), "all are busy");
-        drop(all.0);
+        drop(first);
         places.room().await;
-        places.take(|_| pending());
         assert_eq!(ended.recv().await, Some(0));
-        assert_eq!(places.taken.len(), 3);
+        assert_eq!(places.tasks.len(), 2);
+        drop((third, last));
     }
 
     #[tokio::test]
@@ -149,6 +153,6 @@ mod tests {
         assert!(tokio::time::timeout(Duration::from_millis(20), places.room()).await.is_err());
         end.send(()).unwrap();
         places.room().await;
-        assert!(places.taken.is_empty());
+        assert!(places.taken.is_empty() && places.tasks.is_empty());
     }
 }

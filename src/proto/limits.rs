@@ -168,6 +168,19 @@ pub const ANNOUNCED: usize = 4096;
 /// Records that somebody waits to be told of when they are held, and those of which it is known who holds them.
 pub const RECEIPTS: usize = 1024;
 
+/// Bytes of a beacon.
+pub const BEACON_SIZE: usize = 52;
+/// Nodes whose last beacon is remembered, so that a recording of it is not answered.
+pub const BEACONS: usize = 1024;
+/// Neighbours remembered that have a network of the same name and another password.
+pub const NAMESAKES: usize = 16;
+/// Nodes that answer one beacon, on the mean: all of them where they are fewer.
+pub const ANSWERERS: usize = 8;
+/// Beacons that a daemon answers in a second.
+pub const BEACON_ANSWERS: usize = 10;
+/// A beacon is answered this long after the last answer to the same source.
+pub const BEACON_ANSWER_GAP: Duration = Duration::from_secs(10);
+
 /// Who may ask for how much: datagrams that one peer may send in a second before the rest is dropped unread.
 pub const DATAGRAMS_PER_PEER: u32 = 100_000;
 

@@ -52,7 +52,7 @@ use std::net::SocketAddr;
 /// Our session and those of all peers that completed a handshake. All of it comes after the MAC was verified; a
 /// datagram that is rejected or challenged changes no session.
 ///
-/// - Views: [`own`](Sessions::own), [`epoch`](Sessions::epoch), [`addr`](Sessions::addr),
+/// - Views: [`own`](Sessions::own), [`epoch`](Sessions::epoch), [`epoch_of`](Sessions::epoch_of), [`addr`](Sessions::addr),
 ///   [`last_heard`](Sessions::last_heard), [`contains`](Sessions::contains), [`len`](Sessions::len),
 ///   [`suppressed`](Sessions::suppressed).
 /// - Datagrams in: [`accept`](Sessions::accept) and `handle_*`.
@@ -107,6 +107,11 @@ impl Sessions {
     /// Our epoch.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// The epoch of the session that a peer has with us.
+    pub fn epoch_of(&self, guid: Guid) -> Option<u64> {
+        self.entry(guid).map(|entry| entry.epoch)
     }
 
     /// Starts over with a new session, and no peers: after a resume, or as another node when we were a copy. `epoch`

@@ -1,9 +1,9 @@
 //! What people ask of a store: single records and totals; what they list is in `lists`. Each blocks its caller, sees a snapshot, and
 //! never keeps the writer waiting.
 
+use super::queue::Job;
 use super::reader::{Ask, walk};
 use super::rows::{self, HEAD, Stored, date};
-use super::writer::Job;
 use super::{NetworkId, Store, StoreError};
 use crate::proto::fact::{LIST, PeerFact, Restored};
 use crate::proto::gossip::{Guid, Head, Key};

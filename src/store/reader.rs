@@ -1,8 +1,8 @@
 //! The thread that reads what a node sends on: records, pieces and pages of keys, verified again each time, since a
 //! disk may have changed them. A damaged record is deleted and reported, so that it is fetched from others anew.
 
+use super::queue::Job;
 use super::rows::{self, Stored};
-use super::writer::Job;
 use super::{NetworkId, Shared};
 use crate::proto::fact::Record;
 use crate::proto::gossip::{Guid, Key};

@@ -122,7 +122,7 @@ fn try_open(path: &Path) -> rusqlite::Result<Opened> {
     if encoding != "UTF-8" || number(&db, "auto_vacuum")? != 0 {
         return Ok(Opened::Damaged("its header has settings that we did not make".to_owned()));
     }
-    if let Some(why) = look_over(&db)? {
+    if let Some(why) = look_over(&db, version)? {
         return Ok(Opened::Damaged(why));
     }
     if version < VERSION {
@@ -140,7 +140,7 @@ fn add(db: &Connection) -> rusqlite::Result<()> {
 
 /// Counts the keys, which visits each of their pages (0.02 s for a million records), and reads the small tables. What
 /// this does not see is met when it is used.
-fn look_over(db: &Connection) -> rusqlite::Result<Option<String>> {
+fn look_over(db: &Connection, version: i64) -> rusqlite::Result<Option<String>> {
     let pair = |sql: &str| db.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
     let mut counted = 0_i64;
     let mut networks = db.prepare("SELECT id, count, name, typeof(bytes + epoch) FROM network")?;
@@ -159,15 +159,17 @@ fn look_over(db: &Connection) -> rusqlite::Result<Option<String>> {
     pair("SELECT count(*), ifnull(sum(length(guid) + length(who_name) + length(sha2)), 0) FROM partial")?;
     pair("SELECT count(*), ifnull(sum(length(guid) + length(name) + length(addr) + last_update & 0), 0) FROM peer")?;
     // All columns that statements name exist.
-    for table in ["gossip", "partial", "piece", "peer", "network"] {
+    let added: &[&str] = if version < 2 { &[] } else { &["request", "search"] };
+    for table in ["gossip", "partial", "piece", "peer", "network"].iter().chain(added) {
         let names: Vec<String> = db
             .prepare("SELECT name FROM pragma_table_info(?1)")?
             .query_map(params![table], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        let columns = match table {
+        let columns = match *table {
             "gossip" => 12,
             "partial" => 10,
             "piece" => 3,
+            "search" => 1,
             _ => 5,
         };
         if names.len() != columns {

@@ -3,8 +3,8 @@
 //!
 //! It is an FTS5 table without content: words by row number. How far it has come is its own highest row number.
 
+use super::queue::Job;
 use super::rows::{self, bytes};
-use super::writer::Job;
 use super::{NetworkId, Store, StoreError};
 use rusqlite::{Connection, params};
 
@@ -126,9 +126,10 @@ pub(super) fn index(db: &mut Connection) -> rusqlite::Result<bool> {
     Ok(count == ROWS || size >= BYTES)
 }
 
-/// A record's row is deleted.
+/// A record's row is deleted. A damaged index is no reason to keep a damaged record.
 pub(super) fn forget(db: &Connection, row: i64) -> rusqlite::Result<()> {
-    db.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([row]).map(drop)
+    let forgotten = db.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([row]);
+    forgotten.map(drop).or_else(|error| if is_index_damage(&error) { Ok(()) } else { Err(error) })
 }
 
 /// Begins anew.

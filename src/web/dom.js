@@ -76,6 +76,11 @@ export function keyed(parent, items, key, make, update) {
   parent.keyedChildren = next;
 }
 
+/** Calls `listener` when an element has another size, in the next frame: what is laid out then is laid out once. */
+export function resized(element, listener) {
+  new ResizeObserver(() => requestAnimationFrame(listener)).observe(element);
+}
+
 /** A button; `class` names its kind. */
 export function button(label, onclick, { class: kind, ...attributes } = {}) {
   const name = kind ? `button ${kind}` : "button";

@@ -1,7 +1,7 @@
 // The list: any number of messages behind a window of few rows. Rows are made once and say another message as the list
 // moves under them.
 
-import { foreign, h, say, sayForeign, set } from "./dom.js";
+import { foreign, h, resized, say, sayForeign, set } from "./dom.js";
 import { bytes, when } from "./text.js";
 
 /** Browsers lay out no element of any height: of more rows than that, a part at a time stands in the element. */
@@ -25,7 +25,7 @@ export class List {
       event.preventDefault();
       this.move(step);
     });
-    new ResizeObserver(() => this.render()).observe(this.element);
+    resized(this.element, () => this.render());
   }
 
   /** Shows these. */

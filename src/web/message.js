@@ -1,10 +1,10 @@
 // A message: its text, where it comes from, its SHA-256, and how far it has spread.
 
 import { ask, request } from "./api.js";
-import { button, copyButton, foreign, fresh, h, keyed, passage, say, sayForeign, set } from "./dom.js";
+import { button, copyButton, foreign, fresh, h, keyed, say, sayForeign, set } from "./dom.js";
 import { bytes, counted, line, millis, number, safe, when } from "./text.js";
 
-/** Of a long text, so much is shown at once. */
+/** Of a long text, so many characters are shown at once. */
 const SHOWN = 64 << 10;
 const HOLDERS = 60;
 const LOOK = 2_000;
@@ -109,43 +109,29 @@ export class Message {
 
   async #text(record, signal) {
     this.bar = null;
-    const whole = () => request(`/gossip/${encodeURIComponent(record.guid)}/msg`, { signal: this.abort.signal });
+    const path = `/gossip/${encodeURIComponent(record.guid)}/msg`;
+    const whole = () => request(path, { signal });
+    const text = record.msg ?? new TextDecoder().decode(await (await whole()).arrayBuffer());
     fresh(
       this.tools,
+      copyButton("Copy text", () => text),
       copyButton("Copy GUID", () => record.guid),
       button("Save", async () => save(await (await whole()).blob(), record.guid)),
     );
-    if (record.msg != null) {
-      fresh(this.body, passage(record.msg.slice(0, SHOWN)));
-      if (record.msg.length <= SHOWN) {
-        this.tools.prepend(copyButton("Copy text", () => record.msg));
-        return;
-      }
-    }
-    const reader = (await request(`/gossip/${encodeURIComponent(record.guid)}/msg`, { signal })).body.getReader();
-    const decoder = new TextDecoder();
-    const text = h("pre", { class: "passage", dir: "auto", tabindex: "0" });
-    const more = button("Show more", () => this.#more(reader, decoder, text, more, record));
+    const passage = h("pre", { class: "passage", dir: "auto", tabindex: "0" });
     const told = h("span", { class: "quiet" });
-    this.read = 0;
-    fresh(this.body, text, h("p", { class: "more" }, more, " ", told));
-    this.told = told;
-    await this.#more(reader, decoder, text, more, record);
-  }
-
-  /** Reads on; what is not asked for stays with the daemon. */
-  async #more(reader, decoder, text, more, record) {
-    let got = 0;
-    let ended = false;
-    while (got < SHOWN && !ended) {
-      const { done, value } = await reader.read();
-      ended = done;
-      got += value?.length ?? 0;
-      text.append(safe(decoder.decode(value ?? new Uint8Array(), { stream: !done })));
-    }
-    this.read += got;
-    more.hidden = ended || this.read >= record.len;
-    say(this.told, more.hidden ? "" : `${bytes(this.read)} of ${bytes(record.len)} are shown`);
+    let end = 0;
+    const more = button("Show more", () => {
+      const start = end;
+      end = Math.min(text.length, start + SHOWN);
+      // A character of two halves stays whole.
+      if (text.codePointAt(end - 1) > 0xffff) end += 1;
+      passage.append(safe(text.slice(start, end)));
+      more.hidden = end === text.length;
+      say(told, more.hidden ? "" : `${number(end)} of ${number(text.length)} characters are shown`);
+    });
+    more.click();
+    fresh(this.body, passage, h("p", { class: "more" }, more, " ", told));
   }
 
   #progress() {

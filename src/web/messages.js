@@ -5,12 +5,14 @@ import { arrivals, showArrivals } from "./arriving.js";
 import { List } from "./list.js";
 import { Message } from "./message.js";
 import { Records } from "./records.js";
-import { counted, line, number } from "./text.js";
+import { counted, line } from "./text.js";
 
 /** A search begins when nothing was typed for so long. */
 const TYPED = 250;
 /** Where so much arrives that the list begins anew, it does so once in so long. */
 const ANEW = 1_000;
+/** A search of which the index lacks something is made again after so long. */
+const AGAIN = 2_000;
 /** So many may come above what somebody reads, before they are only counted. */
 const MOST_ABOVE = 200;
 const FIELDS = ["q", "who", "since", "until"];
@@ -140,6 +142,9 @@ export class Messages {
     const records = new Records(query, () => {
       if (records !== this.records && records !== this.coming) return;
       if (this.coming === records) this.#swap(records);
+      // What the index lacks yet may be what is looked for.
+      clearTimeout(this.looking);
+      if (lacking(records)) this.looking = setTimeout(() => this.shown && this.list.isAtTop && this.#anew(), AGAIN);
       this.list.render();
       this.#tell();
     });
@@ -176,11 +181,8 @@ export class Messages {
       this.pill,
       filtered ? `${counted(waiting, "new message")} since: search again` : `${counted(waiting, "new message")} above`,
     );
-    const index = records.indexed?.split("/").map(Number);
-    const behind =
-      index && index[0] < index[1]
-        ? ` The index has ${number(index[0])} of ${counted(index[1], "message")} so far.`
-        : "";
+    const lacks = lacking(records);
+    const behind = lacks ? ` The index lacks ${counted(lacks, "message")} yet.` : "";
     if (records.problem) say(this.told, line(records.problem.message));
     else if (filtered)
       say(this.told, `${counted(records.length, "message")} found${records.end ? "" : " so far"}.${behind}`);
@@ -275,4 +277,10 @@ export class Messages {
     });
     return form;
   }
+}
+
+/** How many messages the index of words lacks, as far as the last answer says. */
+function lacking({ indexed }) {
+  const [has, of] = (indexed ?? "").split("/").map(Number);
+  return of > has ? of - has : 0;
 }

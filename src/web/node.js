@@ -7,7 +7,9 @@ import { address, bytes, clock, instant, line, number, rate, safe } from "./text
 const COUNTERS = 2_000;
 const LOG = 1_500;
 const LINES = 500;
-const LEVELS = ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
+const LEVELS = ["ERROR", "WARN", "INFO"];
+/** What belongs to the process is of no network. */
+const EVERY = { network: null };
 
 /** Why datagrams are dropped, in words. */
 const DROPS = {
@@ -48,7 +50,7 @@ export class Node {
     const level = h(
       "select",
       { "aria-label": "Show from this level on" },
-      LEVELS.slice(0, 4).map((name) => h("option", { value: name }, name.toLowerCase())),
+      LEVELS.map((name) => h("option", { value: name }, name.toLowerCase())),
     );
     level.value = this.level;
     level.addEventListener("change", () => {
@@ -172,13 +174,13 @@ export class Node {
 
   async #config() {
     try {
-      const { values } = await ask("/config");
+      const { values } = await ask("/config", EVERY);
       const row = ({ key, value, origin }) =>
         h(
           "tr",
           {},
           h("th", { scope: "row" }, h("code", {}, line(key))),
-          h("td", {}, foreign(typeof value === "string" ? value : JSON.stringify(value))),
+          h("td", {}, foreign(shown(value))),
           h("td", { class: origin === "default" ? "quiet" : null }, line(origin)),
         );
       fresh(this.settings, values.map(row));
@@ -241,7 +243,7 @@ export class Node {
   }
 
   async #read() {
-    const { lines, next } = await ask("/log", { after: this.after });
+    const { lines, next } = await ask("/log", { after: this.after, ...EVERY });
     this.after = next;
     if (lines.length === 0 && this.drawn) return;
     this.lines = [...this.lines, ...lines].slice(-LINES);
@@ -268,4 +270,10 @@ export class Node {
     if (shown.length === 0) fresh(this.log, h("li", { class: "quiet" }, "Nothing so far."));
     if (this.follow) this.log.scrollTop = this.log.scrollHeight;
   }
+}
+
+/** A setting's value as people write it. */
+function shown(value) {
+  if (value === null || (Array.isArray(value) && value.length === 0)) return "none";
+  return typeof value === "string" ? value : Array.isArray(value) ? value.map(shown).join(", ") : JSON.stringify(value);
 }

@@ -3,7 +3,7 @@
 import { arrivals, showArrivals } from "./arriving.js";
 import { Chart } from "./charts.js";
 import { Demo } from "./demo.js";
-import { button, foreign, fresh, h, keyed, say, sayForeign, set } from "./dom.js";
+import { button, foreign, fresh, h, keyed, resized, say, sayForeign, set } from "./dom.js";
 import { mark, remark, stateOf } from "./mark.js";
 import { Ring } from "./ring.js";
 import { sentence } from "./sentence.js";
@@ -53,7 +53,7 @@ export class Overview {
       this.list,
       this.empty,
     );
-    new ResizeObserver(() => this.#room()).observe(this.list);
+    resized(this.list, () => this.#room());
     this.hero = h("header", { class: "hero" }, this.title, this.here);
     this.element = h(
       "section",
@@ -197,6 +197,7 @@ export class Overview {
     this.#ages();
     const bare = store.network && rows.length === 0;
     this.empty.hidden = !bare;
+    this.list.hidden = Boolean(bare);
     if (!bare) return;
     const alone = store.peers.size === 0;
     const key = `${alone} ${store.network.gossip_count}`;

@@ -2,7 +2,7 @@
 // shows the same picture. Each has its state as a shape; many are drawn as strokes. Chords cross it as datagrams pass.
 
 import { Chords, KINDS } from "./chords.js";
-import { fresh, h, s, say, set } from "./dom.js";
+import { fresh, h, resized, s, say, set } from "./dom.js";
 import { STATES, mark, stateOf } from "./mark.js";
 import { tally } from "./sentence.js";
 import { age, brief, counted, line, millis, number, short } from "./text.js";
@@ -47,7 +47,7 @@ export class Ring {
       centre: () => this.middle,
     });
     store.watchTraffic((event) => this.chords.light(event));
-    new ResizeObserver(() => this.#resize()).observe(this.stage);
+    resized(this.stage, () => this.#resize());
     this.#listen();
   }
 
@@ -69,7 +69,10 @@ export class Ring {
     Object.assign(this, { width, height, middle: { x: width / 2, y: height / 2 }, members: null, drawn: -1 });
     set(this.picture, { viewBox: `0 0 ${width} ${height}` });
     this.chords.resize(width, height);
+    // In another size everything is at once where it belongs; only who comes and goes makes others move.
+    set(this.shapes, { class: "still" });
     this.render();
+    requestAnimationFrame(() => requestAnimationFrame(() => set(this.shapes, { class: null })));
   }
 
   /** Gives every node its place; only when somebody came or went. */

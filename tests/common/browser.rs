@@ -52,7 +52,7 @@ impl Browser {
     /// Starts one, whose page is so large.
     pub fn start(width: u32, height: u32) -> Browser {
         let mut driver = Command::new("chromedriver")
-            .args(["--port=0", "--log-level=OFF"])
+            .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

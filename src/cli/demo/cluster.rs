@@ -21,7 +21,6 @@ use tokio::time::Instant;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the nodes are looked at once the demo stays up.
 const LOOK: Duration = Duration::from_millis(250);
-const NETWORK: &str = "demo";
 
 fn failed(what: &str) -> impl Fn(Refusal) -> Failure {
     move |refusal| Failure::new(Exit::No, what).why(refusal.to_string())
@@ -40,6 +39,7 @@ pub struct Node {
 pub struct Cluster {
     nodes: Vec<Node>,
     context: Context,
+    network: String,
     started: Instant,
     chaos: Option<Chaos>,
 }
@@ -47,7 +47,8 @@ pub struct Cluster {
 impl Cluster {
     /// No nodes yet.
     pub fn new(context: Context, chaos: bool) -> Cluster {
-        Cluster { nodes: Vec::new(), context, started: Instant::now(), chaos: chaos.then(Chaos::default) }
+        let (nodes, network, chaos) = (Vec::new(), String::new(), chaos.then(Chaos::default));
+        Cluster { nodes, context, network, started: Instant::now(), chaos }
     }
 
     /// One line of what happens. For programs it is talk.
@@ -67,10 +68,12 @@ impl Cluster {
 
     /// Starts so many nodes.
     pub async fn start(&mut self, count: u16, place: &Path) -> Result<(), Failure> {
-        // Nobody types this network's password, so its key is drawn.
+        // Nobody types this network's password, so its key is drawn, and its name is no other network's.
         let mut secret = [0; 32];
         secret[..16].copy_from_slice(&random()?);
         secret[16..].copy_from_slice(&random()?);
+        let [a, b, ..] = random()?;
+        self.network = format!("demo-{a:02x}{b:02x}");
         for number in 1..=count {
             let name = format!("node-{number}");
             let (guid, home) = (Guid::random(random()?), Home::new(place.join(number.to_string())));
@@ -80,7 +83,7 @@ impl Cluster {
             file.gossip_timer = Duration::from_millis(200);
             // One page shows all of them.
             file.http.listen = (number > 1).then_some(Listen::Off);
-            file.networks.push(Network { network_name: NETWORK.into(), network_key: Secret(secret) });
+            file.networks.push(Network { network_name: self.network.clone(), network_key: Secret(secret) });
             file.save(&home.server_json())?;
             let amid = self.chaos.as_ref().map(Chaos::amid).unwrap_or_default();
             let running = Running::start_amid(home.clone(), amid).await?;
@@ -170,7 +173,7 @@ impl Cluster {
             let nodes: Vec<_> = self.living().zip(&statuses).map(node).collect();
             let (equal, page) = (all_equal(&statuses), self.page().map(Page::with_token));
             return self.context.print_json(
-                &serde_json::json!({ "network_name": NETWORK, "nodes": nodes, "equal": equal, "page": page }),
+                &serde_json::json!({ "network_name": self.network, "nodes": nodes, "equal": equal, "page": page }),
             );
         }
         let rows = self.living().zip(&statuses).map(|((node, _), status)| {

@@ -1,18 +1,39 @@
 //! What [`Peers`](crate::proto::peers::Peers) wants sent, and what HELLO and HELLO_FOR tell it.
 
 use super::Node;
+use crate::proto::beacon::Standing;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{GOODBYES, MAX_NAME, MIN_MAX_BODY, NETWORKS};
 use crate::proto::peers::Errand;
 use crate::proto::ring::Range;
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::wire::{Card, CardPage, Hello, Leave, List, Message, Name, Update};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The stamp of a HELLO_BACK that answers nothing: it only tells news.
 const NO_ANSWER: u64 = u64::MAX;
 
 impl Node {
+    /// What this node's beacons say of it: its GUID and the epoch of its run.
+    pub fn run(&self) -> (Guid, u64) {
+        (self.settings.guid, self.sessions.epoch())
+    }
+
+    /// How this node stands to one whose beacon it heard. Who has started again since we last met is not known, nor is who
+    /// counts as dead; whom others named is, as long as it counts as alive.
+    pub fn standing(&self, guid: Guid, epoch: u64) -> Standing {
+        let alive = self.peers.peer(&guid).is_some_and(|peer| peer.reach.answers());
+        let known = alive && self.sessions.epoch_of(guid).is_none_or(|last| last >= epoch);
+        Standing { known, nodes: self.peers.live() + 1 }
+    }
+
+    /// Answers a beacon that came from there: with one REGISTER, and no more if nobody answers that.
+    pub fn answer_beacon(&mut self, now: Tick, addr: SocketAddr) {
+        let registration = self.sessions.register(now, addr);
+        self.send_register(addr, registration);
+    }
+
     /// Does what the peers' part wants done; after everything that may have changed it.
     pub(super) fn run_errands(&mut self, now: Tick) {
         while let Some(gone) = self.peers.poll_gone() {

@@ -11,27 +11,54 @@ use crate::proto::wire::ListState;
 use siphasher::sip::SipHasher24;
 use std::collections::BTreeMap;
 use std::hash::Hasher;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-/// An address without what only this host knows of it (an IPv6 scope).
+/// An address in few bytes. Of an address that has a meaning on one link only (IPv6, `fe80::/64`) this host's number of
+/// the link stands where such addresses have zeros, as KAME does it: [`Plain::said`] leaves out what no other host knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Plain {
     ip: [u8; 16],
     port: u16,
 }
 
+/// Where that number stands.
+const LINK: std::ops::Range<usize> = 4..8;
+
 impl Plain {
     fn new(addr: SocketAddr) -> Plain {
-        let ip = match addr.ip() {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-            IpAddr::V6(ip) => ip,
+        let (mut ip, link) = match addr {
+            SocketAddr::V4(v4) => (v4.ip().to_ipv6_mapped().octets(), 0),
+            SocketAddr::V6(v6) => (v6.ip().octets(), v6.scope_id()),
         };
-        Plain { ip: ip.octets(), port: addr.port() }
+        if is_of_a_link(&ip) {
+            ip[LINK].copy_from_slice(&link.to_be_bytes());
+        }
+        Plain { ip, port: addr.port() }
     }
 
     fn addr(self) -> SocketAddr {
-        SocketAddr::new(Ipv6Addr::from(self.ip).to_canonical(), self.port)
+        match Ipv6Addr::from(self.said().ip).to_canonical() {
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, self.port, 0, self.link()).into(),
+            ip => SocketAddr::new(ip, self.port),
+        }
     }
+
+    fn link(self) -> u32 {
+        let [.., a, b, c, d, _, _, _, _, _, _, _, _] = self.ip;
+        if is_of_a_link(&self.ip) { u32::from_be_bytes([a, b, c, d]) } else { 0 }
+    }
+
+    /// The address as others know it.
+    fn said(mut self) -> Plain {
+        if is_of_a_link(&self.ip) {
+            self.ip[LINK].fill(0);
+        }
+        self
+    }
+}
+
+fn is_of_a_link(ip: &[u8; 16]) -> bool {
+    ip.starts_with(&[0xfe, 0x80])
 }
 
 /// One listed node.
@@ -327,7 +354,7 @@ fn hash(guid: &Guid, incarnation: u32, addr: Plain) -> u64 {
     let mut hasher = SipHasher24::new();
     hasher.write(&guid.0);
     hasher.write(&incarnation.to_le_bytes());
-    hasher.write(&addr.ip);
+    hasher.write(&addr.said().ip);
     hasher.write(&addr.port.to_le_bytes());
     hasher.finish()
 }

@@ -10,6 +10,7 @@ use crate::proto::time::Timestamp;
 use crate::proto::wire::{Address, Card, CardPage, LedgerState, List, Name, Update, Word};
 use crate::sim::Network;
 use std::cell::Cell;
+use std::net::{Ipv6Addr, SocketAddrV6};
 
 thread_local! {
     static LACKING: Cell<Option<Rule>> = const { Cell::new(None) };
@@ -168,6 +169,35 @@ fn it_takes_three_tellers_at_three_addresses_to_list_who_was_not_met() {
     peers.hear(secs(2), guid(1), &[update(101, Word::Dead, 1), update(102, Word::Suspect, 1)]);
     assert_eq!(peers.iter().count(), FEW_PEERS + 1, "nobody gets listed by bad news");
     assert_eq!(peers.live(), FEW_PEERS + 1);
+}
+
+#[test]
+fn addresses_of_a_link_are_kept_with_it_and_believed_only_from_there() {
+    let on = |n: u16, link: u32| {
+        SocketAddr::from(SocketAddrV6::new(Ipv6Addr::from_bits((0xfe80 << 112) | u128::from(n)), 7000, 0, link))
+    };
+    let named = |n: u16| Update { addr: Address(on(n, 0)), ..update(n, Word::Alive, 5) };
+    let mut peers = peers(1);
+    peers.met(secs(1), Met { guid: guid(2), name: "n2", addr: on(2, 3), incarnation: 5 }, Timestamp(0));
+    // One hop further it would mean another link, or none.
+    peers.hear(secs(2), guid(1), &[named(8)]);
+    assert!(peers.peer(&guid(8)).is_none());
+    peers.hear(secs(2), guid(2), &[named(9)]);
+    assert_eq!(peers.addr(&guid(9)), Some(on(9, 3)), "it is on the link of who names it");
+    assert!(pass(&mut peers, secs(8)).contains(&Errand::Register(on(9, 3))));
+    // Who was not talked with for long is still known where it is.
+    for n in 100..100 + CONTACTS as u16 {
+        meet(&mut peers, secs(9), n, 5);
+    }
+    assert!(peers.contacts.get(&guid(2)).is_none());
+    assert_eq!(peers.addr(&guid(2)), Some(on(2, 3)));
+    // Lists are compared without: a link has another number on every host.
+    let list = |link| {
+        let mut one = self::peers(0);
+        one.met(secs(1), Met { guid: guid(2), name: "n2", addr: on(2, link), incarnation: 5 }, Timestamp(0));
+        one.list()
+    };
+    assert_eq!(list(3), list(4));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::proto::ring::place;
 use crate::proto::time::Tick;
 use crate::proto::wire::{Address, Card, List, Update, Word};
 use rand::{Rng, RngExt};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
 /// Whom we heard ourselves within this time does not die by others' words alone.
@@ -67,7 +67,8 @@ impl Peers {
         let Address(addr) = card.addr;
         if card.guid == self.me {
             // Our own GUID is named to us only where a copy of this node lives.
-            if self.addr != Some(addr) {
+            let elsewhere = self.named(&teller, addr).filter(|_| self.addr != Some(addr));
+            if let Some(addr) = elsewhere {
                 self.hint(now, addr, Some(teller), false);
             }
         } else if let Some((place, entry)) = self.table.find(&card.guid) {
@@ -132,7 +133,8 @@ impl Peers {
                 if met {
                     self.try_elsewhere(now, teller, update.guid, update.addr.0);
                 }
-                let addr = if met || !self.may_name(&teller, update.addr.0) { addr } else { update.addr.0 };
+                let named = self.named(&teller, update.addr.0).filter(|_| !met);
+                let addr = named.unwrap_or(addr);
                 self.table.identify(place, addr, said, None);
                 if reach.answers() {
                     self.clear(now, place, Note::Objected(said));
@@ -166,7 +168,8 @@ impl Peers {
     /// A peer knows another address of a node that we cannot reach where we know it: it may have moved.
     pub(super) fn try_elsewhere(&mut self, now: Tick, teller: Guid, guid: Guid, addr: SocketAddr) {
         let from = self.contacts.get(&teller).map(|contact| contact.addr);
-        if let Some(from) = from.filter(|_| self.addr(&guid) != Some(addr) && self.may_name(&teller, addr)) {
+        let named = self.named(&teller, addr).filter(|addr| self.addr(&guid) != Some(*addr));
+        if let (Some(from), Some(addr)) = (from, named) {
             self.hints.tell(now, addr, Some(guid), teller, from);
         }
     }
@@ -184,7 +187,7 @@ impl Peers {
         name: Option<&str>,
     ) {
         let from = self.contacts.get(&teller).map(|contact| contact.addr);
-        let Some(from) = from.filter(|_| self.may_name(&teller, addr)) else { return };
+        let (Some(from), Some(addr)) = (from, self.named(&teller, addr)) else { return };
         let enough = if self.table.len() < FEW_PEERS { 1 } else { VOUCHES };
         let vouches = self.hints.tell(now + delay, addr, Some(guid), teller, from);
         if vouches.is_none_or(|vouches| vouches < enough) {
@@ -205,10 +208,20 @@ impl Peers {
         }
     }
 
-    /// An address of this host alone counts only from a peer on it.
-    fn may_name(&self, teller: &Guid, addr: SocketAddr) -> bool {
-        let local = self.contacts.get(teller).is_some_and(|contact| contact.addr.ip().is_loopback());
-        is_fit(addr) && (local || !addr.ip().is_loopback())
+    /// An address that a peer names, if it has a meaning here: one of this host alone only from a peer on it, one of a link
+    /// only from a peer on a link, which is then the same.
+    fn named(&self, teller: &Guid, addr: SocketAddr) -> Option<SocketAddr> {
+        let from = self.contacts.get(teller)?.addr;
+        match (addr, from) {
+            _ if !is_fit(addr) => None,
+            _ if addr.ip().is_loopback() => from.ip().is_loopback().then_some(addr),
+            (SocketAddr::V6(v6), SocketAddr::V6(from)) if v6.ip().is_unicast_link_local() => {
+                let on_link = from.ip().is_unicast_link_local();
+                on_link.then(|| SocketAddrV6::new(*v6.ip(), v6.port(), 0, from.scope_id()).into())
+            }
+            (SocketAddr::V6(v6), _) if v6.ip().is_unicast_link_local() => None,
+            _ => Some(addr),
+        }
     }
 
     /// Somebody got no answer from this peer.

@@ -123,6 +123,19 @@ fn pushed<T>(what: T) -> Pushed<T> {
     Pushed { range: Range { from: 1, to: u64::MAX }, hops: 2, what }
 }
 
+#[test]
+fn the_link_of_an_address_stays_at_home() {
+    let bytes = |addr: &str| {
+        let mut bytes = Vec::new();
+        let hello =
+            Hello { updates: List::new(vec![Update { addr: Address(addr.parse().unwrap()), ..update() }]), ..quiet() };
+        Message::Hello(hello).encode(&mut bytes);
+        bytes
+    };
+    assert_eq!(bytes("[fe80::1%7]:6884"), bytes("[fe80::1]:6884"));
+    assert_ne!(bytes("[fe80::1]:6884"), bytes("[fe80::2]:6884"));
+}
+
 /// One message of every kind.
 fn samples() -> Vec<Message> {
     let next = Key { date_time: Timestamp(10), guid: guid(11) };

@@ -1,0 +1,132 @@
+//! [`Queue`]: what waits for the writer, and when enough of it does to be worth a commit.
+
+use super::{Authored, NetworkId};
+use crate::proto::fact::Fact;
+use crate::proto::gossip::Key;
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// So many facts do not wait.
+const ENOUGH_FACTS: usize = 256;
+/// So many bytes do not wait.
+const ENOUGH_BYTES: usize = 2 << 20;
+/// Facts of one commit at most, so that nobody waits long for its receipt.
+const GROUP: usize = 4096;
+/// Bytes of one commit at most, unless one fact has more.
+const GROUP_BYTES: usize = 16 << 20;
+/// What a fact costs in memory beside its bytes, about.
+const OVERHEAD: usize = 256;
+
+/// Something for the writer to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    Fact(Fact),
+    /// Somebody waits for these: one commit for all of them.
+    Author(Vec<Authored>),
+    /// A reader found this record damaged: delete it if it is.
+    Condemn(Key),
+    /// The index of words is damaged: make it anew.
+    Reindex,
+}
+
+impl Job {
+    fn bytes(&self) -> usize {
+        OVERHEAD
+            + match self {
+                Job::Author(all) => all.iter().map(|one| OVERHEAD + one.gossip.msg().len()).sum(),
+                Job::Fact(Fact::Gossip(gossip)) => gossip.msg().len(),
+                Job::Fact(Fact::List(_, bytes) | Fact::Piece(_, _, bytes)) => bytes.len(),
+                Job::Fact(_) | Job::Condemn(_) | Job::Reindex => 0,
+            }
+    }
+}
+
+/// What waits for the writer. The core bounds what it has under way (see `limits`), so nothing is dropped here.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: VecDeque<(NetworkId, Job)>,
+    /// Of what is queued.
+    bytes: usize,
+    /// Of the group being committed.
+    in_flight: usize,
+    /// Authored records among the jobs.
+    urgent: usize,
+    closing: bool,
+}
+
+impl State {
+    fn due(&self) -> bool {
+        self.closing || self.urgent > 0 || self.jobs.len() >= ENOUGH_FACTS || self.bytes >= ENOUGH_BYTES
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn push(&self, network: NetworkId, job: Job) {
+        let mut state = self.lock();
+        state.bytes += job.bytes();
+        state.urgent += usize::from(matches!(job, Job::Author(_)));
+        state.jobs.push_back((network, job));
+        if state.jobs.len() == 1 || state.due() {
+            self.changed.notify_one();
+        }
+    }
+
+    pub fn close(&self) {
+        self.lock().closing = true;
+        self.changed.notify_all();
+    }
+
+    /// Bytes that wait for a commit or are in one.
+    pub fn bytes(&self) -> usize {
+        let state = self.lock();
+        state.bytes + state.in_flight
+    }
+
+    /// Waits for a group that is due, or may be committed from `rested` on; where none comes until `idle`, it is empty.
+    /// `None`: closed, and nothing is left.
+    #[expect(clippy::disallowed_methods, reason = "how long facts wait follows from how fast the disk is")]
+    pub fn next(&self, rested: Instant, idle: Option<Instant>) -> Option<Vec<(NetworkId, Job)>> {
+        let mut state = self.lock();
+        state.in_flight = 0;
+        let nothing = |state: &mut State| state.jobs.is_empty() && !state.closing;
+        let state = match idle {
+            None => self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner),
+            Some(idle) => {
+                let until = idle.saturating_duration_since(Instant::now());
+                let waited = self.changed.wait_timeout_while(state, until, nothing);
+                let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+                if waited.timed_out() {
+                    return Some(Vec::new());
+                }
+                state
+            }
+        };
+        let rest = rested.saturating_duration_since(Instant::now());
+        let gather = self.changed.wait_timeout_while(state, rest, |state| !state.due());
+        let mut state = gather.unwrap_or_else(PoisonError::into_inner).0;
+        let mut group = Vec::new();
+        while let Some((network, job)) = state.jobs.pop_front() {
+            let bytes = job.bytes();
+            if !group.is_empty() && (group.len() >= GROUP || state.in_flight + bytes > GROUP_BYTES) {
+                state.jobs.push_front((network, job));
+                break;
+            }
+            state.in_flight += bytes;
+            state.bytes -= bytes;
+            state.urgent -= usize::from(matches!(job, Job::Author(_)));
+            group.push((network, job));
+        }
+        (!group.is_empty()).then_some(group)
+    }
+}
