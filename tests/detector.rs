@@ -84,6 +84,15 @@ fn a_crash_is_known_to_all_in_time() {
 }
 
 #[test]
+fn hardly_any_crash_waits_long_for_the_first_to_notice() {
+    let mut times: Vec<f64> = (0..10).flat_map(|seed| crashes(700 + seed, Timing::FAST, 30, 10)).collect();
+    times.sort_by(f64::total_cmp);
+    let (median, late) = (times[50], &times[95..]);
+    eprintln!("100 crashes among 30: known to all after {median:.1} s (median), the latest {late:.1?}");
+    assert!(late.iter().all(|&time| time <= 5.0), "{late:?}");
+}
+
+#[test]
 fn where_few_are_there_to_confirm_a_suspicion_takes_its_least_time() {
     for nodes in [2, 3, 4] {
         for seed in 0..5 {

@@ -118,6 +118,8 @@ pub struct Peers {
     next_return: Tick,
     next_news: Tick,
     drawn: usize,
+    /// The probes of the round so far.
+    turn: u32,
     rng: ChaCha8Rng,
     #[cfg(test)]
     lacking: Option<rule::Rule>,
@@ -129,7 +131,7 @@ impl Peers {
     pub fn new(settings: &Settings, seed: [u8; 32], now: Tick) -> Peers {
         let (table, contacts, hints, news, suspicions) = Default::default();
         let (cases, pager, probes, favours, returns, errands, facts, gone) = Default::default();
-        let (addr, health, behind, drawn) = Default::default();
+        let (addr, health, behind, drawn, turn) = Default::default();
         let mut rng = ChaCha8Rng::from_seed(seed);
         let period = settings.gossip_timer.min(settings.timing.probe_period);
         let first = now + period.mul_f64(rng.random_range(0.5..1.1));
@@ -166,6 +168,7 @@ impl Peers {
             next_return: now,
             next_news: now,
             drawn,
+            turn,
             rng,
             #[cfg(test)]
             lacking: tests::lacking(),

@@ -5,7 +5,7 @@ use super::cases::Note;
 use super::{Errand, Peers, Reach, Reason};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{DEAD, FAVOURS, PROBES, RETURNS_PER_SECOND, UPDATES};
-use crate::proto::ring::place;
+use crate::proto::ring::{Range, place};
 use crate::proto::settings::PeerSelect;
 use crate::proto::time::Tick;
 use crate::proto::wire::{self, Address, HelloFor, LedgerState};
@@ -19,6 +19,8 @@ const HELPERS: usize = 3;
 /// Peers to whom news is told at once, and how many times as many where it fills so many datagrams.
 const LISTENERS: usize = 3;
 const MOST_TOLD: usize = 4;
+/// One of so many probes goes to the next peer on the ring, where that is wanted.
+const NEIGHBOUR: u32 = 3;
 /// Dead peers are drawn this often.
 const DRAW: Duration = Duration::from_secs(1);
 /// One of so many draws that meet a peer which said goodbye is used.
@@ -351,12 +353,19 @@ impl Peers {
         }
     }
 
-    /// The round's probe goes to one peer after the other.
+    /// The round's probe goes to one peer after the other. Where probes have a period of their own, to know sooner, some go
+    /// to the next on the ring: so everybody has one who asks for it often, and nobody who dies waits long until the first
+    /// of all the others has its turn.
     fn probe_next(&mut self, now: Tick) {
-        let free = !self.probes.iter().any(|probe| probe.own);
+        if self.probes.iter().any(|probe| probe.own) {
+            return;
+        }
+        self.turn = self.turn.wrapping_add(1);
+        let sooner = self.period < self.timer && self.live() > NEIGHBOUR as usize;
+        let neighbour = sooner && self.turn.is_multiple_of(NEIGHBOUR);
         let target = match self.select {
-            _ if !free => None,
             PeerSelect::Random => self.random(),
+            _ if neighbour => self.ring(Range::all_but(self.place)).next().map(|(_, guid)| guid),
             PeerSelect::OldestFirst | PeerSelect::Both => {
                 self.table.oldest().and_then(|place| self.table.at(place)).map(|entry| entry.guid)
             }
