@@ -100,8 +100,8 @@
 //!   confirmations do not wait for everybody's turn.
 //! - Where the news of peers fills several datagrams, they go to up to twelve peers each 200 ms: after a crash of many
 //!   the last to be told of would be known as dead seconds later than the first.
-//! - Where probes have a period of their own (the `fast` profile), one in three goes to the next peer on the ring: by
-//!   chance alone, a few crashes in a hundred would wait three seconds and more for the first probe.
+//! - Where probes have a period of their own (the `fast` profile), one in three goes to the next peer on the ring: the
+//!   first probe of a node that died comes within three periods, where by chance alone one in fifty takes four and more.
 //! - Whom a node heard itself within 2 s does not die by others' words: it is suspected and may object.
 //! - The hash of a peer list takes a node's own address from what others say of it.
 //! - Announcements are made only in times of trouble (a silence, a late range, a repair within 10 s): where all rumours

@@ -288,22 +288,27 @@ fn probes_have_a_period_of_their_own_where_that_is_shorter_than_the_round() {
         settings.timing.probe_period = Duration::from_millis(period);
         let mut peers = Peers::new(&settings, [0; 32], Tick(0));
         (1..=100).for_each(|n| meet(&mut peers, secs(1), n, 5));
-        let (mut hellos, mut now) = (0, Tick(0));
+        let neighbour = peers.ring(Range::all_but(peers.place)).next().unwrap().1;
+        let (mut hellos, mut to_neighbour, mut now) = (0, 0, Tick(0));
         while now <= secs(60) {
             now = peers.poll_timeout();
             peers.handle_timeout(now, LedgerState::default());
             while let Some(errand) = peers.poll_errand() {
                 if let Errand::Hello(guid) = errand {
                     hellos += 1;
+                    to_neighbour += u32::from(guid == neighbour);
                     peers.answered(now, &guid, now);
                 }
             }
             peers.check();
         }
-        hellos
+        (hellos, to_neighbour)
     };
-    assert!((110..=130).contains(&probes(500)) && (55..=65).contains(&probes(1000)));
-    assert!((55..=65).contains(&probes(5000)), "GOSSIP_TIMER is less");
+    let (often, rarely, never) = (probes(500), probes(1000), probes(5000));
+    assert!((110..=130).contains(&often.0) && (55..=65).contains(&rarely.0));
+    assert!((55..=65).contains(&never.0), "GOSSIP_TIMER is less");
+    assert!((36..=44).contains(&often.1), "each third goes to the next on the ring: {often:?}");
+    assert!(rarely.1 <= 1 && never.1 <= 1, "all have their turn: {rarely:?} {never:?}");
 }
 
 #[test]
