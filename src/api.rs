@@ -13,7 +13,7 @@ pub use live::{
     Amount, Backlog, Event, EventsQuery, Explanation, Fetch, HeldBy, Metrics, Moment, PeerEvent, Reset, SendRate, Span,
     Traffic, Warning,
 };
-pub use network::{NetworkStatus, Peer, Pong, Reach, RegisterRequest, Registered};
+pub use network::{Left, NetworkStatus, Peer, PingQuery, Pong, Reach, RegisterRequest, Registered, Split};
 pub use records::{
     Added, Created, Draft, Exported, Gossip, GossipState, GossipStatus, Holder, Holders, ListQuery, NewGossip, Order,
     Outcome, RawQuery,

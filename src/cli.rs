@@ -2,18 +2,29 @@
 //! is the API's own structs, and what went wrong is a `Failure`.
 
 mod add;
+mod check;
+mod completions;
+mod config;
 mod context;
 mod create;
 mod demo;
+mod doctor;
 mod exec;
 mod explain;
+mod export;
 mod failure;
 mod follow;
+mod help;
+mod import;
 mod init;
+mod leave;
 mod list;
 mod log;
+mod logs;
+mod paint;
 mod password;
 mod peers;
+mod ping;
 mod read;
 mod register;
 mod run;
@@ -23,9 +34,10 @@ mod status;
 mod ui;
 mod wait;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use context::Context;
 use failure::{Exit, Failure};
+use paint::Paint;
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
@@ -41,9 +53,11 @@ use std::process::ExitCode;
     arg_required_else_help = true
 )]
 #[command(after_help = "\
-Try it:        gossip-node demo
-On each host:  gossip-node init, then gossip-node run
-Then anywhere: gossip-node add 'hello', gossip-node list, gossip-node status
+  gossip-node demo                # try it: a cluster in this terminal
+  gossip-node init --network home --password-file secret.txt
+  gossip-node run                 # on each host; they find each other
+  gossip-node add 'hello'         # then, on any of them
+  gossip-node status
 
 Exit codes: 0 ok, 1 no, 2 usage, 3 no daemon, 4 refused, 5 not found, 6 timeout, 78 bad configuration")]
 struct Cli {
@@ -66,6 +80,9 @@ struct Globals {
     /// Print JSON, errors too
     #[arg(long, global = true)]
     json: bool,
+    /// When to use colour; NO_COLOR is honoured
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
 }
 
 #[derive(Debug, Subcommand)]
@@ -85,7 +102,7 @@ enum Command {
     List(list::List),
     /// Show one message
     Read(read::Read),
-    /// Show what happens as it happens, or run a command for each message
+    /// Show what happens as it happens
     Follow(follow::Follow),
     /// Show peers, messages, or both
     Status(status::Status),
@@ -95,25 +112,48 @@ enum Command {
     Peers(peers::Peers),
     /// Say why a peer is in its state
     Explain(explain::Explain),
+    /// Measure round trips to a peer, and how long a datagram may be
+    Ping(ping::Ping),
+    /// Write messages as lines of JSON, to be imported elsewhere
+    Export(export::Export),
+    /// Take in messages that were exported elsewhere
+    Import(import::Import),
+    /// Say goodbye to the network and stop the daemon
+    Leave(leave::Leave),
+    /// Show and change settings
+    Config(config::Config),
+    /// Show the daemon's log
+    Logs(logs::Logs),
+    /// Look for what is wrong, and say what to do
+    Doctor(doctor::Doctor),
+    /// Say in one line how things are, for monitoring
+    Check(check::Check),
     /// Wait until peers are reachable, messages here, all in sync
     Wait(wait::Wait),
+    /// Print what completes commands in a shell
+    Completions(completions::Completions),
+    /// Write the manual's pages into a directory
+    #[command(hide = true)]
+    Man(completions::Man),
     /// Watch a cluster of nodes in one process agree
     Demo(demo::Demo),
-    /// See what spreading costs and how long it takes, with many nodes in one process
+    /// See what spreading costs, with many nodes in one process
     Simulate(simulate::Simulate),
 }
 
 /// Runs the command line `args`, the program's name first.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::try_parse_from(&args) {
+    let mut command = help::laid_out(Cli::command(), &args);
+    let parsed = command.try_get_matches_from_mut(&args);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return misunderstood(&error, &args),
     };
-    let json = cli.globals.json;
+    let (json, paint) = (cli.globals.json, Paint::on(&std::io::stderr(), cli.globals.color));
     match run_command(cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => ExitCode::from(failure.report(json)),
+        Err(failure) => ExitCode::from(failure.report(json, paint)),
     }
 }
 
@@ -123,9 +163,17 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> ExitCode {
         let text = error.to_string();
         let what = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
         let what = what.trim_start_matches("error: ");
-        return ExitCode::from(Failure::new(Exit::Usage, what).hint("see gossip-node --help").report(true));
+        return ExitCode::from(
+            Failure::new(Exit::Usage, what).hint("see gossip-node --help").report(true, Paint::never()),
+        );
     }
     let _ = error.print();
+    // What asks `check` knows 2 for something else, and 3 for what it cannot know.
+    if error.use_stderr()
+        && args.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|arg| arg == "check")
+    {
+        return ExitCode::from(3);
+    }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8))
 }
 
@@ -142,9 +190,19 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
         Command::Follow(follow) => on_one(follow.run(&context)),
         Command::Peers(peers) => on_one(peers.run(&context)),
         Command::Explain(explain) => on_one(explain.run(&context)),
+        Command::Ping(ping) => on_one(ping.run(&context)),
+        Command::Export(export) => on_one(export.run(&context)),
+        Command::Import(import) => on_one(import.run(&context)),
+        Command::Leave(leave) => on_one(leave.run(&context)),
+        Command::Config(config) => on_one(config.run(&context)),
+        Command::Logs(logs) => on_one(logs.run(&context)),
+        Command::Doctor(doctor) => on_one(doctor.run(&context)),
+        Command::Check(check) => on_one(check.run(&context)),
         Command::Status(status) => on_one(status.run(&context)),
         Command::Ui(ui) => on_one(ui.run(&context)),
         Command::Wait(wait) => on_one(wait.run(&context)),
+        Command::Completions(completions) => completions.run(&mut Cli::command(), &context),
+        Command::Man(man) => man.run(help::laid_out(Cli::command(), &[])),
         Command::Demo(demo) => on_many(demo.run(&context)),
         Command::Simulate(simulate) => simulate.run(&context),
     }
@@ -177,8 +235,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
+        help::laid_out(Cli::command(), &[]).debug_assert();
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //! a call: the socket is local, and nothing has to be kept alive.
 
 mod events;
+mod records;
 
 pub use events::Events;
 
 use crate::api::{self, Problem};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, StatusCode, header};
+use hyper::{HeaderMap, Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use std::fmt::Write as _;
@@ -64,6 +65,11 @@ impl Client {
         Client { socket, network }
     }
 
+    /// The same for one of the daemon's networks.
+    pub fn in_network(&self, network: String) -> Client {
+        Client { network: Some(network), ..self.clone() }
+    }
+
     /// The socket that it uses.
     pub fn socket(&self) -> &Path {
         &self.socket
@@ -101,7 +107,11 @@ impl Client {
 
     /// The newest records that match, oldest first.
     pub async fn list(&self, query: api::ListQuery) -> Result<Vec<api::Gossip>, ClientError> {
-        let query = [
+        self.ask("/gossip", &self.list_query(query), PATIENCE).await
+    }
+
+    fn list_query(&self, query: api::ListQuery) -> [(&'static str, Option<String>); 9] {
+        [
             ("network", query.network.or_else(|| self.network.clone())),
             ("limit", query.limit.map(|limit| limit.to_string())),
             ("cursor", query.cursor),
@@ -114,8 +124,7 @@ impl Client {
             ("who", query.who),
             ("q", query.q),
             ("grep", query.grep),
-        ];
-        self.ask("/gossip", &query, PATIENCE).await
+        ]
     }
 
     /// One record by its GUID or a unique prefix of it.
@@ -149,9 +158,42 @@ impl Client {
         self.ask("/peers", &self.network_query(), PATIENCE).await
     }
 
+    /// One of them: with this name, this address, or a GUID that begins so.
+    pub async fn peer(&self, peer: &str) -> Result<api::Peer, ClientError> {
+        self.ask(&format!("/peers/{}", encoded(peer)), &self.network_query(), PATIENCE).await
+    }
+
     /// Why a peer is in its state: one with this name, this address, or a GUID that begins so.
     pub async fn explain(&self, peer: &str) -> Result<api::Explanation, ClientError> {
         self.ask(&format!("/peers/{}/explain", encoded(peer)), &self.network_query(), PATIENCE).await
+    }
+
+    /// Greets a peer and waits for its answer.
+    pub async fn ping(&self, peer: &str, query: api::PingQuery) -> Result<api::Pong, ClientError> {
+        let path = format!("/peers/{}/ping", encoded(peer));
+        let patience = Duration::from_millis(query.timeout_ms.unwrap_or(0)).saturating_add(PATIENCE);
+        let query = [
+            ("network", query.network.or_else(|| self.network.clone())),
+            ("size", query.size.map(|size| size.to_string())),
+            ("timeout_ms", query.timeout_ms.map(|timeout| timeout.to_string())),
+        ];
+        parsed(&self.call(Method::POST, &path, &query, "", Bytes::new(), patience).await?)
+    }
+
+    /// Has the daemon say goodbye and stop.
+    pub async fn leave(&self) -> Result<api::Left, ClientError> {
+        parsed(&self.call(Method::POST, "/leave", &[], "", Bytes::new(), PATIENCE).await?)
+    }
+
+    /// All that can be set, as it holds.
+    pub async fn config(&self) -> Result<api::Settings, ClientError> {
+        self.ask("/config", &[], PATIENCE).await
+    }
+
+    /// Lines of its log.
+    pub async fn log(&self, query: api::LogQuery) -> Result<api::Log, ClientError> {
+        let query = [("after", query.after.map(|after| after.to_string())), ("level", query.level)];
+        self.ask("/log", &query, PATIENCE).await
     }
 
     /// Registers the daemon with the node at `address`.
@@ -213,6 +255,18 @@ impl Client {
         body: Bytes,
         patience: Duration,
     ) -> Result<Bytes, ClientError> {
+        Ok(self.answer(method, path, query, content_type, body, patience).await?.1)
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, Option<String>)],
+        content_type: &str,
+        body: Bytes,
+        patience: Duration,
+    ) -> Result<(HeaderMap, Bytes), ClientError> {
         let mut request = Request::builder().method(method).uri(uri(path, query)).header(header::HOST, "localhost");
         if !content_type.is_empty() {
             request = request.header(header::CONTENT_TYPE, content_type);
@@ -234,15 +288,15 @@ impl Client {
     }
 }
 
-async fn exchange(stream: UnixStream, request: Request<Full<Bytes>>) -> Result<Bytes, ClientError> {
+async fn exchange(stream: UnixStream, request: Request<Full<Bytes>>) -> Result<(HeaderMap, Bytes), ClientError> {
     let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     // The connection ends with the answer; what goes wrong with it shows in the answer.
     tokio::spawn(connection);
     let answer = sender.send_request(request).await.map_err(broken)?;
-    let status = answer.status();
+    let (status, headers) = (answer.status(), answer.headers().clone());
     let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
-    if status.is_success() { Ok(body) } else { Err(ClientError::Refused(problem(status, &body))) }
+    if status.is_success() { Ok((headers, body)) } else { Err(ClientError::Refused(problem(status, &body))) }
 }
 
 fn problem(status: StatusCode, body: &[u8]) -> Problem {

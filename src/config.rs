@@ -16,7 +16,7 @@ mod timing;
 mod token;
 mod tree;
 
-pub use error::ConfigError;
+pub use error::{ConfigError, nearest};
 pub use fields::{parse_duration, show_duration};
 pub use home::{Home, HomeLock, LockError};
 pub use host::host_name;

@@ -12,6 +12,7 @@ mod gauges;
 mod handle;
 mod importing;
 mod journal;
+mod leaving;
 mod live;
 mod member;
 mod news;
@@ -20,6 +21,7 @@ mod rate;
 mod receipts;
 mod records;
 mod settings;
+mod splits;
 mod tally;
 mod view;
 
@@ -223,6 +225,8 @@ impl Prepared {
         let (commands, taken) = mpsc::channel(COMMANDS);
         let (changed, changes) = watch::channel(0);
         let (stop, stopping) = watch::channel(false);
+        let (left, farewell) = watch::channel(None);
+        let leave = Arc::new(watch::Sender::new(false));
         let (store, file) = (Arc::new(store), Arc::new(file));
         let known = |member: &Member| {
             let (name, news, pulse) = (member.name.clone(), member.news.subscribe(), Arc::new(Pulse::default()));
@@ -242,10 +246,12 @@ impl Prepared {
             changed,
             wake: Tick::NEVER,
             http: Arc::clone(&http),
+            farewell: left,
         };
         let (networks, stop, said, bounds) = (Arc::new(networks), Arc::new(stop), Arc::new(said), Arc::default());
         let seeds = file.seeds.clone();
-        let handle = Handle { file, said, addr, networks, commands, changes, stop, store, bounds, http };
+        let handle =
+            Handle { file, said, addr, networks, commands, changes, stop, leave, farewell, store, bounds, http };
         let task = tokio::spawn(engine.run(taken, incoming, stopping));
         for (network, pulse) in pulses.into_iter().enumerate() {
             tokio::spawn(live::run(handle.clone(), network, pulse));

@@ -42,6 +42,25 @@ fn replaced(text: &str, which: impl Fn(char) -> bool, mut by: impl FnMut(&mut St
     Cow::Owned(out)
 }
 
+/// JSON that says the same and may be shown: hostile characters in its texts become escapes of JSON.
+pub fn json_safe(json: &str) -> Cow<'_, str> {
+    // Between texts there are none but newlines; in them JSON itself escapes C0.
+    replaced(json, is_hostile, |out, c| {
+        let mut units = [0; 2];
+        for unit in c.encode_utf16(&mut units) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    })
+}
+
+/// Text of at most so many characters; what has more ends in a mark.
+pub fn clipped(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// RFC 3339 in UTC with microseconds. A date beyond the year 9999, which a stranger may claim, is shown as its end.
 pub fn rfc3339(time: Timestamp) -> String {
     let time = i64::try_from(time.0).ok().and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
@@ -160,6 +179,33 @@ mod tests {
             assert!(matches!(display_safe(text), Cow::Borrowed(same) if same == text), "{text:?}");
         }
         assert_eq!(display_line("a\tb\nc"), "a b c");
+    }
+
+    #[test]
+    fn nothing_that_acts_on_a_terminal_comes_through_however_it_is_mixed() {
+        use rand::{RngExt, SeedableRng};
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
+        let fragments =
+            ["\u{1b}[2J", "\u{1b}]0;x\u{7}", "\u{9b}31m", "\u{202e}", "\r\n", "\\u001b", "\"", "鳩", "a", "\0"];
+        for _ in 0..100_000 {
+            let text: String = (0..rng.random_range(0..12))
+                .map(|_| match rng.random_range(0..3) {
+                    0 => fragments[rng.random_range(0..fragments.len())].to_owned(),
+                    1 => char::from_u32(rng.random_range(0..0x2100)).map(String::from).unwrap_or_default(),
+                    _ => rng.random::<char>().to_string(),
+                })
+                .collect();
+            let (safe, line) = (display_safe(&text), display_line(&text));
+            assert!(!safe.contains(is_hostile), "{text:?}");
+            assert!(!line.contains(|c| is_hostile(c) || c == '\n' || c == '\t'), "{text:?}");
+            assert_eq!(display_safe(&safe), safe, "what is safe stays as it is");
+            assert!(text.chars().any(is_hostile) || safe == text, "and so does what was");
+            let json = serde_json::to_string(&text).unwrap();
+            let shown = json_safe(&json);
+            assert!(!shown.contains(|c| is_hostile(c) || c == '\n'), "{text:?}");
+            assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
+            assert!(clipped(&text, 5).chars().count() <= 5);
+        }
     }
 
     #[test]

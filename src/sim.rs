@@ -258,7 +258,7 @@ impl Network {
 
     /// Stops a node in order: it says goodbye, and its disk commits everything.
     pub fn stop(&mut self, node: usize) {
-        self.touch(node, |node, now| node.leave(now, false));
+        self.touch(node, |node, now| drop(node.leave(now, false)));
         let due = self.now + self.hosts[node].disk.commit;
         self.hosts[node].disk.commit(due, &mut self.shelf);
         self.hosts[node].node = None;

@@ -97,8 +97,29 @@ pub struct NetworkStatus {
     pub send_rate: SendRate,
     /// What beacons told; null where discovery is off.
     pub discovery: Option<Discovery>,
+    /// Who was cut off from this node for a while and came back, the latest first, at most 16, since the daemon started.
+    #[serde(default)]
+    pub splits: Vec<Split>,
     /// All others that we know, by name.
     pub peers: Vec<Peer>,
+}
+
+/// Peers that this node could not reach for a while.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct Split {
+    /// When one of them was last heard before, RFC 3339.
+    pub from: String,
+    /// When the first of them was back, RFC 3339.
+    pub to: String,
+    /// Their names, at most 16.
+    pub peers: Vec<String>,
+    /// How many they are.
+    pub peer_count: u64,
+    /// Records that one side had and the other had not; null until all of them hold the same, or if that took too long.
+    pub records: Option<u64>,
+    /// How long it took from then until all of them held the same, in milliseconds; null as above.
+    pub took_ms: Option<f64>,
 }
 
 /// `POST /register`: which node to register with.
@@ -128,6 +149,23 @@ pub struct Registered {
     pub network_name: String,
 }
 
+/// The query of `POST /peers/{peer}/ping`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct PingQuery {
+    /// Which network, where the daemon is in several.
+    #[serde(default)]
+    pub network: Option<String>,
+    /// How long the datagram shall be, and the answer, in bytes of UDP payload, at most 1,472: who is between lets pass what
+    /// it lets pass. As short as it can be if absent.
+    #[serde(default)]
+    pub size: Option<u16>,
+    /// How long to wait for the answer, in milliseconds, at most 30,000; 2,000 if absent.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+}
+
 /// The answer to `POST /peers/{peer}/ping`; silence is a [`Problem`](super::Problem) with status 504.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
@@ -136,4 +174,16 @@ pub struct Pong {
     pub guid: String,
     /// How long its answer took, in milliseconds.
     pub rtt_ms: f64,
+    /// How long the datagram was to be; null if nobody said.
+    pub size: Option<u16>,
+}
+
+/// The answer to `POST /leave`: the daemon has said goodbye and stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct Left {
+    /// To how many peers it was said; they tell the others.
+    pub told: u64,
+    /// How many of them are known to have heard it.
+    pub heard: u64,
 }

@@ -247,6 +247,9 @@ pub struct Exported {
     /// MSG in base64 (RFC 4648, with padding).
     #[serde(default)]
     pub msg_base64: Option<String>,
+    /// In which network it was; where it goes, the request says.
+    #[serde(default)]
+    pub network_name: Option<String>,
 }
 
 /// What became of a line of a batch or an import.

@@ -3,9 +3,10 @@
 
 use super::Globals;
 use super::failure::{Exit, Failure};
+use super::paint::Paint;
 use crate::client::{Client, ClientError};
 use crate::config::Home;
-use crate::display::display_safe;
+use crate::display::{bytes, counted, display_safe, json_safe};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub struct Context {
     pub network: Option<String>,
     /// Whether programs read the output.
     pub json: bool,
+    /// Colour on standard output.
+    pub paint: Paint,
 }
 
 impl Context {
@@ -29,7 +32,8 @@ impl Context {
                 .why("neither HOME nor XDG_STATE_HOME is set")
                 .hint("name one with --home DIR or GOSSIP_NODE_HOME")
         })?;
-        Ok(Context { home: Home::new(dir), network: globals.network.clone(), json: globals.json })
+        let paint = Paint::on(&io::stdout(), globals.color);
+        Ok(Context { home: Home::new(dir), network: globals.network.clone(), json: globals.json, paint })
     }
 
     /// Calls the daemon of this home.
@@ -59,9 +63,7 @@ impl Context {
 
     /// Data for programs: one object on one line.
     pub fn print_json(&self, data: &impl Serialize) -> Result<(), Failure> {
-        let mut line = serde_json::to_vec(data).expect("plain data becomes JSON");
-        line.push(b'\n');
-        self.print_bytes(&line)
+        self.print(&json_line(data))
     }
 
     /// Talk.
@@ -74,11 +76,40 @@ impl Context {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
+    /// Shows on a terminal how many records were dealt with so far.
+    pub fn progress(&self, done: &'static str) -> Progress {
+        let bar = indicatif::ProgressBar::new_spinner();
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Progress(bar, done)
+    }
+
     /// Shows on a terminal that something takes its time.
     pub fn spinner(&self, what: impl Into<String>) -> Spinner {
         let bar = indicatif::ProgressBar::new_spinner().with_message(display_safe(&what.into()).into_owned());
         bar.enable_steady_tick(Duration::from_millis(100));
         Spinner(bar)
+    }
+}
+
+/// An object on one line, which may be shown.
+pub fn json_line(data: &impl Serialize) -> String {
+    let line = serde_json::to_string(data).expect("plain data becomes JSON");
+    format!("{}\n", json_safe(&line))
+}
+
+/// Shows on a terminal how far something has come.
+pub struct Progress(indicatif::ProgressBar, &'static str);
+
+impl Progress {
+    /// So many records, so many bytes.
+    pub fn set(&self, records: u64, size: u64) {
+        self.0.set_message(format!("{} {}, {}", counted(records, "record"), self.1, bytes(size)));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 

@@ -3,11 +3,16 @@
 use super::add::{add, check_who};
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use super::init::quoted;
 use crate::display::{counted, display_safe};
 use clap::Args;
 
 /// Write a message in a dialogue.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Needs a terminal, and ends with the command that does the same without one.
+
+  gossip-node create")]
 pub struct Create {}
 
 impl Create {
@@ -36,6 +41,9 @@ impl Create {
         if !sure {
             return Err(Failure::new(Exit::No, "nothing was said"));
         }
-        add(context, Some(who), text.into_bytes(), None).await
+        let command = format!("gossip-node add {} --who {}", quoted(&text), quoted(&who));
+        add(context, Some(who), text.into_bytes(), None).await?;
+        context.note(&format!("The same without questions:\n  {command}"));
+        Ok(())
     }
 }

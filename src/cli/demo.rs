@@ -14,7 +14,10 @@ use std::path::Path;
 
 /// Watch a cluster of nodes in one process agree.
 #[derive(Args, Debug)]
-#[command(after_help = "  gossip-node demo --nodes 7\n  gossip-node demo --chaos\n  gossip-node demo --once --json")]
+#[command(after_help = "  \
+gossip-node demo --nodes 7
+  gossip-node demo --chaos                # its page can lose datagrams, split, kill
+  gossip-node demo --once --json          # for scripts")]
 pub struct Demo {
     /// How many nodes
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=64))]

@@ -10,9 +10,9 @@ use std::fmt::Write as _;
 
 /// Say why a peer is in its state.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "  gossip-node explain desk\n  gossip-node explain 192.168.1.21:6884\n  gossip-node explain 43c54ed2 --json"
-)]
+#[command(after_help = "  \
+gossip-node explain desk
+  gossip-node explain 192.168.1.21:6884 --json")]
 pub struct Explain {
     /// Its name, its address, or the first 4 or more hex digits of its GUID
     #[arg(value_name = "PEER")]

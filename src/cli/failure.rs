@@ -1,8 +1,9 @@
 //! [`Failure`]: how a command ends badly. It says what, why and what to do, and carries the exit code, which scripts read.
 
+use super::paint::Paint;
 use crate::client::ClientError;
 use crate::config::ConfigError;
-use crate::display::{display_line, display_safe};
+use crate::display::{display_line, display_safe, json_safe};
 use std::io;
 use std::path::Path;
 
@@ -100,16 +101,16 @@ impl Failure {
     }
 
     /// Tells standard error, and gives the exit code. A standard error that is closed is nobody to tell.
-    pub fn report(&self, json: bool) -> u8 {
+    pub fn report(&self, json: bool, paint: Paint) -> u8 {
         if !self.silent {
-            let text = if json { self.as_json() } else { self.as_text() };
+            let text = if json { self.as_json() } else { self.as_text(paint) };
             let _ = io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
         }
         self.exit as u8
     }
 
-    fn as_text(&self) -> String {
-        let mut text = format!("error: {}\n", display_safe(&self.what));
+    fn as_text(&self, paint: Paint) -> String {
+        let mut text = format!("{} {}\n", paint.bad("error:"), display_safe(&self.what));
         if let Some((label, why)) = &self.why {
             text.push_str(&format!("{label:>7}: {}\n", display_line(why)));
         }
@@ -127,7 +128,7 @@ impl Failure {
             "hint": self.hint,
             "exit_code": self.exit as u8,
         });
-        format!("{value}\n")
+        format!("{}\n", json_safe(&value.to_string()))
     }
 }
 
@@ -151,7 +152,10 @@ mod tests {
     #[test]
     fn it_says_what_why_and_what_to_do() {
         let failure = Failure::new(Exit::No, "it broke").why("it was\nold\u{1b}[2J").hint("mend it");
-        assert_eq!(failure.as_text(), "error: it broke\n    why: it was old\\u{1b}[2J\n   hint: mend it\n");
+        assert_eq!(
+            failure.as_text(Paint::never()),
+            "error: it broke\n    why: it was old\\u{1b}[2J\n   hint: mend it\n"
+        );
         let json: serde_json::Value = serde_json::from_str(&failure.as_json()).unwrap();
         assert_eq!(json["exit_code"], 1);
         assert_eq!(json["status"], serde_json::Value::Null);

@@ -25,9 +25,9 @@ Messages come in the order in which they arrived here, each once, also when the 
 Ends with 0 on Ctrl-C and SIGTERM, or after --count messages.
 
   gossip-node follow
-  gossip-node follow --all --json | jq -r 'select(.event == \"gossip\") | .preview'
+  gossip-node follow --all --json | jq -r '.preview // empty'
   gossip-node follow --after 43c54ed2 --count 1
-  gossip-node follow --jobs 4 --exec ./on-message --verbose
+  gossip-node follow --jobs 4 --exec ./on-message --verbose    # no shell
 
 A command has the message as JSON on its standard input. One that fails is tried again; one that
 fails for good is told on standard error, and the exit code is 1.")]

@@ -20,9 +20,9 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 The network's name comes from --network. Without these flags a dialogue asks for them, on a terminal.
 
-  gossip-node init --network home --password-file secret.txt --seed 192.168.1.10:6884
-  gossip-node init --set gossip_timer=500ms --set port=6885      (updates)
-  gossip-node init --profile fast --set timing.suspicion=1500ms")]
+  gossip-node init --network home --password-file secret.txt
+  gossip-node init --set gossip_timer=500ms --set port=6886        # updates
+  gossip-node init --profile fast --set timing.suspicion=1500ms    # updates")]
 pub struct Init {
     /// Read the network's password from a file
     #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
@@ -177,7 +177,7 @@ impl Wishes {
         let mut command = "gossip-node init --password-file FILE".to_owned();
         let name_flags = [("--network", &self.network), ("--name", &self.name)];
         for (flag, value) in name_flags.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?))) {
-            command.push_str(&format!(" {flag} '{}'", value.replace('\'', r"'\''")));
+            command.push_str(&format!(" {flag} {}", quoted(value)));
         }
         if let Some(bind) = self.bind {
             command.push_str(&format!(" --bind {bind}"));
@@ -221,12 +221,22 @@ impl Wishes {
     }
 }
 
+/// Says when a change of the file holds.
+pub fn told_of_change(context: &Context) {
+    context.note("A running daemon reads it when it starts again.");
+}
+
+/// Text as one word of a command line.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 fn name_problem() -> String {
     format!("a name has 1 to {MAX_NAME} bytes without control or invisible characters")
 }
 
 /// A setting on the command line that cannot be is the command line's fault, not the file's.
-fn misused(error: ConfigError) -> Failure {
+pub fn misused(error: ConfigError) -> Failure {
     match error {
         ConfigError::Value { key, problem, hint } => {
             let failure = Failure::new(Exit::Usage, format!("{key} {problem}"));
@@ -290,7 +300,7 @@ fn tell(context: &Context, file: &ServerFile, existed: bool) -> Result<(), Failu
         display_line(&networks)
     ))?;
     if existed {
-        context.note("A running daemon reads it when it starts again.");
+        told_of_change(context);
     } else {
         context.note(&format!("Next: gossip-node run --home {}", context.home.dir().display()));
     }

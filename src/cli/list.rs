@@ -1,6 +1,6 @@
 //! `gossip-node list`: a line a record, the newest last; for programs an object a line.
 
-use super::context::Context;
+use super::context::{Context, json_line};
 use super::failure::Failure;
 use crate::api;
 use crate::config::parse_duration;
@@ -12,16 +12,19 @@ use jiff::tz::TimeZone;
 
 /// List messages, the newest last.
 #[derive(Args, Debug)]
-#[command(after_help = "  gossip-node list --since 2h --search 'printer pap*'\n  gossip-node list --limit 0 --json")]
+#[command(after_help = "  \
+gossip-node list
+  gossip-node list --since 2h --search 'printer pap*'
+  gossip-node list --limit 0 --json | jq -r .preview")]
 pub struct List {
     /// At most so many, the newest; 0 is all
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u64,
     /// Not older than that: 30m, 2h, 2026-11-22, 2026-11-22T18:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = since_now)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<String>,
     /// Not newer than that
-    #[arg(long, value_name = "TIME", value_parser = since_now)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<String>,
     /// Only what NAME says
     #[arg(long, value_name = "NAME")]
@@ -48,12 +51,7 @@ impl List {
         };
         let list = context.client().list(query).await.map_err(context.explain())?;
         if context.json {
-            let mut lines = Vec::new();
-            for gossip in &list {
-                serde_json::to_writer(&mut lines, gossip).expect("plain data becomes JSON");
-                lines.push(b'\n');
-            }
-            return context.print_bytes(&lines);
+            return context.print(&list.iter().map(json_line).collect::<String>());
         }
         let now = jiff::Timestamp::now();
         let rows: Vec<Vec<String>> = list.iter().map(|gossip| row(gossip, now)).collect();
@@ -78,7 +76,8 @@ pub fn date(date_time: &str, now: jiff::Timestamp) -> String {
     format!("{}{}", local_time(date_time), if to_come { " (in the future)" } else { "" })
 }
 
-fn since_now(text: &str) -> Result<String, String> {
+/// A time, as flags take it.
+pub fn time(text: &str) -> Result<String, String> {
     since(text, jiff::Timestamp::now(), &TimeZone::system())
 }
 

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 /// List peers, and how each is doing.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A dash stands for what is not known. Why a peer is in its state: gossip-node explain NAME
+A dash stands for what is not known. `explain` says why a peer is in its state.
 
+  gossip-node peers
   gossip-node peers --reach suspect,unreachable
   gossip-node peers --json | jq -r '.[] | select(.reach == \"reachable\") | .ip'")]
 pub struct Peers {

@@ -9,7 +9,9 @@ use clap::Args;
 
 /// Show one message.
 #[derive(Args, Debug)]
-#[command(after_help = "  gossip-node read 43c54ed2\n  gossip-node read 43c54ed2 --raw | sha256sum")]
+#[command(after_help = "  \
+gossip-node read 43c54ed2
+  gossip-node read 43c54ed2 --raw | sha256sum")]
 pub struct Read {
     /// Its GUID, or the first 6 or more hex digits of it
     #[arg(value_parser = guid_prefix)]

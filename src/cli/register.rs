@@ -10,6 +10,12 @@ use std::time::Duration;
 
 /// Register this node with another.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Once is enough: from then on each knows all that the other knows, and remembers it. Hosts of one LAN
+find each other without.
+
+  gossip-node register 192.168.1.10:6884
+  gossip-node register nas:6884 --timeout 30s")]
 pub struct Register {
     /// The other node
     #[arg(value_name = "HOST:PORT", value_parser = host_port)]

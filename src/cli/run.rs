@@ -12,8 +12,11 @@ use clap::Args;
 /// Be a node: the daemon.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Ends gracefully on SIGTERM and SIGINT (Ctrl-C), at once on a second one.
-GOSSIP_NODE_LOG says what to log: error, warn, info (default), debug, trace, or gossip_node::daemon=debug")]
+Ends gracefully on SIGTERM and SIGINT (Ctrl-C), and when `leave` asks for it; at once on a second one.
+GOSSIP_NODE_LOG says what to log: error, warn, info (default), debug, trace, or gossip_node::daemon=debug
+
+  gossip-node run
+  GOSSIP_NODE_LOG=debug gossip-node run")]
 pub struct Run {}
 
 impl Run {
@@ -27,8 +30,10 @@ impl Run {
         };
         // Whoever was to read the line may have gone: no reason to stop.
         let _ = ready(context, &running);
+        let handle = running.handle.clone();
         tokio::select! {
             _ = signals.first() => (),
+            () = handle.asked_to_leave() => (),
             failure = running.ended() => return Err(failure),
         }
         signals.now_kill();

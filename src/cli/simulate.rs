@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 /// See what spreading costs and how long it takes, with many nodes in one process.
 #[derive(Args, Debug)]
 #[command(after_help = "  \
-gossip-node simulate --nodes 1000 --loss 10%
-  gossip-node simulate --scenario crash --nodes 100 --crash 30% --profile fast
-  gossip-node simulate --scenario split --split 60s --json
+gossip-node simulate --nodes 50 --loss 10%
+  gossip-node simulate --scenario crash --nodes 20 --crash 30% --profile fast
+  gossip-node simulate --scenario split --nodes 20 --split 10s --json
 
 Scenarios:
   spread     records are written at random nodes, one by one
@@ -31,7 +31,7 @@ Scenarios:
   crash      many nodes crash at once, and records go on
   split      the network is split into halves for a while; records are written in both
   churn      one node in a hundred leaves and comes back each minute
-  maelstrom  the broadcast workload of Maelstrom: 25 nodes, links of 100 ms, 50 broadcasts and 50 reads a second
+  maelstrom  the broadcast workload of Maelstrom: 25 nodes, links of 100 ms
 
 The same seed gives the same run. Without a number here, the scenario's own holds.")]
 pub struct Simulate {

@@ -1,24 +1,41 @@
-//! `gossip-node status`: NETWORK_STATUS and GOSSIP_STATUS on one screen, or each alone.
+//! `gossip-node status`: NETWORK_STATUS and GOSSIP_STATUS on one screen, or each alone. Its first line says whether all is
+//! well.
+
+mod sentence;
 
 use super::context::Context;
 use super::failure::Failure;
 use super::list::date;
+use super::paint::Paint;
 use super::peers::{address, reach, rtt};
 use crate::api::{self, Reach};
-use crate::display::{age, bytes, counted, display_line, short, table};
+use crate::display::{age, bytes, clipped, counted, display_line, short, table};
 use clap::{Args, ValueEnum};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+/// What a screen of 24 lines has room for, where all is shown: peers, those of them whose reason is told, and records.
+const PEERS: usize = 6;
+const REASONS: usize = 2;
+const RECORDS: u64 = 5;
+/// Longest name in a table, in characters.
+const NAME: usize = 16;
+
 /// Show peers, messages, or both.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+The first line says whether all is well. What has no room is summarised; `peers` and `list` show all.
+
+  gossip-node status
+  gossip-node status gossip --limit 20     # with SHA-256 where complete
+  gossip-node status network --json")]
 pub struct Status {
     /// What to show [default: both]
     #[arg(value_enum)]
     what: Option<What>,
-    /// At most so many messages, the newest; 0 is all
-    #[arg(long, value_name = "N", default_value_t = api::STATUS_LIMIT, conflicts_with = "all")]
-    limit: u64,
+    /// At most so many messages, the newest; 0 is all [default: 20, or 5 of both]
+    #[arg(long, value_name = "N", conflicts_with = "all")]
+    limit: Option<u64>,
     /// All messages
     #[arg(long)]
     all: bool,
@@ -36,35 +53,39 @@ enum What {
 impl Status {
     /// Shows it.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
-        let limit = if self.all { 0 } else { self.limit };
+        let asked = if self.all { Some(0) } else { self.limit };
         let client = context.client();
-        let now = jiff::Timestamp::now();
+        let (now, paint) = (jiff::Timestamp::now(), context.paint);
         match self.what {
             Some(What::Network) => {
                 let network = client.status_network().await.map_err(context.explain())?;
-                if context.json { context.print_json(&network) } else { context.print(&network_text(&network, now)) }
+                if context.json {
+                    return context.print_json(&network);
+                }
+                context.print(&network_text(&network, usize::MAX, now, paint))
             }
             Some(What::Gossip) => {
-                let gossip = client.status_gossip(limit).await.map_err(context.explain())?;
-                if context.json { context.print_json(&gossip) } else { context.print(&gossip_text(&gossip, now)) }
+                let gossip =
+                    client.status_gossip(asked.unwrap_or(api::STATUS_LIMIT)).await.map_err(context.explain())?;
+                if context.json { context.print_json(&gossip) } else { context.print(&gossip_text(&gossip, true, now)) }
             }
             None => {
+                let limit = asked.unwrap_or(if context.json { api::STATUS_LIMIT } else { RECORDS });
                 let status = client.status(limit).await.map_err(context.explain())?;
                 if context.json {
                     return context.print_json(&status);
                 }
-                let (network, gossip) = (network_text(&status.network, now), gossip_text(&status.gossip, now));
-                context.print(&format!("{network}\n{gossip}"))
+                let network = network_text(&status.network, PEERS, now, paint);
+                context.print(&format!("{network}\n{}", gossip_text(&status.gossip, false, now)))
             }
         }
     }
 }
 
-fn network_text(status: &api::NetworkStatus, now: jiff::Timestamp) -> String {
+fn network_text(status: &api::NetworkStatus, most: usize, now: jiff::Timestamp, paint: Paint) -> String {
     let mut text = format!(
-        "{}  {}\n{} at {}, {}, root {}; sends {}\n",
-        display_line(&status.network_name),
-        health(status),
+        "{}\n{} at {}, {}, root {}; sends {}\n",
+        sentence::of(status, now, paint),
         display_line(&status.node_name),
         address(&status.ip, status.port),
         counted(status.gossip_count, "record"),
@@ -76,7 +97,11 @@ fn network_text(status: &api::NetworkStatus, now: jiff::Timestamp) -> String {
     }
     for namesake in status.discovery.iter().flat_map(|discovery| &discovery.namesakes) {
         let ip = display_line(&namesake.ip);
-        let _ = writeln!(text, "warning: a host at {ip} has a network of this name and another password");
+        let warning = paint.warn("warning:");
+        let _ = writeln!(text, "{warning} a host at {ip} has a network of this name and another password");
+    }
+    if let Some(split) = status.splits.first() {
+        text.push_str(&sentence::split(&status.node_name, split, now));
     }
     if status.peers.is_empty() {
         text.push_str(match status.discovery {
@@ -87,13 +112,40 @@ fn network_text(status: &api::NetworkStatus, now: jiff::Timestamp) -> String {
         });
         return text;
     }
-    let heading = ["NAME", "ADDRESS", "REACH", "RTT", "LAST HEARD", "HAS", "IN SYNC"];
     text.push('\n');
-    text.push_str(&table(&heading, status.peers.iter().map(|peer| peer_row(peer, status.gossip_count, now))));
-    for peer in status.peers.iter().filter(|peer| peer.reach != Reach::Reachable && !peer.reason.is_empty()) {
-        let _ = writeln!(text, "  {}: {}", display_line(&peer.name), display_line(&peer.reason));
+    text.push_str(&peers_text(status, most, now));
+    text
+}
+
+/// Peers, those in trouble first where there is no room for all.
+fn peers_text(status: &api::NetworkStatus, most: usize, now: jiff::Timestamp) -> String {
+    let mut peers: Vec<&api::Peer> = status.peers.iter().collect();
+    if peers.len() > most {
+        peers.sort_by_key(|peer| (well(peer), peer.reach == Reach::Left));
+    }
+    let troubled = |peer: &&&api::Peer| peer.reach != Reach::Reachable && !peer.reason.is_empty();
+    let reasons: Vec<&&api::Peer> =
+        peers.iter().filter(troubled).take(if most < usize::MAX { REASONS } else { usize::MAX }).collect();
+    let room = if peers.len() > most { most.saturating_sub(reasons.len() + 1) } else { peers.len() };
+    let (shown, others) = peers.split_at_checked(room).unwrap_or((&peers, &[]));
+    let heading = ["NAME", "ADDRESS", "REACH", "RTT", "LAST HEARD", "HAS", "IN SYNC"];
+    let mut text = table(&heading, shown.iter().map(|peer| peer_row(peer, status.gossip_count, now)));
+    if !others.is_empty() {
+        let count = others.len();
+        let fine = others.iter().filter(|peer| well(peer)).count();
+        let how =
+            if fine == count { "all reachable and in sync".into() } else { format!("{fine} reachable and in sync") };
+        let _ = writeln!(text, "  ... and {count} more, {how}: gossip-node peers");
+    }
+    for peer in reasons {
+        let _ = writeln!(text, "  {}: {}", display_line(&clipped(&peer.name, NAME)), display_line(&peer.reason));
     }
     text
+}
+
+/// Reachable, and holding the same.
+fn well(peer: &api::Peer) -> bool {
+    peer.reach == Reach::Reachable && peer.in_sync
 }
 
 /// Who else may read what goes to and from the page.
@@ -107,17 +159,6 @@ fn rate(rate: &api::SendRate) -> String {
     format!("{:.1} datagrams/s, {}/s (mean of {seconds:.0} s)", rate.datagrams_per_s, bytes(rate.bytes_per_s as u64))
 }
 
-fn health(status: &api::NetworkStatus) -> String {
-    let reachable = status.peers.iter().filter(|peer| peer.reach == Reach::Reachable).count();
-    let in_sync = status.peers.iter().filter(|peer| peer.in_sync).count();
-    match (status.peers.len(), reachable) {
-        (0, _) => "○ alone".into(),
-        (known, 0) => format!("○ alone: none of {known} known peers answers"),
-        (_, reachable) if in_sync == reachable => format!("● in sync with {in_sync} of {reachable} reachable peers"),
-        (_, reachable) => format!("◐ catching up: in sync with {in_sync} of {reachable} reachable peers"),
-    }
-}
-
 fn peer_row(peer: &api::Peer, own_count: u64, now: jiff::Timestamp) -> Vec<String> {
     let has = match peer.gossip_count {
         None => "-".into(),
@@ -125,7 +166,7 @@ fn peer_row(peer: &api::Peer, own_count: u64, now: jiff::Timestamp) -> Vec<Strin
         Some(count) => format!("{count} ({:+})", i128::from(count) - i128::from(own_count)),
     };
     vec![
-        peer.name.clone(),
+        clipped(&peer.name, NAME),
         address(&peer.ip, peer.port),
         reach(peer.reach).into(),
         peer.rtt_ms.map_or("-".into(), rtt),
@@ -135,7 +176,8 @@ fn peer_row(peer: &api::Peer, own_count: u64, now: jiff::Timestamp) -> Vec<Strin
     ]
 }
 
-fn gossip_text(status: &api::GossipStatus, now: jiff::Timestamp) -> String {
+/// With all of each SHA-256, or as much of it as a line has room for.
+fn gossip_text(status: &api::GossipStatus, whole: bool, now: jiff::Timestamp) -> String {
     let mut text = format!("{} complete", counted(status.complete, "record"));
     if status.incomplete > 0 {
         let _ = write!(text, ", {} on the way", status.incomplete);
@@ -154,10 +196,11 @@ fn gossip_text(status: &api::GossipStatus, now: jiff::Timestamp) -> String {
     text.push('\n');
     let rows = status.gossip.iter().map(|gossip| {
         let sha2 = match &gossip.sha2 {
-            Some(sha2) => sha2.clone(),
+            Some(sha2) if whole => sha2.clone(),
+            Some(sha2) => sha2.chars().take(16).collect(),
             None => format!("{} % here", gossip.received.saturating_mul(100) / gossip.len.max(1)),
         };
-        let head = [date(&gossip.date_time, now), gossip.who_name.clone(), short(&gossip.guid).into_owned()];
+        let head = [date(&gossip.date_time, now), clipped(&gossip.who_name, NAME), short(&gossip.guid).into_owned()];
         head.into_iter().chain([bytes(gossip.len), sha2]).collect()
     });
     text.push_str(&table(&["DATE", "WHO", "GUID", "SIZE", "SHA2"], rows));
@@ -213,30 +256,70 @@ mod tests {
             discovery: None,
             send_rate: api::SendRate { datagrams_per_s: 2.1, bytes_per_s: 310.0, seconds: 10.0 },
             http: Some("127.0.0.1:8684".into()),
+            splits: Vec::new(),
             peers,
         }
     }
 
+    fn text_of(status: &api::NetworkStatus, most: usize) -> String {
+        network_text(status, most, "2026-01-10T12:00:00Z".parse().unwrap(), Paint::never())
+    }
+
     #[test]
-    fn the_headline_says_how_the_network_is() {
+    fn the_first_line_says_how_the_network_is() {
         let (good, late, gone) = (Reach::Reachable, Reach::Suspect, Reach::Unreachable);
-        let health = |peers| health(&network(peers));
-        assert_eq!(health(vec![]), "○ alone");
-        assert_eq!(health(vec![peer("a", gone, false)]), "○ alone: none of 1 known peers answers");
+        let first = |peers| text_of(&network(peers), PEERS).lines().next().unwrap().to_owned();
+        assert_eq!(first(vec![]), "○ home: alone");
+        assert_eq!(first(vec![peer("a", gone, false)]), "○ home: alone: a does not answer");
+        assert_eq!(first(vec![peer("a", good, true)]), "● home: all is well: in sync with 1 reachable peer");
         assert_eq!(
-            health(vec![peer("a", good, true), peer("b", late, false)]),
-            "● in sync with 1 of 1 reachable peers"
+            first(vec![peer("a", good, true), peer("b", late, false)]),
+            "◐ home: b is late; in sync with the other 1"
         );
         assert_eq!(
-            health(vec![peer("a", good, true), peer("b", good, false)]),
-            "◐ catching up: in sync with 1 of 2 reachable peers"
+            first(vec![peer("a", good, true), peer("b", good, false)]),
+            "◐ home: catching up: in sync with 1 of 2 reachable peers"
+        );
+        let mut silent: Vec<api::Peer> = ["a", "b", "c", "d", "e"].map(|name| peer(name, gone, false)).into();
+        silent[1].since = Some("2026-01-10T11:56:00Z".into());
+        silent.push(peer("f", good, true));
+        let line = first(silent);
+        assert!(
+            line.starts_with("◐ home: a, b, c and 2 more do not answer, since ") && line.contains("(4 min ago)"),
+            "{line}"
         );
     }
 
     #[test]
+    fn many_peers_and_long_names_fit_one_screen_with_those_in_trouble_first() {
+        let mut peers: Vec<api::Peer> = (0..40).map(|n| peer(&format!("{n:0>64}"), Reach::Reachable, true)).collect();
+        (peers[30].reach, peers[31].reach) = (Reach::Unreachable, Reach::Suspect);
+        let mut status = network(peers);
+        status.splits.push(api::Split {
+            from: "2026-01-10T11:01:00Z".into(),
+            to: "2026-01-10T11:11:00Z".into(),
+            peers: vec!["desk".into(), "laptop".into()],
+            peer_count: 2,
+            records: Some(311),
+            took_ms: Some(800.0),
+        });
+        let text = text_of(&status, PEERS);
+        assert!(text.lines().count() + 9 < 24, "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        let table: Vec<&str> = text.lines().filter(|line| line.contains("192.168.1.21")).collect();
+        assert!(table[0].contains("unreachable") && table[1].contains("suspect"), "{text}");
+        assert!(text.contains("... and 37 more, all reachable and in sync"), "{text}");
+        assert!(
+            text.contains("nas, desk and laptop were apart from ")
+                && text.contains("; 311 records were exchanged in 800 ms\n"),
+            "{text}"
+        );
+        assert_eq!(text_of(&status, usize::MAX).matches("192.168.1.21").count(), 40);
+    }
+
+    #[test]
     fn peers_are_a_table_and_trouble_has_its_reason() {
-        let now = "2026-01-10T12:00:00Z".parse().unwrap();
-        let text = network_text(&network(vec![peer("desk\u{1b}[2J", Reach::Suspect, false)]), now);
+        let text = text_of(&network(vec![peer("desk\u{1b}[2J", Reach::Suspect, false)]), PEERS);
         for part in [
             "192.168.1.21:6884",
             "suspect",
@@ -253,15 +336,14 @@ mod tests {
 
     #[test]
     fn a_page_on_the_lan_is_said_to_be_readable_there() {
-        let now = "2026-01-10T12:00:00Z".parse().unwrap();
         let mut status = network(vec![]);
-        assert!(network_text(&status, now).contains("page at http://127.0.0.1:8684/: gossip-node ui\n"));
+        assert!(text_of(&status, PEERS).contains("page at http://127.0.0.1:8684/: gossip-node ui\n"));
         for (http, warns) in [("192.0.2.7:8684", true), ("0.0.0.0:8684", true), ("[::1]:8684", false)] {
             status.http = Some(http.into());
-            assert_eq!(network_text(&status, now).contains("not encrypted"), warns, "{http}");
+            assert_eq!(text_of(&status, PEERS).contains("not encrypted"), warns, "{http}");
         }
         status.http = None;
-        assert!(!network_text(&status, now).contains("page"));
+        assert!(!text_of(&status, PEERS).contains("page"));
     }
 
     #[test]
@@ -286,7 +368,7 @@ mod tests {
             in_sync_peers: 0,
             gossip: vec![gossip],
         };
-        let text = gossip_text(&status, "2026-01-10T12:00:00Z".parse().unwrap());
+        let text = gossip_text(&status, true, "2026-01-10T12:00:00Z".parse().unwrap());
         for part in ["4 records complete, 1 on the way, 2.0 KiB", "34 % here", "0 of 1 reachable peer", "and 4 older"] {
             assert!(text.contains(part), "{part} in {text}");
         }

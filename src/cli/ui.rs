@@ -21,10 +21,11 @@ const OPENING: Duration = Duration::from_secs(3);
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Prints the page's address with the token that opens it: who has it may do all that you can.
-A browser is opened where there is a display.
+A browser is opened where there is a display. From another host: ssh -L 8684:127.0.0.1:8684 HOST,
+`ui --print` there, and open here what it prints.
 
-  gossip-node ui --print
-  ssh -L 8684:127.0.0.1:8684 nas     then gossip-node ui --print there, and open here what it prints")]
+  gossip-node ui
+  gossip-node ui --print")]
 pub struct Ui {
     /// Print the address and open nothing
     #[arg(long)]

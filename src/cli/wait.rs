@@ -13,7 +13,7 @@ use std::time::Duration;
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["peers", "gossip", "in_sync"]))]
 #[command(after_help = "Exits with 0 when all that is asked holds, with 6 when it does not in time.
 
-  gossip-node wait --peers 4 --in-sync --timeout 1m")]
+  gossip-node wait --peers 1 --in-sync --timeout 1m")]
 pub struct Wait {
     /// At least N peers are reachable
     #[arg(long, value_name = "N")]

@@ -86,7 +86,7 @@ impl ConfigError {
 
 /// The one of `known` that `key` most likely means, if any is near: a typing error or two away, or what `key` is the
 /// beginning or the end of (`timer`, `peer_select`).
-fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     let key: String = key.to_ascii_lowercase().replace('-', "_").chars().take(64).collect();
     let (near, distance) =
         known.iter().map(|name| (*name, edit_distance(&key, name))).min_by_key(|(_, distance)| *distance)?;

@@ -112,6 +112,12 @@ impl Home {
         Ok(HomeLock { _file: file })
     }
 
+    /// Whether a daemon has this home.
+    pub fn is_in_use(&self) -> bool {
+        let file = File::open(self.lock());
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Where the daemon's control socket is, the same for daemon and client: `control.sock` in the home if the kernel
     /// takes a path that long, else a name made of the home's in the user's runtime directory.
     pub fn control_socket(&self) -> PathBuf {

@@ -5,9 +5,11 @@ use super::cache::Cache;
 use super::handle::Command;
 use super::member::Member;
 use super::news::News;
+use super::splits::Splits;
 use super::tally::Tally;
 use super::view;
 use super::{Clock, rename, wall_clock};
+use crate::api;
 use crate::config::{Home, ServerFile};
 use crate::effects::{Effects, settle};
 use crate::net::Socket;
@@ -69,6 +71,8 @@ pub struct Engine {
     pub(super) changed: watch::Sender<u64>,
     pub(super) wake: Tick,
     pub(super) http: Arc<OnceLock<SocketAddr>>,
+    /// Tells what became of the goodbye.
+    pub(super) farewell: watch::Sender<Option<api::Left>>,
 }
 
 /// What a node wants done, done.
@@ -76,6 +80,7 @@ struct Shell<'a> {
     id: NetworkId,
     name: &'a str,
     news: &'a mut News,
+    splits: &'a mut Splits,
     tally: &'a mut Tally,
     cache: &'a Cache,
     store: &'a Store,
@@ -90,7 +95,10 @@ impl Effects for Shell<'_> {
     fn keep(&mut self, fact: Fact) {
         match fact {
             Fact::Identity(guid) => self.identity = Some(guid),
-            Fact::Reach(fact) => self.news.reached(view::reached(&fact, self.name, wall_clock())),
+            Fact::Reach(fact) => {
+                self.splits.note(&fact);
+                self.news.reached(view::reached(&fact, self.name, wall_clock()));
+            }
             fact => {
                 if let Fact::Partial(guid, head) = &fact {
                     self.tally.begun(*guid, head);
@@ -224,7 +232,7 @@ impl Engine {
     }
 
     /// Lets every node that something happened to, or whose time has come, do what it wants done.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let now = self.clock.now();
         self.wake = Tick::NEVER;
         for member in &mut self.members {
@@ -233,14 +241,16 @@ impl Engine {
                 member.touched = true;
             }
             if std::mem::take(&mut member.touched) {
-                let Member { id, name, node, news, rate, tally, cache, .. } = member;
+                let Member { id, name, node, news, splits, rate, tally, cache, .. } = member;
                 rate.sample(now, || node.stats());
                 let (store, socket) = (&*self.store, &mut self.socket);
                 let mut shell =
-                    Shell { id: *id, name, news, tally, cache, store, socket, budget: BUDGET, identity: None };
+                    Shell { id: *id, name, news, splits, tally, cache, store, socket, budget: BUDGET, identity: None };
                 let wake = settle(node, now, &mut shell);
+                let identity = shell.identity;
                 member.wake = wake.at;
-                if let Some(guid) = shell.identity {
+                member.splits.look(now, &member.node);
+                if let Some(guid) = identity {
                     rename(&self.home, &mut self.file, guid);
                 }
                 member.cache.ask(|load| self.store.load(member.id, load));
@@ -255,12 +265,8 @@ impl Engine {
     /// Says goodbye, keeps what is on its way, and answers who still waits.
     async fn stop(mut self, mut commands: Receiver<Command>, mut events: UnboundedReceiver<Event>) -> io::Result<()> {
         commands.close();
-        let now = self.clock.now();
-        for member in &mut self.members {
-            member.node.leave(now, false);
-            member.touched = true;
-        }
-        self.settle();
+        let left = self.say_goodbye().await;
+        self.farewell.send_replace(Some(left));
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.close()).await.map_err(io::Error::other)?;
         while let Ok(event) = events.try_recv() {

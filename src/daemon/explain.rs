@@ -3,6 +3,7 @@
 use super::handle::{Handle, Refusal};
 use super::view::View;
 use crate::api;
+use crate::config::nearest;
 use crate::display::{rfc3339, short};
 use crate::proto::gossip::Guid;
 use crate::proto::time::{Tick, Timestamp};
@@ -51,9 +52,14 @@ pub(super) fn find<'a>(peers: &'a [api::Peer], who: &str) -> Result<&'a api::Pee
         peers.iter().filter(|peer| by_name(peer) || by_address(peer) || by_guid(peer)).collect();
     match found[..] {
         [peer] => Ok(peer),
-        [] => Err(Refusal::NotFound(format!(
-            "no peer has the name, the address or (from {LEAST_PREFIX} digits on) the beginning of the GUID {who:?}"
-        ))),
+        [] => {
+            let names: Vec<&str> = peers.iter().map(|peer| peer.name.as_str()).collect();
+            let near = nearest(who, &names).map(|near| format!(": did you mean {near}?")).unwrap_or_default();
+            Err(Refusal::NotFound(format!(
+                "no peer has the name, the address or (from {LEAST_PREFIX} digits on) the beginning of the GUID \
+                 {who:?}{near}"
+            )))
+        }
         _ => {
             let named =
                 |peer: &&api::Peer| format!("{} at {}:{} ({})", peer.name, peer.ip, peer.port, short(&peer.guid));

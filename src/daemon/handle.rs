@@ -119,6 +119,10 @@ pub struct Handle {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) changes: watch::Receiver<u64>,
     pub(super) stop: Arc<watch::Sender<bool>>,
+    /// Whether somebody asked it to leave.
+    pub(super) leave: Arc<watch::Sender<bool>>,
+    /// What became of the goodbye.
+    pub(super) farewell: watch::Receiver<Option<api::Left>>,
     pub(super) store: Arc<Store>,
     pub(super) bounds: Arc<Bounds>,
     pub(super) http: Arc<OnceLock<SocketAddr>>,

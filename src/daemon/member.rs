@@ -4,6 +4,7 @@ use super::cache::Cache;
 use super::handle::{Adding, Refusal};
 use super::news::News;
 use super::rate::Rate;
+use super::splits::Splits;
 use super::tally::Tally;
 use super::view;
 use super::wall_clock;
@@ -27,6 +28,8 @@ pub struct Member {
     pub node: Node,
     /// For those who follow.
     pub news: News,
+    /// Who was apart from it.
+    pub splits: Splits,
     /// What it sends.
     pub rate: Rate,
     /// With whom it talks, while somebody wants to know.
@@ -50,11 +53,26 @@ pub struct Member {
 impl Member {
     /// A node that has not done anything yet.
     pub fn new(name: String, id: NetworkId, node: Node) -> Member {
-        let (rate, tally, cache, adding, importing, registering) = Default::default();
+        let (rate, tally, cache, splits, adding, importing, registering) = Default::default();
         // The epoch grows with each start.
         let news = News::new(node.settings().epoch);
         let (wake, touched, discovery) = (Tick(0), true, None);
-        Member { name, id, node, news, rate, tally, discovery, cache, wake, touched, adding, importing, registering }
+        Member {
+            name,
+            id,
+            node,
+            news,
+            splits,
+            rate,
+            tally,
+            discovery,
+            cache,
+            wake,
+            touched,
+            adding,
+            importing,
+            registering,
+        }
     }
 
     /// Has it settled: it was told something.

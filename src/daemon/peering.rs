@@ -7,13 +7,15 @@ use super::member::Member;
 use super::view::View;
 use crate::api;
 use crate::proto::gossip::Guid;
+use crate::proto::limits::MAX_DATAGRAM;
 use crate::proto::time::Tick;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How long a peer may take to answer a ping.
+/// How long a peer may take to answer a ping, if nobody says, and at most.
 const PING: Duration = Duration::from_secs(2);
+const LONGEST_PING: Duration = Duration::from_secs(30);
 /// Between two looks for its answer.
 const GLANCE: Duration = Duration::from_millis(2);
 
@@ -53,15 +55,20 @@ impl Handle {
     }
 
     /// Greets a peer and waits for its answer.
-    pub async fn ping(&self, network: Option<&str>, who: &str) -> Result<api::Pong, Refusal> {
-        let network = self.network(network)?;
-        let asked = self.meaning(network, who, |member, moment, guid| {
-            member.node.ping(moment.now, guid);
+    pub async fn ping(&self, query: api::PingQuery, who: &str) -> Result<api::Pong, Refusal> {
+        let network = self.network(query.network.as_deref())?;
+        let patience = query.timeout_ms.map_or(PING, Duration::from_millis).min(LONGEST_PING);
+        let size = query.size.map(usize::from);
+        if size.is_some_and(|size| size > MAX_DATAGRAM) {
+            return Err(Refusal::Invalid(format!("size: a datagram has at most {MAX_DATAGRAM} bytes")));
+        }
+        let asked = self.meaning(network, who, move |member, moment, guid| {
+            member.node.ping(moment.now, guid, size);
             member.touch();
             moment.now
         });
         let (guid, mut asked): (Guid, Tick) = asked.await?;
-        let over = tokio::time::sleep(PING);
+        let over = tokio::time::sleep(patience);
         tokio::pin!(over);
         loop {
             let took = self.look(network, move |member, moment| {
@@ -69,7 +76,7 @@ impl Handle {
                 let met = member.node.peers().peer(&guid).and_then(|peer| peer.met);
                 let again = met.is_some_and(|met| met >= asked) && member.node.pong(&guid).is_none();
                 if again {
-                    member.node.ping(moment.now, guid);
+                    member.node.ping(moment.now, guid, size);
                     member.touch();
                 }
                 (member.node.pong(&guid), if again { moment.now + Duration::from_micros(1) } else { asked })
@@ -77,11 +84,15 @@ impl Handle {
             let took = took.await?;
             asked = took.1;
             if let (Some(took), _) = took {
-                return Ok(api::Pong { guid: guid.to_string(), rtt_ms: took.as_secs_f64() * 1000.0 });
+                let rtt_ms = took.as_secs_f64() * 1000.0;
+                return Ok(api::Pong { guid: guid.to_string(), rtt_ms, size: query.size });
             }
             tokio::select! {
                 () = tokio::time::sleep(GLANCE) => {}
-                () = &mut over => return Err(Refusal::Timeout(format!("{who} did not answer in {} s", PING.as_secs()))),
+                () = &mut over => {
+                    let waited = patience.as_secs_f64();
+                    return Err(Refusal::Timeout(format!("{who} did not answer in {waited} s")));
+                }
             }
         }
     }

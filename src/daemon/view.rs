@@ -54,6 +54,7 @@ impl View {
             gossip_count: ours.count,
             root: hex(&ours.root),
             send_rate: rate.mean(moment.now, &stats),
+            splits: member.splits.shown(moment),
             discovery: member.discovery.as_ref().map(|shown| shown.borrow().clone()),
             peers,
         };

@@ -103,3 +103,9 @@ pub(super) async fn log(Asked(query): Asked<api::LogQuery>) -> Result<Json<api::
     };
     Ok(Json(Journal::of_process().after(query.after.unwrap_or(0), level)))
 }
+
+/// Says goodbye, and has the daemon stop as a signal would.
+#[utoipa::path(post, path = "/leave", tag = "node", responses((status = 200, body = api::Left), Problems))]
+pub(super) async fn leave(State(handle): State<Handle>) -> Result<Json<api::Left>, Problem> {
+    Ok(Json(handle.leave().await?))
+}

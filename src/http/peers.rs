@@ -56,14 +56,14 @@ pub(super) async fn register(
 
 /// Greets a peer, and waits for its answer.
 #[utoipa::path(post, path = "/peers/{peer}/ping", tag = "peers", params(
-    ("peer" = String, Path, description = "a name, an address, or the beginning of a GUID"), api::NetworkQuery,
+    ("peer" = String, Path, description = "a name, an address, or the beginning of a GUID"), api::PingQuery,
 ), responses((status = 200, body = api::Pong), Problems))]
 pub(super) async fn ping(
     State(handle): State<Handle>,
     Path(peer): Path<String>,
-    Asked(query): Asked<api::NetworkQuery>,
+    Asked(query): Asked<api::PingQuery>,
 ) -> Result<Json<api::Pong>, Problem> {
-    Ok(Json(handle.ping(query.network.as_deref(), &peer).await?))
+    Ok(Json(handle.ping(query, &peer).await?))
 }
 
 /// Drops a peer that does not answer, from the list and from the disk. Others may name it again.

@@ -29,6 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Handle> {
         .routes(routes!(node::node))
         .routes(routes!(node::config))
         .routes(routes!(node::log))
+        .routes(routes!(node::leave))
         .routes(routes!(node::network))
         .routes(routes!(node::status))
         .routes(routes!(node::status_network))

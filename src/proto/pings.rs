@@ -24,10 +24,11 @@ impl Pings {
         }
     }
 
-    /// A peer answered what was sent at `stamp`. An answer to something earlier says nothing of now.
+    /// A peer answered what was sent at `stamp`. An answer to anything else says nothing of what was asked.
     pub fn answer(&mut self, now: Tick, peer: &Guid, stamp: Tick) {
         if let Some((at, took @ None)) = self.asked.get_mut(peer)
-            && (*at..=now).contains(&stamp)
+            && *at == stamp
+            && stamp <= now
         {
             *took = Some(now.since(stamp));
         }
@@ -49,18 +50,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_answer_to_what_was_asked_since_counts() {
+    fn only_the_answer_to_what_was_asked_counts() {
         let (mut pings, peer) = (Pings::default(), Guid([1; 16]));
         pings.answer(Tick(5), &peer, Tick(4));
         assert_eq!(pings.took(&peer), None);
         pings.ask(Tick(10), peer);
-        for stamp in [Tick(9), Tick(21), Tick(u64::MAX)] {
+        for stamp in [Tick(9), Tick(12), Tick(21), Tick(u64::MAX)] {
             pings.answer(Tick(20), &peer, stamp);
             assert_eq!(pings.took(&peer), None, "{stamp:?}");
         }
-        pings.answer(Tick(20), &peer, Tick(12));
-        pings.answer(Tick(30), &peer, Tick(25));
-        assert_eq!(pings.took(&peer), Some(Duration::from_micros(8)));
+        pings.answer(Tick(20), &peer, Tick(10));
+        pings.answer(Tick(30), &peer, Tick(10));
+        assert_eq!(pings.took(&peer), Some(Duration::from_micros(10)));
         pings.ask(Tick(40), peer);
         assert_eq!(pings.took(&peer), None);
     }
@@ -70,8 +71,8 @@ mod tests {
         let mut pings = Pings::default();
         (0..200).for_each(|number| pings.ask(Tick(number), Guid([number as u8; 16])));
         pings.check();
-        pings.answer(Tick(300), &Guid([0; 16]), Tick(299));
-        pings.answer(Tick(300), &Guid([199; 16]), Tick(299));
+        pings.answer(Tick(300), &Guid([0; 16]), Tick(0));
+        pings.answer(Tick(300), &Guid([199; 16]), Tick(199));
         assert_eq!((pings.took(&Guid([0; 16])), pings.took(&Guid([199; 16])).is_some()), (None, true));
     }
 }

@@ -11,7 +11,7 @@
 //! | 1 | [`Register`] | guid 16, name, epoch 8, incarnation 4, cookie 16, padding list of 0-bytes |
 //! | 2 | [`Challenge`] | cookie 16, echo 8 |
 //! | 3 | [`Registered`] | echo 8, guid 16, name, epoch 8, incarnation 4, seen 18, state 24 |
-//! | 4, 5 | [`Hello`] | stamp 8, state 24, horizon 8, list 12, incarnation 4, health 1, clock 8, updates list of 43, page_ask option of 16, page option, networks list |
+//! | 4, 5 | [`Hello`] | stamp 8, state 24, horizon 8, list 12, incarnation 4, health 1, clock 8, updates list of 43, page_ask option of 16, page option, networks list, padding list of 0-bytes |
 //! | 6 | [`HelloFor`] | stamp 8, guid 16, addr 18, errand 1 |
 //! | 7 | [`DidYouHere`] | change 8, count 4, root 8, prefix 4, 44 symbols of 24, 36 counters of 2 |
 //! | 8 | [`TellMeMore`] | guids list, pieces list of 26, symbols option of 20, page option of 29 |
@@ -280,6 +280,13 @@ pub enum Message {
     Leave(Leave),
     Symbols(Symbols),
     Holding(Holding),
+}
+
+impl Message {
+    /// Whether it is as long as somebody wants to try.
+    pub fn is_padded(&self) -> bool {
+        matches!(self, Message::Hello(hello) | Message::HelloBack(hello) if !hello.padding.0.is_empty())
+    }
 }
 
 macro_rules! kinds {

@@ -3,11 +3,11 @@
 use super::Node;
 use crate::proto::beacon::Standing;
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{GOODBYES, MAX_NAME, MIN_MAX_BODY, NETWORKS};
+use crate::proto::limits::{HEADER, MAX_DATAGRAM, MAX_NAME, MIN_MAX_BODY, NETWORKS, TAG, UPDATES};
 use crate::proto::peers::Errand;
 use crate::proto::ring::Range;
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{Card, CardPage, Hello, Leave, List, Message, Name, Update};
+use crate::proto::wire::{Blob, Card, CardPage, Hello, Leave, List, Message, Name, Update};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -69,10 +69,18 @@ impl Node {
         }
     }
 
-    /// Greets a peer at once; [`pong`](Node::pong) then tells how long its answer took.
-    pub fn ping(&mut self, now: Tick, peer: Guid) {
+    /// Greets a peer at once, if it is said with a datagram of so many bytes; [`pong`](Node::pong) then tells how long its
+    /// answer took.
+    pub fn ping(&mut self, now: Tick, peer: Guid, size: Option<usize>) {
         self.pings.ask(now, peer);
-        self.hello(now, peer, None);
+        match size {
+            Some(size) if self.sessions.contains(peer) => {
+                let hello = self.hello_of(now, now.0, List::default(), None);
+                let padding = size.min(MAX_DATAGRAM).saturating_sub(HEADER + TAG + said(&hello));
+                self.send(peer, Message::Hello(padded(hello, padding)));
+            }
+            _ => self.hello(now, peer, None),
+        }
     }
 
     /// Drops a peer that does not answer; false if it answers or is not known. Others may name it again.
@@ -96,12 +104,16 @@ impl Node {
         page: Option<CardPage>,
         newer: Vec<Update>,
     ) -> Hello {
-        let others = self.settings.other_networks.iter().take(NETWORKS);
-        let networks = List::new(others.filter_map(|name| Name::new(name)).collect::<Vec<Name>>());
         let cards = page.iter().flat_map(|page| page.cards.iter()).map(|card| Card::size(card.name.as_str().len()));
         let paged = if page.is_some() { CardPage::EMPTY + cards.sum::<usize>() } else { 0 };
         let taken = Hello::EMPTY + 16 + NETWORKS * (2 + MAX_NAME) + paged;
         let updates = self.peers.news_for(&to, newer, MIN_MAX_BODY.saturating_sub(taken) / Update::SIZE);
+        self.hello_of(now, stamp, updates, page)
+    }
+
+    fn hello_of(&self, now: Tick, stamp: u64, updates: List<Update, UPDATES>, page: Option<CardPage>) -> Hello {
+        let others = self.settings.other_networks.iter().take(NETWORKS);
+        let networks = List::new(others.filter_map(|name| Name::new(name)).collect::<Vec<Name>>());
         Hello {
             stamp,
             state: self.ledger.state(),
@@ -114,6 +126,7 @@ impl Node {
             page_ask: None,
             page,
             networks,
+            padding: Blob::default(),
         }
     }
 
@@ -140,6 +153,13 @@ impl Node {
 
     pub(super) fn take_hello(&mut self, now: Tick, peer: Guid, hello: Hello) {
         let newer = self.note_hello(now, peer, &hello);
+        if !hello.padding.0.is_empty() {
+            // Somebody tries how long a datagram may be, there and back: the answer says nothing else, and is no longer.
+            let back = self.hello_of(now, hello.stamp, List::default(), None);
+            let padding = (hello.padding.0.len() + said(&hello)).saturating_sub(said(&back));
+            self.send(peer, Message::HelloBack(padded(back, padding)));
+            return;
+        }
         let page = hello.page_ask.map(|range| self.peers.cards(peer, range));
         let back = self.make_hello(now, peer, hello.stamp, page, newer);
         self.send(peer, Message::HelloBack(back));
@@ -162,10 +182,23 @@ impl Node {
         self.peers.compare_list(now, hello.list);
     }
 
-    /// Says goodbye to some who listen; they tell the others.
-    pub(super) fn say_goodbye(&mut self, restarting: bool) {
-        for guid in self.peers.listening(GOODBYES) {
-            self.send(guid, Message::Leave(Leave { restarting }));
+    /// Asks one to whom goodbye was said whether it heard: who did has no session with this node any more, and says so by a
+    /// CHALLENGE that answers no REGISTER. Where `again`, goodbye is said once more before.
+    pub fn ask_goodbye(&mut self, now: Tick, peer: Guid, restarting: bool, again: bool) {
+        if self.sessions.contains(peer) {
+            if again {
+                self.send(peer, Message::Leave(Leave { restarting }));
+            }
+            self.ping(now, peer, Some(0));
         }
     }
+}
+
+/// Bytes of a body that has neither updates nor pages nor padding.
+fn said(hello: &Hello) -> usize {
+    Hello::EMPTY + hello.networks.iter().map(|name| 2 + name.as_str().len()).sum::<usize>()
+}
+
+fn padded(hello: Hello, padding: usize) -> Hello {
+    Hello { padding: Blob(vec![0; padding].into()), ..hello }
 }

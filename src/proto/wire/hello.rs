@@ -1,9 +1,9 @@
 //! [`Hello`]: probe and peer exchange, and what it is made of: [`Update`]s about single nodes, [`Card`]s that list them.
 
-use super::codec::{Address, List, Name};
+use super::codec::{Address, Blob, List, Name};
 use super::{LedgerState, borrow};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{CARDS, NETWORKS, UPDATES};
+use crate::proto::limits::{CARDS, MAX_DATAGRAM, NETWORKS, UPDATES};
 use crate::proto::ring::Range;
 use crate::proto::time::Timestamp;
 use bincode::de::{BorrowDecoder, Decoder};
@@ -114,6 +114,8 @@ pub struct Hello {
     pub page: Option<CardPage>,
     /// Other networks that the sender is in.
     pub networks: List<Name, NETWORKS>,
+    /// Makes the datagram as long as somebody wants to try; empty else.
+    pub padding: Blob<MAX_DATAGRAM>,
 }
 
 /// What a [`HelloFor`] says.
@@ -183,7 +185,7 @@ borrow! { Word; Errand; Range; Timestamp; }
 
 impl Hello {
     /// Bytes of a `Hello` that says nothing of others.
-    pub const EMPTY: usize = 8 + 24 + 8 + 12 + 4 + 1 + 8 + 2 + 1 + 1 + 2;
+    pub const EMPTY: usize = 8 + 24 + 8 + 12 + 4 + 1 + 8 + 2 + 1 + 1 + 2 + 2;
 }
 
 impl Update {

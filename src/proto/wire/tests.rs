@@ -112,11 +112,19 @@ fn hello() -> Hello {
         page_ask: Some(Range { from: 15, to: 16 }),
         page: Some(CardPage { range: Range { from: 17, to: 18 }, cards }),
         networks,
+        padding: Blob(vec![0; 3].into()),
     }
 }
 
 fn quiet() -> Hello {
-    Hello { updates: List::default(), page_ask: None, page: None, networks: List::default(), ..hello() }
+    Hello {
+        updates: List::default(),
+        page_ask: None,
+        page: None,
+        networks: List::default(),
+        padding: Blob::default(),
+        ..hello()
+    }
 }
 
 fn pushed<T>(what: T) -> Pushed<T> {
@@ -316,7 +324,21 @@ fn any_hello() -> impl Strategy<Value = Hello> {
     (numbers, any_state(), of_others, list(any_name(), NETWORKS)).prop_map(
         |((stamp, horizon, count, hash, incarnation, health, clock), state, (updates, page_ask, page), networks)| {
             let (horizon, clock, list) = (Timestamp(horizon), Timestamp(clock), ListState { count, hash });
-            Hello { stamp, state, horizon, list, incarnation, health, clock, updates, page_ask, page, networks }
+            let padding = Blob(vec![0; usize::from(health)].into());
+            Hello {
+                stamp,
+                state,
+                horizon,
+                list,
+                incarnation,
+                health,
+                clock,
+                updates,
+                page_ask,
+                page,
+                networks,
+                padding,
+            }
         },
     )
 }
@@ -679,7 +701,7 @@ fn cards_with_the_longest_names_leave_room_for_the_longest_names_of_networks() {
         let page = peers.cards(guid(0), Range::all_but(0));
         assert!((6..=CARDS).contains(&page.cards.len()), "{} cards", page.cards.len());
         let networks = List::new(vec![longest(); NETWORKS]);
-        let full = Hello { networks, page: Some(page), updates: List::default(), ..hello() };
+        let full = Hello { networks, page: Some(page), ..quiet() };
         let body = body(&Message::Hello(full.clone()));
         assert!(body.len() <= MIN_MAX_BODY, "{} bytes", body.len());
         assert_eq!(decode(4, &body), Ok(Message::Hello(full)));

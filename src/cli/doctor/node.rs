@@ -1,0 +1,116 @@
+//! What the running daemon sees of others.
+
+use super::{Daemon, Finding};
+use crate::api::{Discovery, NetworkStatus, Reach};
+use crate::display::counted;
+use crate::proto::seal::PROTOCOL_VERSION;
+use std::collections::BTreeSet;
+
+/// How the log says that a copy of this node was met: see [`crate::daemon`].
+const CLONE: &str = "another node has this node's GUID";
+
+/// Whether nobody answers, in any network.
+pub(super) fn is_lonely(networks: &[NetworkStatus]) -> bool {
+    !networks.iter().flat_map(|network| &network.peers).any(|peer| peer.reach == Reach::Reachable)
+}
+
+/// All of it.
+pub(super) fn network(daemon: &Daemon) -> Vec<Finding> {
+    let several = daemon.networks.len() > 1;
+    let mut found = Vec::new();
+    for status in &daemon.networks {
+        let of = if several { format!(" in {}", status.network_name) } else { String::new() };
+        found.push(peers(status, &of));
+        found.extend(versions(status, &of));
+        found.extend(passwords(status, &of));
+    }
+    // All networks are discovered by the same sockets.
+    found.extend(daemon.networks.first().map(|status| discovery(status.discovery.as_ref())));
+    found.extend(clones(daemon));
+    found
+}
+
+fn peers(status: &NetworkStatus, of: &str) -> Finding {
+    let count = |reach: &[Reach]| status.peers.iter().filter(|peer| reach.contains(&peer.reach)).count() as u64;
+    let (reachable, silent) = (count(&[Reach::Reachable]), count(&[Reach::Suspect, Reach::Unreachable]));
+    let behind = status.peers.iter().filter(|peer| peer.reach == Reach::Reachable && !peer.in_sync).count() as u64;
+    let what = match (reachable, silent) {
+        (0, 0) => format!("no peer is known{of}"),
+        (reachable, 0) => format!("{} of {reachable} in sync{of}", counted(reachable - behind, "reachable peer")),
+        (reachable, silent) => format!("{}{of}, {silent} do not answer", counted(reachable, "reachable peer")),
+    };
+    match (reachable, silent) {
+        (0, 0) => Finding::warning("peers", what, "what is added here goes nowhere")
+            .hint("start a node on another host of this LAN, or gossip-node register HOST:PORT"),
+        (0, _) => Finding::problem("peers", what, "this host is cut off from all that it knows")
+            .hint("look at cable, Wi-Fi and firewall; why one does not answer: gossip-node explain PEER"),
+        (_, 0) => Finding::ok("peers", what),
+        _ => Finding::warning("peers", what, "they are off, or something keeps them out")
+            .hint("gossip-node explain PEER says why, for each of gossip-node peers"),
+    }
+}
+
+fn versions(status: &NetworkStatus, of: &str) -> Option<Finding> {
+    let other =
+        status.peers.iter().filter(|peer| peer.protocol_version.is_some_and(|version| version != PROTOCOL_VERSION));
+    let names: Vec<&str> = other.map(|peer| peer.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        let what = format!("{}{of} speak another version of the protocol", names.join(", "));
+        Finding::warning("version", what, "not all of what one says is understood by the other")
+            .hint("bring all nodes to one version")
+    })
+}
+
+fn passwords(status: &NetworkStatus, of: &str) -> Option<Finding> {
+    let namesakes = &status.discovery.as_ref()?.namesakes;
+    let ips: BTreeSet<&str> = namesakes.iter().map(|namesake| namesake.ip.as_str()).collect();
+    (!ips.is_empty()).then(|| {
+        let ips: Vec<&str> = ips.into_iter().collect();
+        let name = &status.network_name;
+        let what = format!("{}{of}: a network of the name {name} with another password", ips.join(", "));
+        let why = "one of both has a mistyped password, or they are strangers to each other";
+        Finding::problem("password", what, why).hint(
+            "type the password again on the wrong host: gossip-node init --force, or give one network another name",
+        )
+    })
+}
+
+fn discovery(discovery: Option<&Discovery>) -> Finding {
+    let Some(Discovery { port, listens, sources, heard, counts, .. }) = discovery else {
+        return Finding::ok("discovery", "is off: others are found by register and seeds alone");
+    };
+    let count = |name: &str| counts.get(name).copied().unwrap_or(0);
+    if !listens {
+        let why = "beacons of others are not heard";
+        return Finding::problem("discovery", format!("does not listen at UDP port {port}"), why)
+            .hint("another program may have the port for itself: gossip-node logs --level warn");
+    }
+    if sources.is_empty() {
+        let why = "beacons go nowhere";
+        return Finding::problem("discovery", "no interface is up that beacons could go out by", why)
+            .hint("look at cable and Wi-Fi");
+    }
+    // All that this host hears of itself went out, and came back, by multicast or broadcast.
+    if count("own") == 0 && count("sent") > 1 {
+        let why = "what this node says to all, it should hear itself";
+        return Finding::warning("discovery", "own beacons do not come back", why)
+            .hint("neither multicast nor broadcast passes here: is UDP kept out by a firewall of this host?");
+    }
+    let others = heard.len() as u64;
+    let what = format!("sends by multicast and broadcast from {}", sources.join(", "));
+    if others == 0 {
+        let why = "no other node's beacon was heard: none is near, or switch, access point or firewall keep it";
+        return Finding::warning("discovery", what, why)
+            .hint("a guest Wi-Fi often keeps its hosts apart; gossip-node register HOST:PORT works without");
+    }
+    Finding::ok("discovery", format!("{what}; hears {}", counted(others, "neighbour")))
+}
+
+fn clones(daemon: &Daemon) -> Option<Finding> {
+    let line = daemon.log.lines.iter().rev().find(|line| line.text.contains(CLONE))?;
+    let why = "this home was copied while the first was alive; this node took a new GUID and keeps its records";
+    Some(
+        Finding::warning("clone", format!("another node had this node's GUID, at {}", line.at), why)
+            .hint("make a home of its own on each host: gossip-node init"),
+    )
+}

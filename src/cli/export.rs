@@ -1,0 +1,158 @@
+//! `gossip-node export`: records as lines of JSON, the oldest first, a page at a time; in a file all of it or none.
+
+use super::context::{Context, Progress, json_line};
+use super::failure::{Exit, Failure};
+use super::list::time;
+use super::running::Signals;
+use crate::api::{self, Exported, Gossip, Order};
+use crate::client::Client;
+use crate::display::{bytes, counted};
+use base64ct::{Base64, Encoding};
+use clap::Args;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// Records that are asked for at once: no more of them is in memory, and one long MSG.
+const PAGE: u64 = 128;
+
+/// Write messages as lines of JSON, to be imported elsewhere.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Of all networks, or of the one that --network names; the oldest first. A file is there when all is in
+it: what stops in between leaves the old one. What arrives meanwhile may be missing.
+
+  gossip-node export --output backup.jsonl
+  gossip-node export --since 2026-01-01 --until 2026-02-01 | gzip > january.jsonl.gz
+  gossip-node export --json | jq -r .who_name")]
+pub struct Export {
+    /// Into a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Not older than that: 30m, 2h, 2026-11-22, 2026-11-22T18:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<String>,
+    /// Not newer than that
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<String>,
+}
+
+/// Where it goes.
+enum To<'a> {
+    Stdout(&'a Context),
+    File(NamedTempFile),
+}
+
+impl Export {
+    /// Exports.
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        let mut signals = Signals::take()?;
+        let networks = match &context.network {
+            Some(network) => vec![network.clone()],
+            None => context.client().node().await.map_err(context.explain())?.networks,
+        };
+        let mut to = match &self.output {
+            None => To::Stdout(context),
+            Some(path) => To::File(beside(path)?),
+        };
+        let progress = context.progress("exported");
+        let written = tokio::select! {
+            written = self.write_all(context, &networks, &mut to, &progress) => written,
+            code = signals.first() => {
+                // What was begun in a file is removed before the end.
+                drop(to);
+                std::process::exit(code.into())
+            }
+        };
+        drop(progress);
+        let (count, size) = written?;
+        if let (To::File(file), Some(path)) = (to, &self.output) {
+            let failed = |error: std::io::Error| not_written(path, &error);
+            file.as_file().sync_all().map_err(failed)?;
+            file.persist(path).map_err(|error| not_written(path, &error.error))?;
+            context.note(&format!("{} in {}, {}", counted(count, "record"), path.display(), bytes(size)));
+        }
+        Ok(())
+    }
+
+    async fn write_all(
+        &self,
+        context: &Context,
+        networks: &[String],
+        to: &mut To<'_>,
+        progress: &Progress,
+    ) -> Result<(u64, u64), Failure> {
+        let (mut count, mut size) = (0, 0);
+        for network in networks {
+            let client = context.client().in_network(network.clone());
+            let mut cursor = None;
+            loop {
+                let query = api::ListQuery {
+                    limit: Some(PAGE),
+                    order: Some(Order::Oldest),
+                    since: self.since.clone(),
+                    until: self.until.clone(),
+                    cursor,
+                    ..api::ListQuery::default()
+                };
+                let (page, next) = client.page(query).await.map_err(context.explain())?;
+                for gossip in page.into_iter().filter(|gossip| gossip.complete) {
+                    let line = line(&client, gossip, network, context).await?;
+                    to.write(&line, self.output.as_deref())?;
+                    (count, size) = (count + 1, size + line.len() as u64);
+                    progress.set(count, size);
+                }
+                cursor = next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok((count, size))
+    }
+}
+
+impl To<'_> {
+    fn write(&mut self, line: &str, path: Option<&Path>) -> Result<(), Failure> {
+        match self {
+            To::Stdout(context) => context.print(line),
+            To::File(file) => {
+                file.write_all(line.as_bytes()).map_err(|error| not_written(path.unwrap_or(Path::new("")), &error))
+            }
+        }
+    }
+}
+
+/// A record with all of its MSG. A long one is in base64, whose length is known whatever it says.
+async fn line(client: &Client, gossip: Gossip, network: &str, context: &Context) -> Result<String, Failure> {
+    let Gossip { head, msg, .. } = gossip;
+    let msg_base64 = match &msg {
+        Some(_) => None,
+        None => Some(Base64::encode_string(&client.msg(&head.guid).await.map_err(context.explain())?)),
+    };
+    let exported = Exported {
+        guid: head.guid,
+        kind: "message".to_owned(),
+        date_time: head.date_time,
+        origin: head.origin,
+        who_name: head.who_name,
+        sha2: head.sha2.unwrap_or_default(),
+        len: head.len,
+        msg,
+        msg_base64,
+        network_name: Some(network.to_owned()),
+    };
+    Ok(json_line(&exported))
+}
+
+/// A file beside the one that is wanted, so that it can take its place at once.
+fn beside(path: &Path) -> Result<NamedTempFile, Failure> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    NamedTempFile::new_in(dir).map_err(|error| not_written(path, &error))
+}
+
+fn not_written(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Refused, format!("cannot write {}", path.display()))
+        .why(error.to_string())
+        .hint("name another file with --output, or none for standard output")
+}

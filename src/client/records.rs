@@ -1,0 +1,23 @@
+//! Records by the page and by the batch: for what moves many of them.
+
+use super::{Client, ClientError, PATIENCE, parsed};
+use crate::api;
+use bytes::Bytes;
+use hyper::Method;
+
+impl Client {
+    /// A page of records that match, and the cursor of the next, if there may be one.
+    pub async fn page(&self, query: api::ListQuery) -> Result<(Vec<api::Gossip>, Option<String>), ClientError> {
+        let query = self.list_query(query);
+        let (headers, body) = self.answer(Method::GET, "/gossip", &query, "", Bytes::new(), PATIENCE).await?;
+        let cursor = headers.get("gossip-cursor").and_then(|cursor| cursor.to_str().ok()).map(str::to_owned);
+        Ok((parsed(&body)?, cursor))
+    }
+
+    /// Has the daemon keep complete records, one a line of JSON: what became of each line.
+    pub async fn import(&self, lines: Bytes) -> Result<Vec<api::Outcome>, ClientError> {
+        let query = self.network_query();
+        let body = self.call(Method::POST, "/gossip/import", &query, "application/x-ndjson", lines, PATIENCE).await?;
+        body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(parsed).collect()
+    }
+}
