@@ -168,7 +168,7 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> ExitCode {
         );
     }
     let _ = error.print();
-    // What asks `check` knows 2 for something else, and 3 for what it cannot know.
+    // A monitor takes 2 for the state of what it watches, and 3 for what cannot be known.
     if error.use_stderr()
         && args.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|arg| arg == "check")
     {

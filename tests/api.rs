@@ -284,6 +284,9 @@ fn a_peer_is_shown_pinged_and_forgotten() {
     let pong = ask(node, "POST /api/v1/peers/n2/ping", "", b"");
     assert_eq!((pong.status, &pong.json()["guid"]), (200, &guid.clone().into()), "{}", pong.body);
     assert!((0.0..2000.0).contains(&pong.json()["rtt_ms"].as_f64().unwrap()));
+    let sized = ask(node, "POST /api/v1/peers/n2/ping?size=1472&timeout_ms=5000", "", b"");
+    assert_eq!((sized.status, &sized.json()["size"]), (200, &1472.into()), "{}", sized.body);
+    assert_eq!(ask(node, "POST /api/v1/peers/n2/ping?size=1473", "", b"").status, 400);
     let refused = ask(node, "DELETE /api/v1/peers/n2", "", b"");
     assert_eq!((refused.status, refused.json()["hint"].is_string()), (409, true), "{}", refused.body);
 
@@ -304,6 +307,15 @@ fn a_peer_is_shown_pinged_and_forgotten() {
 }
 
 // ---- the node ----
+
+#[test]
+fn one_that_is_asked_to_leave_says_who_heard_and_ends_as_after_a_signal() {
+    let mut cluster = Cluster::of(2);
+    let left = ask(&cluster.nodes[0], "POST /api/v1/leave", "", b"");
+    assert_eq!((left.status, left.json()), (200, json!({"told": 1, "heard": 1})), "{}", left.body);
+    assert!(cluster.nodes[0].ended().success());
+    eventually("its goodbye is known", || got(&cluster.nodes[1], "/peers/n1")["reach"] == "left");
+}
 
 #[test]
 fn settings_say_where_they_come_from_and_no_secret() {
@@ -468,6 +480,7 @@ fn what_is_described_is_what_is_there_and_the_other_way_round() {
         ("/status/gossip", "GET"),
         ("/config", "GET"),
         ("/log", "GET"),
+        ("/leave", "POST"),
         ("/wait", "GET"),
         ("/events", "GET"),
         ("/demo", "GET"),

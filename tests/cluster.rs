@@ -128,7 +128,7 @@ fn statuses_have_what_scripts_rely_on() {
     assert_eq!(keys(&status), "gossip network stats");
     assert_eq!(
         keys(&status["network"]),
-        "discovery gossip_count http ip network_name node_guid node_name other_networks peers place port root send_rate version"
+        "discovery gossip_count http ip network_name node_guid node_name other_networks peers place port root send_rate splits version"
     );
     let peer = &status["network"]["peers"][0];
     for key in "guid name ip port network_name last_update reach rtt_ms gossip_count root in_sync".split(' ') {
@@ -148,7 +148,12 @@ fn statuses_have_what_scripts_rely_on() {
     assert_eq!(gossip["root"], status["network"]["root"]);
 
     let text = String::from_utf8(cluster.nodes[0].output(["status"])).unwrap();
-    assert!(text.contains("in sync with 1 of 1") && text.contains("n2") && text.contains("2cf24dba5fb0"), "{text}");
+    assert!(
+        text.contains("all is well: in sync with 1 reachable peer")
+            && text.contains("n2")
+            && text.contains("2cf24dba5fb0"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -55,6 +55,11 @@ fn daemons_of_one_network_find_each_other_and_notice_who_has_another_password() 
         let text = String::from_utf8(node.output(["status"])).unwrap();
         assert!(text.contains("a host at 127.0.0.1 has a network of this name and another password"), "{text}");
         assert_eq!(reached(&node.network()), 2);
+        let told = String::from_utf8(node.command(["doctor"]).output().unwrap().stdout).unwrap();
+        assert!(
+            told.contains("problem  password   127.0.0.1: a network of the name test with another password"),
+            "{told}"
+        );
     }
     eventually("it notices them", || namesakes(stranger) == ["127.0.0.1"]);
     assert!(stranger.network().peers.is_empty());
@@ -186,6 +191,18 @@ fn three_hosts_need_no_address_and_a_fourth_with_another_password_is_noticed() {
     }
     eventually("it notices them", || namesakes(stranger).len() == 3);
     assert!(stranger.network().peers.is_empty());
+    // Both sides are told so by the doctor, with what to do.
+    for node in &cluster.nodes {
+        let output = node.command(["doctor"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let told = text.lines().find(|line| line.starts_with("problem  password")).unwrap_or_else(|| panic!("{text}"));
+        assert!(
+            told.contains("a network of the name test with another password") && told.contains("10.77.0."),
+            "{text}"
+        );
+        assert!(text.contains("type the password again on the wrong host"), "{text}");
+        assert_eq!(output.status.code(), Some(1), "{text}");
+    }
 }
 
 #[test]

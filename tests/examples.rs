@@ -7,7 +7,7 @@ mod cluster;
 #[path = "common/help.rs"]
 mod help;
 
-use cluster::{Cluster, NETWORK, Node, PATIENCE, PROGRAM, init_with};
+use cluster::{Cluster, NETWORK, Node, PROGRAM, init_with};
 use help::{commands, examples};
 use serde_json::{Value, json};
 use std::io::Read;
@@ -34,7 +34,8 @@ impl Place {
         let dir = cluster.dir().to_owned();
         for name in ["nas", "desk"] {
             let home = dir.join(name);
-            init_with(&home, NETWORK, PASSWORD, &["--bind", "127.0.0.1:0"]);
+            // A seed that is nowhere gives the log a line.
+            init_with(&home, NETWORK, PASSWORD, &["--bind", "127.0.0.1:0", "--seed", "no.such.host.invalid:1"]);
             cluster.start(Node::new(home));
         }
         cluster.nodes[0].register(&cluster.nodes[1]);
@@ -192,22 +193,15 @@ fn every_long_example_works_as_it_is_printed() {
 
 // ---- what others rely on ----
 
-fn snapshot(name: &str, now: &str) {
+const HOW: &str = "what scripts rely on may grow and must not change; GOSSIP_NODE_SNAPSHOTS=write keeps what is now";
+
+/// What was kept under a name, after it was written anew if somebody wants that.
+fn kept(name: &str, now: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
     if std::env::var("GOSSIP_NODE_SNAPSHOTS").as_deref() == Ok("write") {
         std::fs::write(&path, now).unwrap();
     }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    let line = kept.lines().zip(now.lines()).position(|(kept, now)| kept != now);
-    let line = line.unwrap_or(kept.lines().count().min(now.lines().count()));
-    assert!(
-        kept == now,
-        "tests/snapshots/{name} differs from line {} on:\nthere: {:?}\nnow:   {:?}\n\
-         what scripts rely on may grow and must not change; GOSSIP_NODE_SNAPSHOTS=write keeps what is now",
-        line + 1,
-        kept.lines().nth(line),
-        now.lines().nth(line)
-    );
+    std::fs::read_to_string(&path).unwrap_or_default()
 }
 
 #[test]
@@ -218,7 +212,11 @@ fn help_is_as_it_was() {
             std::iter::once("gossip-node").chain(command.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
         text.push_str(&format!("==== {name} ====\n{}\n", help::of(&command)));
     }
-    snapshot("help.txt", &text);
+    let kept = kept("help.txt", &text);
+    let line = kept.lines().zip(text.lines()).position(|(kept, now)| kept != now);
+    let line = line.unwrap_or(kept.lines().count().min(text.lines().count()));
+    let (was, is) = (kept.lines().nth(line), text.lines().nth(line));
+    assert!(kept == text, "tests/snapshots/help.txt, line {}:\nwas {was:?}\nis  {is:?}\n{HOW}", line + 1);
 }
 
 /// A value with its values left out: what a program that reads it relies on.
@@ -233,11 +231,30 @@ fn shape(value: &Value) -> Value {
     }
 }
 
+/// Where two shapes differ. What is not known at one time may be at another.
+fn difference(path: &str, kept: &Value, now: &Value) -> Option<String> {
+    match (kept, now) {
+        (Value::Null, _) | (_, Value::Null) => None,
+        (Value::Object(kept), Value::Object(now)) => {
+            let gone = kept.keys().find(|key| !now.contains_key(*key)).map(|key| format!("{path}.{key} is gone"));
+            let new = now.keys().find(|key| !kept.contains_key(*key)).map(|key| format!("{path}.{key} is new"));
+            let below = || kept.iter().find_map(|(key, kept)| difference(&format!("{path}.{key}"), kept, &now[key]));
+            gone.or(new).or_else(below)
+        }
+        (Value::Array(kept), Value::Array(now)) => match (kept.first(), now.first()) {
+            (Some(kept), Some(now)) => difference(&format!("{path}[]"), kept, now),
+            _ => None,
+        },
+        _ => (kept != now).then(|| format!("{path} was {kept} and is {now}")),
+    }
+}
+
 #[test]
 fn json_is_as_it_was_and_parses_for_every_command() {
     let place = Place::new();
     let [nas, desk] = &place.cluster.nodes[..] else { unreachable!("there are two") };
     // What follows has a measured value of everything.
+    cluster::eventually("the log has a line", || !nas.output(["logs"]).is_empty());
     cluster::eventually("a round trip is known", || nas.network().peers[0].rtt_ms.is_some());
     let (backup, address) = (place.work.join("b.jsonl"), desk.address());
     let spare = place.cluster.dir().join("fresh");
@@ -291,6 +308,8 @@ fn json_is_as_it_was_and_parses_for_every_command() {
         let covered = lines.iter().any(|(of, _)| *of == name || of.starts_with(&format!("{name} ")));
         assert!(covered || without.contains(&command[0].as_str()), "{name} has no JSON here");
     }
-    snapshot("json.json", &format!("{}\n", serde_json::to_string_pretty(&Value::Object(shapes)).unwrap()));
-    let _ = PATIENCE;
+    let now = Value::Object(shapes);
+    let kept = kept("json.json", &format!("{}\n", serde_json::to_string_pretty(&now).unwrap()));
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(difference("", &kept, &now), None, "{HOW}");
 }

@@ -319,6 +319,31 @@ fn betrayed(seed: u64) -> (Network, Insider) {
     (net, insider)
 }
 
+#[test]
+fn a_padded_hello_has_an_answer_that_is_no_longer_and_says_nothing_else() {
+    let (mut net, mut insider) = betrayed(81);
+    let len = |message: Message| {
+        let mut body = Vec::new();
+        message.encode(&mut body);
+        body.len()
+    };
+    for padding in [1, 3, 100, 1000, MAX_DATAGRAM - HEADER - TAG - Hello::EMPTY - 16] {
+        insider.hear(&mut net);
+        let page_ask = Some(Range { from: 0, to: u64::MAX });
+        let padding = Blob(vec![0; padding].into());
+        let hello = Hello { stamp: 7, page_ask, padding, ..Hello::default() };
+        insider.tell(&mut net, &Message::Hello(hello.clone())).unwrap();
+        let backs: Vec<Hello> = (insider.hear(&mut net).into_iter())
+            .filter_map(|(_, message)| if let Message::HelloBack(back) = message { Some(back) } else { None })
+            .filter(|back| back.stamp == 7)
+            .collect();
+        let [back] = &backs[..] else { panic!("one answer: {backs:?}") };
+        assert!(back.page.is_none() && back.updates.is_empty(), "{back:?}");
+        assert_eq!(back.padding.0.len(), hello.padding.0.len(), "as long there as back");
+        assert!(len(Message::HelloBack(back.clone())) <= len(Message::Hello(hello)));
+    }
+}
+
 /// The node is as well as ever: what its peer says reaches it, and both hold what was created and nothing else.
 fn is_well(mut net: Network) {
     net.check = true;

@@ -358,3 +358,105 @@ fn who_reads_may_go_and_nothing_is_said_of_it() {
         assert!(output.status.success() && talk.is_empty(), "{args}: {said}");
     }
 }
+
+// ---- how all is, at a glance ----
+
+#[test]
+fn who_was_apart_is_told_with_what_was_exchanged() {
+    let mut cluster = Cluster::of_strangers(0);
+    for name in ["nas", "desk"] {
+        let home = cluster.dir().join(name);
+        init_with(&home, NETWORK, "correct horse battery staple", &["--bind", "127.0.0.1:0", "--profile", "fast"]);
+        cluster.start(Node::new(home));
+    }
+    let [nas, desk] = &cluster.nodes[..] else { unreachable!("there are two") };
+    nas.register(desk);
+    nas.add("before");
+    cluster.wait_all(&["--gossip", "1", "--in-sync"]);
+    let first = || run(nas, &["status"]).1.lines().next().unwrap().to_owned();
+    assert_eq!(first(), "● test: all is well: in sync with 1 reachable peer");
+    // It looks each second how many there are.
+    eventually("a while has passed", || nas.network().peers[0].rtt_ms.is_some());
+    desk.signal("STOP");
+    eventually("it is gone", || nas.network().peers[0].reach == gossip_node::api::Reach::Unreachable);
+    assert!(first().starts_with("○ test: alone: desk does not answer, since "), "{}", first());
+    (0..5).for_each(|number| drop(nas.add(&format!("meanwhile {number}"))));
+    desk.signal("CONT");
+    cluster.wait_all(&["--gossip", "6", "--in-sync"]);
+    eventually("it is told", || nas.network().splits.first().is_some_and(|split| split.records.is_some()));
+    let split = nas.network().splits[0].clone();
+    assert_eq!((split.records, split.peers.join(","), split.peer_count), (Some(5), "desk".into(), 1), "{split:?}");
+    let text = run(nas, &["status"]).1;
+    assert!(
+        text.contains("nas and desk were apart from ") && text.contains("; 5 records were exchanged in "),
+        "{text}"
+    );
+    assert!(text.lines().count() < 24 && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+// ---- what strangers say ----
+
+/// Whether a character acts on a terminal instead of being seen.
+fn acts(c: char) -> bool {
+    let bidi = matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}');
+    bidi || c.is_control() && c != '\n' && c != '\t'
+}
+
+#[test]
+fn nothing_that_strangers_say_acts_on_a_terminal() {
+    let cluster = Cluster::of(2);
+    let [a, b] = &cluster.nodes[..] else { unreachable!("there are two") };
+    let everything: String = (1..0x2100).filter_map(char::from_u32).chain(['\u{FEFF}']).filter(|c| acts(*c)).collect();
+    let all = [
+        everything.clone(),
+        everything.chars().map(|c| format!("x{c}[2J")).collect(),
+        "\u{1b}]0;title\u{7}\u{1b}[31mred\u{9b}2J\r\u{202e}gpj.exe\u{8}\u{8}".to_owned(),
+        format!("\n\t{}", everything.repeat(40)),
+    ];
+    for text in &all {
+        b.add_stdin(text.as_bytes());
+    }
+    cluster.wait_all(&["--gossip", "4", "--in-sync"]);
+    let guid = a.guids()[2].clone();
+    let count = all.len().to_string();
+    for args in [
+        vec!["list"],
+        vec!["list", "--json"],
+        vec!["list", "--grep", "red"],
+        vec!["read", &guid],
+        vec!["read", &guid, "--json"],
+        vec!["follow", "--all", "--count", &count],
+        vec!["follow", "--all", "--count", &count, "--json"],
+        vec!["status"],
+        vec!["status", "--json"],
+        vec!["status", "gossip", "--all"],
+        vec!["peers"],
+        vec!["explain", "n2"],
+        vec!["logs", "-n", "0"],
+        vec!["export"],
+        vec!["doctor"],
+        vec!["check"],
+        vec!["config", "show"],
+        // What is typed is said back.
+        vec!["read", "\u{1b}[2J"],
+        vec!["explain", "\u{1b}[2J\u{202e}"],
+        vec!["ping", "\u{9b}2J"],
+        vec!["list", "--since", "\u{1b}[2J"],
+        vec!["config", "get", "\u{1b}[2J"],
+        vec!["config", "set", "\u{1b}[2J", "\u{202e}"],
+        vec!["register", "\u{1b}[2J:1"],
+        vec!["list", "--network", "\u{1b}[2J"],
+        vec!["import", "\u{1b}[2J"],
+    ] {
+        let (_, data, talk) = run(a, &args);
+        let found = data.chars().chain(talk.chars()).find(|c| acts(*c));
+        assert_eq!(found, None, "{args:?}: {data}{talk}");
+        assert!(!data.is_empty() || !talk.is_empty() || args[0] == "logs", "{args:?} says nothing");
+    }
+    for node in &cluster.nodes {
+        let log = std::fs::read_to_string(node.home.with_extension("log")).unwrap();
+        assert_eq!(log.chars().find(|c| acts(*c)), None, "{log}");
+    }
+    // All of it is there all the same.
+    assert_eq!(a.output(["read", &guid, "--raw"]), all[2].as_bytes());
+}

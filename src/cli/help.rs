@@ -12,8 +12,8 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Reading", &["list", "read", "follow", "status", "export", "ui"]),
     ("Writing", &["add", "create", "import", "forget"]),
     ("Network", &["peers", "explain", "ping", "register", "network", "keys", "retention"]),
-    ("This node", &["init", "run", "leave", "config", "logs"]),
-    ("Operations", &["doctor", "check", "wait", "completions"]),
+    ("This node", &["init", "run", "leave", "config", "reload", "logs", "log-level"]),
+    ("Operations", &["doctor", "check", "wait", "service", "completions"]),
     ("Trying out", &["demo", "simulate"]),
 ];
 /// Where a column of names ends.

@@ -56,7 +56,7 @@ impl Peers {
 }
 
 fn list(peers: &[Peer], now: jiff::Timestamp) -> String {
-    let heading = ["NAME", "GUID", "ADDRESS", "REACH", "RTT", "LOSS", "LAST HEARD", "FROM IT"];
+    let heading = ["NAME", "GUID", "ADDRESS", "REACH", "RTT", "LOSS", "HEARD", "FROM IT"];
     let mut text = table(&heading, peers.iter().map(|peer| row(peer, now)));
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     peers.iter().for_each(|peer| *count.entry(reach(peer.reach)).or_default() += 1);

@@ -192,7 +192,8 @@ impl Pinged {
         let loss = self.loss * 100.0;
         let mut text = format!("{} sent, {} answered, {loss:.0} % lost", self.sent, self.answered);
         if let (Some(min), Some(median), Some(max)) = (self.rtt_min_ms, self.rtt_median_ms, self.rtt_max_ms) {
-            text.push_str(&format!("; min/median/max {}/{}/{}", rtt(min), rtt(median), rtt(max)));
+            let short = |trip| rtt(trip).trim_end_matches(" ms").to_owned();
+            text.push_str(&format!("; min/median/max {}/{}/{}", short(min), short(median), rtt(max)));
         }
         text.push('\n');
         text

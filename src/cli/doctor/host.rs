@@ -156,11 +156,7 @@ pub(super) fn firewall(ports: (u16, u16), lonely: bool) -> Finding {
         return Finding::ok("firewall", "no ufw, firewalld, nft or iptables is on here");
     };
     let (what, line) = (
-        format!(
-            "{} is {}",
-            firewall.name,
-            if known.is_some() { "on" } else { "installed; its rules are for root to see" }
-        ),
+        format!("{} is {}", firewall.name, if known.is_some() { "on" } else { "installed" }),
         opening(firewall.name, ports),
     );
     if lonely {

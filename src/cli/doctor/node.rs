@@ -36,7 +36,9 @@ fn peers(status: &NetworkStatus, of: &str) -> Finding {
     let behind = status.peers.iter().filter(|peer| peer.reach == Reach::Reachable && !peer.in_sync).count() as u64;
     let what = match (reachable, silent) {
         (0, 0) => format!("no peer is known{of}"),
-        (reachable, 0) => format!("{} of {reachable} in sync{of}", counted(reachable - behind, "reachable peer")),
+        (reachable, 0) => {
+            format!("in sync with {} of {}{of}", reachable - behind, counted(reachable, "reachable peer"))
+        }
         (reachable, silent) => format!("{}{of}, {silent} do not answer", counted(reachable, "reachable peer")),
     };
     match (reachable, silent) {
@@ -46,7 +48,7 @@ fn peers(status: &NetworkStatus, of: &str) -> Finding {
             .hint("look at cable, Wi-Fi and firewall; why one does not answer: gossip-node explain PEER"),
         (_, 0) => Finding::ok("peers", what),
         _ => Finding::warning("peers", what, "they are off, or something keeps them out")
-            .hint("gossip-node explain PEER says why, for each of gossip-node peers"),
+            .hint("gossip-node explain PEER says why"),
     }
 }
 

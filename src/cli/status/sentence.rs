@@ -66,6 +66,12 @@ pub fn split(node_name: &str, split: &Split, now: jiff::Timestamp) -> String {
         _ => "they are catching up".to_owned(),
     };
     let (from, to) = (clock(&split.from, now), clock(&split.to, now));
+    // Where minutes tell them apart, seconds are too much.
+    let minutes = |time: &str| time.get(..5).filter(|_| time.len() == 8).map(str::to_owned);
+    let (from, to) = match (minutes(&from), minutes(&to)) {
+        (Some(earlier), Some(later)) if earlier != later => (earlier, later),
+        _ => (from, to),
+    };
     format!("{} were apart from {from} to {to}; {exchanged}\n", display_line(&all))
 }
 
