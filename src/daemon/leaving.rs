@@ -19,6 +19,11 @@ const PATIENCE: Duration = Duration::from_millis(100);
 impl Handle {
     /// Asks whoever runs this daemon to stop it, as a signal would, and tells what became of the goodbye.
     pub async fn leave(&self) -> Result<api::Left, Refusal> {
+        // A demonstration ends all of its nodes itself, and so may others who run a daemon in their program.
+        if self.leave.receiver_count() == 0 {
+            let why = "whoever runs this daemon ends it himself: it is part of another program, or stopping already";
+            return Err(Refusal::Conflict(why.to_owned()));
+        }
         let mut farewell = self.farewell.clone();
         self.leave.send_replace(true);
         let left = farewell.wait_for(Option::is_some).await.map_err(|_| stopping())?;

@@ -69,10 +69,11 @@ impl Splits {
         for (guid, name, reach) in std::mem::take(&mut self.pending) {
             match reach {
                 Reach::Unreachable => {
-                    let heard = node.peers().peer(&guid).and_then(|peer| peer.heard);
+                    let peer = node.peers().peer(&guid).filter(|_| self.apart.len() < APART);
                     // Of one that was never heard nothing is known.
-                    if let Some(from) = heard.filter(|_| self.apart.len() < APART) {
-                        self.apart.insert(guid, Apart { from, count: self.count_at(from, count) });
+                    if let Some((from, peer)) = peer.and_then(|peer| Some((peer.heard?, peer))) {
+                        let said = peer.state.map_or(0, |state| state.count.min(count));
+                        self.apart.insert(guid, Apart { from, count: self.count_at(from, count).max(said) });
                     }
                 }
                 Reach::Reachable => self.back(now, guid, name),
