@@ -234,7 +234,7 @@ mod tests {
         ];
         let text = Findings { problems: 1, warnings: 0, checks }.text(Paint::never());
         let expected = "ok       daemon     runs\n\
-                        problem  disk       is\\u{1b}[2J full\n                 why: nothing can be kept\n                  do: make room\n\
+                        problem  disk       is\\u{1b}[2J full\n               why: nothing can be kept\n                do: make room\n\
                         \n1 problem, 0 warnings\n";
         assert_eq!(text, expected);
     }

@@ -51,7 +51,8 @@ fn holder(port: u16) -> Option<String> {
     let tables = ["/proc/net/udp", "/proc/net/udp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
     let inodes: BTreeSet<&str> =
         tables.iter().flat_map(|table| table.lines()).filter_map(|line| of(line, port)).collect();
-    for process in fs::read_dir("/proc").ok()?.flatten() {
+    let of_pid = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().parse::<u32>().is_ok();
+    for process in fs::read_dir("/proc").ok()?.flatten().filter(of_pid) {
         let Ok(files) = fs::read_dir(process.path().join("fd")) else { continue };
         let has = files.flatten().any(|file| {
             let target = fs::read_link(file.path()).unwrap_or_default();
