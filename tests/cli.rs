@@ -76,10 +76,29 @@ fn a_command_line_that_makes_no_sense_exits_with_2() {
         &["init", "--set", "port"],
         &["init", "--bind", "6884"],
         &["init", "--password", "x"],
+        &["ping"],
+        &["ping", "nas", "--size", "0"],
+        &["ping", "nas", "--count", "0"],
+        &["export", "--since", "soon"],
+        &["import"],
+        &["import", "x", "--skip", "-1"],
+        &["config", "get"],
+        &["config", "set", "port"],
+        &["logs", "--level", "loud"],
+        &["leave", "now"],
+        &["doctor", "--fix"],
+        &["completions", "csh"],
+        &["list", "--color", "blue"],
+        &["lits"],
     ] {
         let (code, data, talk) = place.run(args, "");
         assert_eq!((code, data.as_str()), (2, ""), "{args:?}: {talk}");
         assert!(talk.starts_with("error: "), "{args:?}: {talk}");
+        let remedies = ["--help", "hint: ", "say ", "possible values", "tip: "];
+        assert!(remedies.iter().any(|remedy| talk.contains(remedy)), "{args:?}: {talk}");
+        // Whatever is wrong with a flag, its name is said.
+        let flag = args.iter().find(|arg| arg.starts_with("--") && !matches!(**arg, "--network" | "--json"));
+        assert!(flag.is_none_or(|flag| talk.contains(*flag)), "{args:?}: {talk}");
     }
     assert!(!place.home().exists());
 }
@@ -100,9 +119,23 @@ fn errors_are_json_where_json_is_asked_for() {
 #[test]
 fn without_a_daemon_it_says_what_to_do() {
     let place = Place::new();
-    for args in
-        [&["list"][..], &["add", "x"], &["status"], &["read", "43c54ed2"], &["wait", "--in-sync"], &["register", "a:1"]]
-    {
+    for args in [
+        &["list"][..],
+        &["add", "x"],
+        &["status"],
+        &["read", "43c54ed2"],
+        &["wait", "--in-sync"],
+        &["register", "a:1"],
+        &["peers"],
+        &["explain", "nas"],
+        &["ping", "nas"],
+        &["follow"],
+        &["ui"],
+        &["export"],
+        &["import", "-"],
+        &["logs"],
+        &["leave"],
+    ] {
         let (code, _, talk) = place.run(args, "");
         assert_eq!(code, 3, "{talk}");
         assert!(talk.contains("tried: ") && talk.contains("hint: start it: gossip-node init"), "{talk}");

@@ -27,7 +27,7 @@ impl Handle {
         let mut farewell = self.farewell.clone();
         self.leave.send_replace(true);
         let left = farewell.wait_for(Option::is_some).await.map_err(|_| stopping())?;
-        left.clone().ok_or_else(stopping)
+        left.ok_or_else(stopping)
     }
 
     /// Returns when somebody asked the daemon to leave: whoever runs it then stops it.
