@@ -8,6 +8,7 @@
 //! comes alive by what others say: an address that others name is a *hint*, a dead peer whose return is announced is
 //! registered with, and a handshake decides.
 
+mod adjusting;
 mod cases;
 mod contacts;
 mod hints;
