@@ -70,6 +70,11 @@ impl Home {
         })
     }
 
+    /// Whether it is that of the service, which its unit starts.
+    pub fn is_service(&self) -> bool {
+        self.dir == Path::new(SERVICE_HOME)
+    }
+
     /// The directory itself.
     pub fn dir(&self) -> &Path {
         &self.dir

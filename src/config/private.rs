@@ -51,3 +51,23 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), ConfigError> {
     };
     write().map_err(|source| ConfigError::Io { what: format!("cannot write {}", path.display()), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_root_writes_into_the_home_of_another_is_that_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server.json");
+        let owner = || fs::metadata(&path).map(|found| (found.uid(), found.gid(), found.mode() & 0o777)).unwrap();
+        if fs::metadata(dir.path()).unwrap().uid() != 0 {
+            return eprintln!("skipped: only root can give files away");
+        }
+        write(&path, "{}").unwrap();
+        assert_eq!(owner(), (0, 0, 0o600));
+        std::os::unix::fs::chown(dir.path(), Some(12345), Some(54321)).unwrap();
+        write(&path, "{ }").unwrap();
+        assert_eq!(owner(), (12345, 54321, 0o600));
+    }
+}
