@@ -125,7 +125,9 @@ fn the_package_takes_files_that_there_are() {
         let text = read(&format!("debian/{script}"));
         assert!(text.starts_with("#!/bin/sh\nset -e\n") && text.contains("\n#DEBHELPER#\n"), "{script}");
     }
-    for script in ["deb", "try-deb", "debian/try-service", "debian/postinst", "debian/postrm", "debian/prerm"] {
+    for script in
+        ["deb", "try-deb", "try-monitoring", "debian/try-service", "debian/postinst", "debian/postrm", "debian/prerm"]
+    {
         let shell = Command::new("bash").arg("-n").arg(packaging(script)).status().unwrap();
         assert!(shell.success(), "{script}");
     }
