@@ -160,9 +160,11 @@ mod tests {
         Instant::now()
     }
 
+    type Notes = Arc<Mutex<Vec<(Instant, String)>>>;
+
     /// A service that notes what it is told, and when.
-    fn noting(watchdog: Duration) -> (Service, Arc<Mutex<Vec<(Instant, String)>>>) {
-        let notes: Arc<Mutex<Vec<(Instant, String)>>> = Arc::default();
+    fn noting(watchdog: Duration) -> (Service, Notes) {
+        let notes = Notes::default();
         let noted = notes.clone();
         let tell = move |states: &[NotifyState<'_>]| {
             noted.lock().unwrap().extend(states.iter().map(|state| (now(), state.to_string())));

@@ -30,7 +30,7 @@ impl FromStr for LogFilter {
     fn from_str(text: &str) -> Result<LogFilter, String> {
         let wrong = |what: &str| {
             format!(
-                "{what:?} is no level: say off, error, warn, info, debug or trace, and gossip_node::daemon=debug for a part"
+                "{what:?} is no level: say off, error, warn, info, debug or trace; of a part of the program PART=LEVEL"
             )
         };
         if text.len() > MOST {
