@@ -22,7 +22,7 @@ pub struct Change {
 /// Whether a change of this key holds only after a restart.
 pub fn needs_restart(key: &str) -> bool {
     let is_below = |of: &&str| key.strip_prefix(*of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    !AT_ONCE.iter().any(|of| is_below(of))
+    !AT_ONCE.iter().any(is_below)
 }
 
 impl ServerFile {
