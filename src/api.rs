@@ -5,6 +5,7 @@ mod demo;
 mod discovery;
 mod live;
 mod network;
+mod operating;
 mod records;
 
 pub use demo::{Chaos, ChaosChange, DemoNode};
@@ -14,6 +15,7 @@ pub use live::{
     Traffic, Warning,
 };
 pub use network::{NetworkStatus, Peer, Pong, Reach, RegisterRequest, Registered};
+pub use operating::{Change, LogLevel, LogLevelChange, Reloaded};
 pub use records::{
     Added, Created, Draft, Exported, Gossip, GossipState, GossipStatus, Holder, Holders, ListQuery, NewGossip, Order,
     Outcome, RawQuery,
@@ -139,9 +141,9 @@ pub struct Setting {
     /// It; `(secret)` instead of a key of a network.
     pub value: serde_json::Value,
     /// Where it comes from: `default`, `file` (`server.json`), `profile`, `environment`, or `runtime` where the system
-    /// chose it.
+    /// chose it or somebody said it while the daemon ran.
     pub origin: String,
-    /// Whether a change of it takes a restart.
+    /// Whether a change of it takes a restart; else `POST /reload` is enough.
     pub restart: bool,
 }
 

@@ -9,15 +9,19 @@ mod exec;
 mod explain;
 mod failure;
 mod follow;
+mod hangup;
 mod init;
 mod list;
 mod log;
+mod log_level;
 mod password;
 mod peers;
 mod read;
 mod register;
+mod reload;
 mod run;
 mod running;
+mod service;
 mod simulate;
 mod status;
 mod ui;
@@ -75,6 +79,10 @@ enum Command {
     Init(init::Init),
     /// Be a node: the daemon
     Run(run::Run),
+    /// Have the daemon read server.json again
+    Reload(reload::Reload),
+    /// Say what the daemon logs, or have it log more or less
+    LogLevel(log_level::LogLevel),
     /// Register this node with another
     Register(register::Register),
     /// Write a message in a dialogue
@@ -111,7 +119,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return misunderstood(&error, &args),
     };
     let json = cli.globals.json;
-    match run_command(cli) {
+    let ran = run_command(cli);
+    log::flush();
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => ExitCode::from(failure.report(json)),
     }
@@ -134,6 +144,8 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Init(init) => init.run(&context),
         Command::Run(run) => on_many(run.run(&context)),
+        Command::Reload(reload) => on_one(reload.run(&context)),
+        Command::LogLevel(level) => on_one(level.run(&context)),
         Command::Register(register) => on_one(register.run(&context)),
         Command::Create(create) => on_one(create.run(&context)),
         Command::Add(add) => on_one(add.run(&context)),

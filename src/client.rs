@@ -2,6 +2,7 @@
 //! a call: the socket is local, and nothing has to be kept alive.
 
 mod events;
+mod operating;
 
 pub use events::Events;
 

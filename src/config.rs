@@ -5,8 +5,10 @@
 //! The file holds the keys of networks: it is refused while others may read it, and no error ever shows a value that
 //! stood where a key or a password stands.
 
+mod changes;
 mod error;
 mod fields;
+mod filter;
 mod home;
 mod host;
 mod http;
@@ -16,8 +18,10 @@ mod timing;
 mod token;
 mod tree;
 
+pub use changes::{Change, needs_restart};
 pub use error::ConfigError;
 pub use fields::{parse_duration, show_duration};
+pub use filter::LogFilter;
 pub use home::{Home, HomeLock, LockError};
 pub use host::host_name;
 pub use http::{HttpFile, Listen};
@@ -94,6 +98,9 @@ pub struct ServerFile {
     /// How the control API is served to browsers and scripts.
     #[serde(default, skip_serializing_if = "HttpFile::is_empty")]
     pub http: HttpFile,
+    /// What the log shows, where the environment does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogFilter>,
     /// The networks to be in.
     #[serde(default)]
     pub networks: Vec<Network>,
@@ -178,6 +185,7 @@ impl ServerFile {
             profile: Profile::default(),
             timing: TimingFile::default(),
             http: HttpFile::default(),
+            log: None,
             networks: Vec::new(),
             seeds: Vec::new(),
         }

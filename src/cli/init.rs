@@ -290,9 +290,13 @@ fn tell(context: &Context, file: &ServerFile, existed: bool) -> Result<(), Failu
         display_line(&networks)
     ))?;
     if existed {
-        context.note("A running daemon reads it when it starts again.");
+        context.note("A running daemon reads it when it starts again, or at once: gossip-node reload");
     } else {
-        context.note(&format!("Next: gossip-node run --home {}", context.home.dir().display()));
+        if context.home.is_service() {
+            context.note("Next: systemctl start gossip-node");
+        } else {
+            context.note(&format!("Next: gossip-node run --home {}", context.home.dir().display()));
+        }
     }
     Ok(())
 }

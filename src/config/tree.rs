@@ -20,6 +20,7 @@ const KEYS: &[&str] = &[
     "profile",
     "timing",
     "http",
+    "log",
     "networks",
     "seeds",
 ];

@@ -5,10 +5,10 @@ use super::cache::Cache;
 use super::handle::Command;
 use super::member::Member;
 use super::news::News;
+use super::reload::InForce;
 use super::tally::Tally;
 use super::view;
 use super::{Clock, rename, wall_clock};
-use crate::config::{Home, ServerFile};
 use crate::effects::{Effects, settle};
 use crate::net::Socket;
 use crate::proto::fact::{Fact, Receipt};
@@ -59,8 +59,7 @@ impl Moment {
 
 /// All that the daemon's task owns.
 pub struct Engine {
-    pub(super) home: Home,
-    pub(super) file: Arc<ServerFile>,
+    pub(super) in_force: Arc<InForce>,
     pub(super) addr: SocketAddr,
     pub(super) socket: Socket,
     pub(super) store: Arc<Store>,
@@ -241,7 +240,7 @@ impl Engine {
                 let wake = settle(node, now, &mut shell);
                 member.wake = wake.at;
                 if let Some(guid) = shell.identity {
-                    rename(&self.home, &mut self.file, guid);
+                    rename(&self.in_force, guid);
                 }
                 member.cache.ask(|load| self.store.load(member.id, load));
                 member.registered();

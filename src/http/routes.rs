@@ -29,6 +29,8 @@ pub(super) fn routes() -> OpenApiRouter<Handle> {
         .routes(routes!(node::node))
         .routes(routes!(node::config))
         .routes(routes!(node::log))
+        .routes(routes!(node::log_level, node::set_log_level))
+        .routes(routes!(node::reload))
         .routes(routes!(node::network))
         .routes(routes!(node::status))
         .routes(routes!(node::status_network))

@@ -1,6 +1,7 @@
 //! [`Node`]: one daemon in one network. It wires the parts together and does no more: what a datagram, a command or a
 //! timer means is in the parts.
 
+mod adjusting;
 mod answers;
 mod knowing;
 mod making;

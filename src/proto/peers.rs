@@ -8,6 +8,7 @@
 //! comes alive by what another one says: an address that is named is a *hint*, a dead peer whose return is announced is
 //! registered with, and a handshake decides, or the word of three who met it, each at an address of its own.
 
+mod adjusting;
 mod cases;
 mod contacts;
 mod hints;

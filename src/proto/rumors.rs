@@ -137,6 +137,12 @@ impl Rumors {
         }
     }
 
+    /// From now on it goes at the pace of these settings; a table that was drawn for another fan serves its time.
+    pub fn adjust(&mut self, settings: &Settings) {
+        self.fan = settings.gossip_max_peer_count.max(2);
+        self.timing = settings.timing;
+    }
+
     /// This node took another GUID.
     pub fn rename(&mut self, me: Guid) {
         self.me = place(&me);

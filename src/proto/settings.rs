@@ -66,6 +66,19 @@ impl Timing {
         Timing { probe_period: Duration::from_millis(700), suspicion: Duration::from_secs(1), ..Timing::LAN };
 }
 
+/// What of the [`Settings`] may change while a node runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// GOSSIP_TIMER.
+    pub gossip_timer: Duration,
+    /// GOSSIP_MAX_PEER_COUNT.
+    pub gossip_max_peer_count: usize,
+    /// PEER_SELECT_TYPE.
+    pub peer_select: PeerSelect,
+    /// How fast it goes.
+    pub timing: Timing,
+}
+
 /// What a [`crate::proto::node::Node`] is made of.
 #[derive(Clone, Debug)]
 pub struct Settings {

@@ -461,3 +461,18 @@ fn three_tellers_at_three_addresses_bring_back_whom_they_met_unless_it_died_agai
     }
     assert_eq!(reach(&gone, 4), Reach::Unreachable, "its death in that incarnation is the later word");
 }
+
+#[test]
+fn another_pace_holds_at_once_even_where_the_next_round_was_hours_away() {
+    let key = NetworkKey::new(&Secret([7; 32]));
+    let slow = Settings { gossip_timer: Duration::from_secs(3600), ..Settings::new(guid(0), "me", key) };
+    let slow = Settings { timing: Timing { probe_period: Duration::from_secs(3600), ..slow.timing }, ..slow };
+    let mut peers = Peers::new(&slow, [0; 32], Tick(0));
+    (1..=3).for_each(|n| meet(&mut peers, secs(1), n, 5));
+    let hellos = |errands: Vec<Errand>| errands.iter().filter(|errand| matches!(errand, Errand::Hello(_))).count();
+    assert_eq!(hellos(pass(&mut peers, secs(600))), 0);
+    let fast = Settings { gossip_timer: Duration::from_millis(500), timing: Timing::FAST, ..slow };
+    peers.adjust(secs(600), &fast);
+    let count = hellos(pass(&mut peers, secs(601)));
+    assert!((1..=10).contains(&count), "{count}");
+}
