@@ -6,6 +6,7 @@ mod discovery;
 mod live;
 mod network;
 mod records;
+mod retention;
 
 pub use demo::{Chaos, ChaosChange, DemoNode};
 pub use discovery::{Discovery, Namesake, Neighbour};
@@ -18,6 +19,7 @@ pub use records::{
     Added, Created, Draft, Exported, Gossip, GossipState, GossipStatus, Holder, Holders, ListQuery, NewGossip, Order,
     Outcome, RawQuery,
 };
+pub use retention::{ForgetRequest, Forgotten, Kind, OtherVersion, OwnClock, Retention, RetentionChange};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

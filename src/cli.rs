@@ -9,6 +9,7 @@ mod exec;
 mod explain;
 mod failure;
 mod follow;
+mod forget;
 mod init;
 mod list;
 mod log;
@@ -16,6 +17,7 @@ mod password;
 mod peers;
 mod read;
 mod register;
+mod retention;
 mod run;
 mod running;
 mod simulate;
@@ -95,6 +97,10 @@ enum Command {
     Peers(peers::Peers),
     /// Say why a peer is in its state
     Explain(explain::Explain),
+    /// Show or set how long the network keeps records and nodes
+    Retention(retention::Retention),
+    /// Forget a node in the whole network, with what it said
+    Forget(forget::Forget),
     /// Wait until peers are reachable, messages here, all in sync
     Wait(wait::Wait),
     /// Watch a cluster of nodes in one process agree
@@ -143,6 +149,8 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
         Command::Peers(peers) => on_one(peers.run(&context)),
         Command::Explain(explain) => on_one(explain.run(&context)),
         Command::Status(status) => on_one(status.run(&context)),
+        Command::Retention(retention) => on_one(retention.run(&context)),
+        Command::Forget(forget) => on_one(forget.run(&context)),
         Command::Ui(ui) => on_one(ui.run(&context)),
         Command::Wait(wait) => on_one(wait.run(&context)),
         Command::Demo(demo) => on_many(demo.run(&context)),

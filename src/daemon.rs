@@ -10,6 +10,7 @@ mod events;
 mod explain;
 mod gauges;
 mod handle;
+mod heed;
 mod importing;
 mod journal;
 mod live;
@@ -19,6 +20,7 @@ mod peering;
 mod rate;
 mod receipts;
 mod records;
+mod retaining;
 mod settings;
 mod tally;
 mod view;
@@ -283,6 +285,7 @@ fn member(
         },
         max_datagram: file.max_datagram,
         timing: file.timing.timing(file.profile, file.gossip_timer),
+        terms: network.terms(),
         ..Settings::new(file.node_guid, &file.node_name, NetworkKey::new(&network.network_key))
     };
     #[expect(clippy::disallowed_methods, reason = "the daemon owns the randomness")]

@@ -116,6 +116,7 @@
 //! - Digests leave what was learnt less than a second ago to the rumours, and are rare while these flow.
 
 pub mod beacon;
+pub mod decree;
 pub mod fact;
 pub mod fetches;
 pub mod gossip;
@@ -126,6 +127,7 @@ pub mod peers;
 pub mod pings;
 pub mod receipts;
 pub mod repairs;
+pub mod retention;
 pub mod ring;
 pub mod rtt;
 pub mod rumors;
@@ -135,4 +137,5 @@ pub mod settings;
 pub mod sketch;
 pub mod stats;
 pub mod time;
+pub mod versions;
 pub mod wire;

@@ -70,6 +70,8 @@ pub struct Network {
     said: Said,
     acknowledged: BTreeSet<Guid>,
     created: BTreeSet<Guid>,
+    /// Records that some node does not hold any more, by the network's law.
+    left: BTreeSet<Guid>,
     trace: Sha256,
 }
 
@@ -95,6 +97,7 @@ impl Network {
             said,
             acknowledged: BTreeSet::new(),
             created: BTreeSet::new(),
+            left: BTreeSet::new(),
             trace: Sha256::new(),
         }
     }
@@ -327,6 +330,11 @@ impl Network {
     /// Its disk.
     pub fn disk(&mut self, node: usize) -> &mut Disk {
         &mut self.hosts[node].disk
+    }
+
+    /// Its GUID.
+    pub fn guid(&self, node: usize) -> Guid {
+        self.hosts[node].settings.guid
     }
 
     /// Its address.
