@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// A HELLO is answered within this time or counts as lost.
 const STAMP: Duration = Duration::from_secs(10);
+/// When a peer was met last is kept no more often than this.
+const KEPT: Duration = Duration::from_secs(60);
 
 impl Peers {
     /// A session with this peer was opened.
@@ -39,21 +41,31 @@ impl Peers {
             }
         }
         let last = before.map_or(incarnation, |(_, incarnation)| incarnation);
+        // What the disk has of it is still so, but for the minute.
+        let kept = self
+            .contacts
+            .get(&guid)
+            .is_some_and(|contact| contact.addr == addr && contact.met.is_some_and(|met| now.since(met) < KEPT))
+            && self.peer(&guid).is_some_and(|peer| peer.name == name);
         self.table.identify(place, addr, last.max(incarnation), Some(name));
         let contact = self.contacts.open(now, guid, addr);
         (contact.met, contact.heard, contact.told) = (Some(now), Some(now), incarnation);
+        let announced = self.returns.incarnation(place);
         let dead = before.is_some_and(|(reach, _)| !reach.answers());
-        if dead && incarnation <= last {
+        // Unless that is the incarnation in which it is said to be back.
+        if dead && incarnation <= last && announced != Some(incarnation) {
             contact.died = Some(last);
         }
         self.contacts.refile(now, &guid);
-        self.facts.push_back(Fact::Peer(PeerFact { guid, name: name.into(), addr, last_update: at }));
+        if !kept {
+            self.facts.push_back(Fact::Peer(PeerFact { guid, name: name.into(), addr, last_update: at }));
+        }
         match before {
             None => self.tell_reach(place),
             Some((Reach::Suspect, _)) if incarnation <= last => {}
             Some(_) => self.set(now, place, Reach::Reachable, Reason::Heard),
         }
-        if before.is_none() || incarnation > last {
+        if before.is_none() || incarnation > last || announced == Some(incarnation) {
             self.pass_on(place, Word::Alive, 0, false);
         }
         if dead || before.is_some_and(|(reach, _)| reach == Reach::Suspect) {
@@ -63,7 +75,7 @@ impl Peers {
         if self.objection(&guid).is_some() {
             self.errands.push_back(Errand::Tell(guid));
         }
-        self.returns.remove(&place);
+        self.returns.end(place);
         self.probe_answered(now, &guid);
         self.note_joined(now);
     }
