@@ -2,9 +2,12 @@
 //! nodes; the seeds in reserve run with `cargo test --release --test retention -- --ignored`.
 
 use bytes::Bytes;
-use gossip_node::proto::decree::{Decree, Terms};
+use gossip_node::proto::decree::{Decree, Forget, Terms};
 use gossip_node::proto::gossip::{Gossip, Guid, Kind};
+use gossip_node::proto::peers::Reach;
+use gossip_node::proto::seal::PROTOCOL_VERSION;
 use gossip_node::proto::settings::Settings;
+use gossip_node::proto::stats::Rejected;
 use gossip_node::proto::time::Timestamp;
 use gossip_node::sim::{Link, Network};
 use std::collections::BTreeSet;
@@ -140,6 +143,101 @@ fn records_age_though_clocks_are_ten_minutes_apart() {
     an_age(1, 5);
 }
 
+/// A clock that is a year ahead takes a step from the others, and not all that they hold.
+#[test]
+fn a_clock_far_ahead_takes_no_more_than_a_step() {
+    let (mut net, all) = skewed(7, 4, 12 * HOUR);
+    assert!(net.run_until(2 * MINUTE, |net| equal(net) && held(net, 0).len() == 1));
+    let said: BTreeSet<Guid> = (0..8).filter_map(|round| net.create(all[round % 4], format!("{round}"))).collect();
+    assert!(net.run_until(5 * MINUTE, |net| equal(net) && held(net, 0).len() == 9));
+    net.set_clock(all[3], minutes(365 * 24 * 60));
+    net.crash(all[3]);
+    net.start(all[3]);
+    net.run(HOUR);
+    for &node in &all[..3] {
+        assert!(held(&net, node).is_superset(&said), "node {node} keeps what is an hour old: {}", shown(&net));
+    }
+    assert!(held(&net, all[3]).is_disjoint(&said), "the one that is wrong forgets alone");
+    net.set_clock(all[3], 0);
+    net.crash(all[3]);
+    net.start(all[3]);
+    net.run(HOUR);
+    assert!(all[..3].iter().all(|&node| held(&net, node).is_superset(&said)));
+}
+
+/// Clocks differ by far more than a step: what is too old for one is still held by the other, is not asked for by the
+/// one, and is not told to it.
+#[test]
+fn what_is_too_old_for_one_is_neither_asked_for_nor_told() {
+    let max_age = HOUR;
+    let mut net = Network::new(8);
+    net.tune(slow);
+    let all = net.add_cluster(2);
+    net.set_clock(all[1], -minutes(20));
+    net.crash(all[1]);
+    net.start(all[1]);
+    net.preload(all[0], &settings(Some(max_age), None));
+    for round in 0..30 {
+        net.create(all[0], format!("{round}"));
+    }
+    assert!(net.run_until(5 * MINUTE, |net| equal(net) && held(net, 0).len() == 31), "{}", shown(&net));
+    net.run(max_age + 2 * MINUTE);
+    assert!(held(&net, all[0]).len() < 31 && held(&net, all[1]).len() == 31, "{}", shown(&net));
+    let stats = |net: &Network| {
+        let of = |node: usize| net.node(all[node]).stats();
+        (of(0).tell_me_more_sent + of(1).tell_sent, of(0).records_received_duplicate)
+    };
+    let before = stats(&net);
+    net.run(10 * MINUTE);
+    assert_eq!(stats(&net), before, "nothing is asked for or told in vain");
+    net.run(20 * MINUTE);
+    assert!(equal(&net) && held(&net, all[0]).len() == 1, "{}", shown(&net));
+}
+
+/// A long one is on its way over a slow link when it grows too old: it is given up, and what came of it goes.
+#[test]
+fn a_long_one_that_grows_too_old_on_its_way_is_given_up() {
+    let mut net = Network::new(9);
+    let all = net.add_cluster(2);
+    net.preload(all[0], &settings(Some(HOUR), None));
+    assert!(net.run_until(MINUTE, |net| equal(net) && held(net, 0).len() == 1));
+    net.set_clock(all[0], -minutes(59));
+    net.create(all[0], text(8 << 20, 9));
+    net.set_clock(all[0], 0);
+    assert!(net.run_until(MINUTE, |net| net.node(all[1]).stats().fragments_received > 300));
+    net.cut(all[0], all[1]);
+    net.run(3 * MINUTE);
+    assert_eq!(net.node(all[1]).fetching().count(), 0, "{}", shown(&net));
+    net.heal();
+    net.run(MINUTE);
+    assert!(equal(&net) && held(&net, all[1]).len() == 1 && net.node(all[1]).is_settled(), "{}", shown(&net));
+    net.crash(all[1]);
+    net.start(all[1]);
+    assert_eq!(net.node(all[1]).fetching().count(), 0, "nothing of it is on the disk");
+}
+
+/// Settings are changed: to a longer time, which spares what some still hold, and to none.
+#[test]
+fn settings_that_change_hold_everywhere() {
+    let (mut net, all) = skewed(10, 4, HOUR);
+    assert!(net.run_until(2 * MINUTE, |net| equal(net) && held(net, 0).len() == 1));
+    let before = net.node(all[0]).retention().settings();
+    net.decree(all[2], Decree::Settings(Terms { max_age: Some(2 * HOUR), origin_timeout: None }));
+    net.decree(all[1], Decree::Settings(Terms { max_age: Some(3 * HOUR), origin_timeout: Some(HOUR) }));
+    let agree = |net: &Network| {
+        let terms = |node: usize| (net.node(node).retention().settings(), net.node(node).retention().terms());
+        equal(net) && terms(0).0 > before && all.iter().all(|&node| terms(node) == terms(0))
+    };
+    assert!(net.run_until(5 * MINUTE, agree), "{}", shown(&net));
+    let said = net.create(all[3], "for three hours").unwrap();
+    net.run(2 * HOUR + 30 * MINUTE);
+    let long = net.node(0).retention().terms().max_age == Some(3 * HOUR);
+    assert!(all.iter().all(|&node| held(&net, node).contains(&said) == long), "{}", shown(&net));
+    net.decree(all[0], Decree::Settings(Terms::default()));
+    assert!(net.run_until(5 * MINUTE, |net| equal(net) && net.node(3).retention().terms() == Terms::default()));
+    assert!(all.iter().all(|&node| net.node(node).retention().horizon() == Timestamp(0)));
+}
+
 #[test]
 #[ignore = "takes minutes"]
 fn many_ages() {
@@ -162,7 +260,9 @@ fn forgetful(seed: u64, nodes: usize) -> (Network, Vec<usize>) {
     let all = net.add_cluster(nodes);
     net.run(MINUTE);
     for round in 0..10 {
-        all.iter().for_each(|&node| drop(net.create(node, format!("{round} of {node}"))));
+        for &node in &all {
+            net.create(node, format!("{round} of {node}"));
+        }
     }
     let settled = |net: &Network| equal(net) && held(net, 0).len() == 10 * nodes + 1;
     assert!(net.run_until(5 * MINUTE, settled), "seed {seed}: {}", shown(&net));
@@ -278,4 +378,102 @@ fn many_deaths_and_isolations() {
         a_death(seed, 3 + seed as usize % 6);
         an_isolation(seed, 3 + seed as usize % 6);
     }
+}
+
+// ---- the to-dos of the specification, and honest clocks ----
+
+#[test]
+fn a_message_links_to_its_origin_so_that_both_are_forgotten_after_a_timeout() {
+    let (mut net, all) = forgetful(11, 4);
+    let said = net.create(all[3], "who am I").unwrap();
+    assert!(net.run_until(5 * MINUTE, |net| held(net, all[0]).contains(&said) && equal(net)));
+    assert_eq!(net.disk(all[0]).gossip(said).unwrap().head().origin(), net.guid(all[3]));
+    net.crash(all[3]);
+    net.run(TIMEOUT + 15 * MINUTE);
+    assert!(!held(&net, all[0]).contains(&said) && net.node(all[0]).peers().peer(&net.guid(all[3])).is_none());
+    assert!(net.disk(all[0]).aside().contains(&said), "a week it may still be looked for on the disk");
+    net.run(7 * 24 * HOUR);
+    assert!(!net.disk(all[0]).aside().contains(&said));
+}
+
+/// A forget by hand takes effect on a node that lives, and that goes on.
+#[test]
+fn a_node_that_lives_can_be_forgotten_and_goes_on() {
+    let (mut net, all) = forgetful(12, 3);
+    let (up_to, messages) = net.node(all[0]).forgettable(&net.guid(all[1])).unwrap();
+    assert_eq!(messages, 10);
+    let origin = net.guid(all[1]);
+    net.decree(all[0], Decree::Forget(Forget { origin, up_to }));
+    let gone = |net: &Network| equal(net) && all.iter().all(|&node| messages_of(net, node, all[1]) == 0);
+    assert!(net.run_until(5 * MINUTE, gone), "{}", shown(&net));
+    assert!(net.node(all[0]).peers().peer(&origin).is_some(), "it answers, so it is a peer");
+    // Its clock is set back: it is not trapped by what was forgotten.
+    net.set_clock(all[1], -minutes(600));
+    let again = net.create(all[1], "I am here").unwrap();
+    assert!(net.run_until(5 * MINUTE, |net| all.iter().all(|&node| held(net, node).contains(&again))));
+}
+
+/// A peer that does not answer is known as such since its last update; when it is back, it can be reached again.
+#[test]
+fn can_reach_by_last_update() {
+    let mut net = Network::new(13);
+    let all = net.add_cluster(3);
+    net.run(10 * SECOND);
+    let guid = net.guid(all[2]);
+    let seen = |net: &Network| {
+        let peer = net.node(all[0]).peers().peer(&guid).unwrap();
+        (peer.reach, peer.heard.unwrap())
+    };
+    assert!(seen(&net).0 == Reach::Reachable && net.now().since(seen(&net).1) < 5 * SECOND);
+    net.crash(all[2]);
+    let (crashed, last) = (net.now(), seen(&net).1);
+    net.run(MINUTE);
+    assert_eq!(seen(&net), (Reach::Unreachable, last), "its last update stays as it was");
+    net.start(all[2]);
+    net.run(10 * SECOND);
+    assert!(seen(&net).0 == Reach::Reachable && seen(&net).1 > crashed);
+}
+
+/// A datagram of a newer or older version is refused and counted, and its sender's address and version are shown.
+#[test]
+fn protocol_version_is_checked_and_shown() {
+    let mut net = Network::new(14);
+    let all = net.add_cluster(2);
+    net.capture = true;
+    net.run(5 * SECOND);
+    let (from, _, sent) = net.captured.iter().find(|(_, to, _)| *to == net.addr(all[0])).cloned().unwrap();
+    for (count, version) in [(1, 0), (2, PROTOCOL_VERSION + 1)] {
+        let mut other = sent.clone();
+        other[1] = version;
+        let before = (net.node(all[0]).ledger().state(), net.node(all[0]).stats().datagrams_sent);
+        assert_eq!(net.inject(all[0], from, &other), Err(Rejected::Version));
+        assert_eq!(net.node(all[0]).stats().rejected(Rejected::Version), count);
+        let noted: Vec<_> = net.node(all[0]).versions().iter(net.now()).collect();
+        assert!(matches!(noted[..], [(addr, foreign)] if addr == from && foreign.version == version), "{noted:?}");
+        assert_eq!((net.node(all[0]).ledger().state(), net.node(all[0]).stats().datagrams_sent), before, "silence");
+    }
+    // One that names another network is none of ours.
+    let mut other = sent.clone();
+    (other[1], other[4]) = (PROTOCOL_VERSION + 1, other[4] ^ 1);
+    let stranger = "192.0.2.1:9".parse().unwrap();
+    assert_eq!(net.inject(all[0], stranger, &other), Err(Rejected::Version));
+    assert_eq!(net.node(all[0]).versions().iter(net.now()).count(), 1);
+}
+
+/// Three clocks are right and one is five seconds behind: each node knows how its own stands.
+#[test]
+fn a_clock_that_is_wrong_is_known_to_be() {
+    let mut net = Network::new(15);
+    net.link = Link { delay: Duration::from_millis(2), jitter: 5 * Duration::from_millis(1), ..Link::default() };
+    let all = net.add_cluster(4);
+    net.set_clock(all[3], -5_000_000);
+    net.run(MINUTE);
+    let (wrong, right) = (net.node(all[3]).clock_ahead().unwrap(), net.node(all[0]).clock_ahead().unwrap());
+    assert!(wrong.1 == 3 && (wrong.0 + 5000).abs() < 20, "{wrong:?}");
+    assert!(right.1 == 3 && right.0.abs() < 20, "{right:?}");
+    let ahead = net.node(all[0]).peers().peer(&net.guid(all[3])).unwrap().clock_ahead.unwrap();
+    assert!((ahead + 5000).abs() < 20, "{ahead}");
+    net.set_clock(all[3], 0);
+    net.run(MINUTE);
+    assert!(net.node(all[3]).clock_ahead().unwrap().0.abs() < 20, "and when it is set right");
 }

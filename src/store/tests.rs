@@ -1,6 +1,8 @@
 //! Stories of the store.
 
 #[cfg(test)]
+mod aside;
+#[cfg(test)]
 mod paging;
 
 use super::*;

@@ -24,7 +24,7 @@ fn paged(running: &Running, filter: &ListFilter, order: Order) -> (Vec<u64>, usi
 
 /// Waits until it is so.
 #[expect(clippy::disallowed_methods, reason = "a test waits")]
-fn until(mut is_so: impl FnMut() -> bool) {
+pub(super) fn until(mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(Instant::now() < end, "never");
