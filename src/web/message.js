@@ -112,7 +112,7 @@ export class Message {
     this.bar = null;
     const path = `/gossip/${encodeURIComponent(record.guid)}/msg`;
     const whole = () => request(path, { signal });
-    const decree = record.kind !== "message" && record.preview;
+    const decree = record.kind && record.kind !== "message" && record.preview;
     const text = decree || record.msg || new TextDecoder().decode(await (await whole()).arrayBuffer());
     fresh(
       this.tools,
