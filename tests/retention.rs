@@ -191,6 +191,8 @@ fn what_is_too_old_for_one_is_neither_asked_for_nor_told() {
     let before = stats(&net);
     net.run(10 * MINUTE);
     assert_eq!(stats(&net), before, "nothing is asked for or told in vain");
+    assert_eq!(net.node(all[0]).stats().records_expired, 0, "nor was it before");
+    assert_eq!(net.disk(all[0]).aside().len(), 8, "what left is on the disk for an hour");
     net.run(20 * MINUTE);
     assert!(equal(&net) && held(&net, all[0]).len() == 1, "{}", shown(&net));
 }
@@ -412,6 +414,14 @@ fn a_node_that_lives_can_be_forgotten_and_goes_on() {
     net.set_clock(all[1], -minutes(600));
     let again = net.create(all[1], "I am here").unwrap();
     assert!(net.run_until(5 * MINUTE, |net| all.iter().all(|&node| held(net, node).contains(&again))));
+    // The one that decreed it is forgotten, too: what it decreed is not.
+    net.create(all[0], "said after the decree");
+    assert!(net.run_until(5 * MINUTE, |net| equal(net) && messages_of(net, all[2], all[0]) == 11));
+    let origin = net.guid(all[0]);
+    let (up_to, _) = net.node(all[2]).forgettable(&origin).unwrap();
+    net.decree(all[2], Decree::Forget(Forget { origin, up_to }));
+    assert!(net.run_until(5 * MINUTE, |net| equal(net) && messages_of(net, all[0], all[0]) == 0), "{}", shown(&net));
+    assert!(all.iter().all(|&node| count(&net, node, Kind::Forget) == 2 && messages_of(&net, node, all[1]) == 1));
 }
 
 /// A peer that does not answer is known as such since its last update; when it is back, it can be reached again.
