@@ -7,6 +7,7 @@ mod live;
 mod network;
 mod operating;
 mod records;
+mod retention;
 
 pub use demo::{Chaos, ChaosChange, DemoNode};
 pub use discovery::{Discovery, Namesake, Neighbour};
@@ -20,6 +21,7 @@ pub use records::{
     Added, Created, Draft, Exported, Gossip, GossipState, GossipStatus, Holder, Holders, ListQuery, NewGossip, Order,
     Outcome, RawQuery,
 };
+pub use retention::{ForgetRequest, Forgotten, Kind, OtherVersion, OwnClock, Retention, RetentionChange};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

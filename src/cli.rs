@@ -9,6 +9,7 @@ mod exec;
 mod explain;
 mod failure;
 mod follow;
+mod forget;
 mod hangup;
 mod init;
 mod list;
@@ -19,6 +20,7 @@ mod peers;
 mod read;
 mod register;
 mod reload;
+mod retention;
 mod run;
 mod running;
 mod service;
@@ -103,6 +105,10 @@ enum Command {
     Peers(peers::Peers),
     /// Say why a peer is in its state
     Explain(explain::Explain),
+    /// Show or set how long the network keeps records and nodes
+    Retention(retention::Retention),
+    /// Forget a node in the whole network, with what it said
+    Forget(forget::Forget),
     /// Wait until peers are reachable, messages here, all in sync
     Wait(wait::Wait),
     /// Watch a cluster of nodes in one process agree
@@ -155,6 +161,8 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
         Command::Peers(peers) => on_one(peers.run(&context)),
         Command::Explain(explain) => on_one(explain.run(&context)),
         Command::Status(status) => on_one(status.run(&context)),
+        Command::Retention(retention) => on_one(retention.run(&context)),
+        Command::Forget(forget) => on_one(forget.run(&context)),
         Command::Ui(ui) => on_one(ui.run(&context)),
         Command::Wait(wait) => on_one(wait.run(&context)),
         Command::Demo(demo) => on_many(demo.run(&context)),

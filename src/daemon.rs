@@ -10,6 +10,7 @@ mod events;
 mod explain;
 mod gauges;
 mod handle;
+mod heed;
 mod importing;
 mod journal;
 mod live;
@@ -21,6 +22,7 @@ mod rate;
 mod receipts;
 mod records;
 mod reload;
+mod retaining;
 mod settings;
 mod tally;
 mod view;
@@ -285,6 +287,7 @@ fn member(
         peer_select,
         max_datagram: file.max_datagram,
         timing,
+        terms: network.terms(),
         ..Settings::new(file.node_guid, &file.node_name, NetworkKey::new(&network.network_key))
     };
     #[expect(clippy::disallowed_methods, reason = "the daemon owns the randomness")]

@@ -16,6 +16,7 @@ mod page;
 mod peers;
 mod places;
 mod problem;
+mod retention;
 mod routes;
 mod stage;
 

@@ -180,7 +180,7 @@ mod tests {
         home.create().unwrap();
         let mut file = ServerFile::new(Guid([7; 16]), "nas");
         (file.ip, file.port) = ([127, 0, 0, 1].into(), 0);
-        file.networks.push(Network { network_name: "home".into(), network_key: Secret([7; 32]) });
+        file.networks.push(Network::new("home", Secret([7; 32])));
         file.save(&home.server_json()).unwrap();
         let daemon = Daemon::start(home).await.unwrap();
         let handle = daemon.handle();

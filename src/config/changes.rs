@@ -35,9 +35,13 @@ impl ServerFile {
         let mut changes: Vec<Change> = all.filter(|change| change.from != change.to).collect();
         if self.networks != other.networks {
             let named = |network: &Network| {
-                let is_same = |ours: &Network| ours.network_name == network.network_name && ours != network;
-                let other_key = if self.networks.iter().any(is_same) { " (with another key)" } else { "" };
-                Value::String(format!("{}{other_key}", network.network_name))
+                let before = self.networks.iter().find(|before| before.network_name == network.network_name);
+                let how = match before {
+                    Some(before) if before.network_key != network.network_key => " (with another key)",
+                    Some(before) if before != network => " (changed)",
+                    _ => "",
+                };
+                Value::String(format!("{}{how}", network.network_name))
             };
             let (from, to) = (self.networks.iter().map(named).collect(), other.networks.iter().map(named).collect());
             changes.push(Change { key: "networks".to_owned(), from, to });
@@ -87,7 +91,7 @@ mod tests {
 
     fn file() -> ServerFile {
         let mut file = ServerFile::new(Guid([7; 16]), "nas");
-        file.networks.push(Network { network_name: "home".into(), network_key: Secret([0xAB; 32]) });
+        file.networks.push(Network::new("home", Secret([0xAB; 32])));
         file
     }
 

@@ -224,15 +224,17 @@ impl Engine {
 
     /// Lets every node that something happened to, or whose time has come, do what it wants done.
     fn settle(&mut self) {
-        let now = self.clock.now();
+        let (now, wall) = (self.clock.now(), wall_clock());
         self.wake = Tick::NEVER;
         for member in &mut self.members {
+            member.node.handle_clock(now, wall);
             if member.wake <= now {
                 member.node.handle_timeout(now);
                 member.touched = true;
             }
             if std::mem::take(&mut member.touched) {
-                let Member { id, name, node, news, rate, tally, cache, .. } = member;
+                let Member { id, name, node, news, rate, tally, cache, heed, .. } = member;
+                heed.look(now, name, node);
                 rate.sample(now, || node.stats());
                 let (store, socket) = (&*self.store, &mut self.socket);
                 let mut shell =

@@ -15,6 +15,7 @@ mod hints;
 mod meeting;
 mod names;
 mod news;
+mod offsets;
 mod pace;
 mod paging;
 mod peer;
@@ -267,6 +268,8 @@ impl Peers {
             rtt: contact.map(|contact| contact.rtt).unwrap_or_default(),
             networks: contact.map_or(&[], |contact| &contact.networks),
             state: contact.and_then(|contact| contact.state),
+            horizon: contact.map(|contact| contact.horizon).unwrap_or_default(),
+            clock_ahead: contact.and_then(|contact| contact.offsets.best()),
             loss: contact.and_then(|contact| contact.pace.loss()),
             pace: contact.map(|contact| contact.pace).unwrap_or_default(),
         }

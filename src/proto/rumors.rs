@@ -262,6 +262,24 @@ impl Rumors {
         self.reassign(now, *peer, lane.parcels, ways);
     }
 
+    /// A record is held no more: it goes to nobody.
+    pub fn drop_record(&mut self, guid: &Guid) {
+        // Who stands in `ages` without being fresh is passed over.
+        if self.fresh.remove(guid).is_none() {
+            return;
+        }
+        let carrying: Vec<Guid> =
+            self.lanes.iter().filter(|(_, lane)| lane.parcels.contains_key(guid)).map(|(&peer, _)| peer).collect();
+        for peer in carrying {
+            let Some(lane) = self.lanes.get_mut(&peer) else { continue };
+            match lane.parcels.remove(guid).and_then(|parcel| parcel.sent) {
+                Some((_, deadline)) => drop(self.deadlines.remove(&(deadline, peer, *guid))),
+                None => lane.queue.retain(|queued| queued != guid),
+            }
+            self.schedule(peer);
+        }
+    }
+
     /// A peer that acknowledges nothing: it may be gone.
     pub fn poll_doubted(&mut self) -> Option<Guid> {
         self.doubted.pop_first()

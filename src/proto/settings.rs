@@ -1,5 +1,6 @@
 //! [`Settings`]: what the core is told from outside: who it is, whom it belongs to, and how fast it goes.
 
+use crate::proto::decree::Terms;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::MIN_MAX_DATAGRAM;
 use crate::proto::seal::NetworkKey;
@@ -104,6 +105,8 @@ pub struct Settings {
     pub max_datagram: usize,
     /// How fast it goes.
     pub timing: Timing,
+    /// What the network's settings are to be where nobody has set them yet.
+    pub terms: Terms,
 }
 
 impl Settings {
@@ -121,6 +124,7 @@ impl Settings {
             peer_select: PeerSelect::Both,
             max_datagram: MIN_MAX_DATAGRAM,
             timing: Timing::LAN,
+            terms: Terms::default(),
         }
     }
 }

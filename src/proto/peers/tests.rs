@@ -298,7 +298,7 @@ fn probes_have_a_period_of_their_own_where_that_is_shorter_than_the_round() {
                 if let Errand::Hello(guid) = errand {
                     hellos += 1;
                     to_neighbour += u32::from(guid == neighbour);
-                    peers.answered(now, &guid, now);
+                    peers.answered(now, &guid, now, 0);
                 }
             }
             peers.check();
@@ -326,7 +326,7 @@ fn who_is_doubted_is_probed_at_once_but_not_everybody_together() {
     assert_eq!(peers.poll_errand(), None, "it is being probed");
     peers.doubt(secs(2) + DOUBTS * 2, &guid(2));
     assert_eq!(peers.poll_errand(), Some(Errand::Hello(guid(2))));
-    peers.answered(secs(3), &guid(2), secs(3));
+    peers.answered(secs(3), &guid(2), secs(3), 0);
     assert_eq!(reach(&peers, 2), Reach::Reachable);
     pass(&mut peers, secs(4));
     assert_eq!(reach(&peers, 1), Reach::Suspect);
