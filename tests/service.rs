@@ -108,7 +108,7 @@ fn a_service_manager_hears_when_it_is_ready_that_it_lives_and_when_it_ends() {
     node.signal("HUP");
     assert!(manager.hear_of("RELOADING=1\nMONOTONIC_USEC=").lines().count() == 2);
     assert_eq!(manager.hear_of("READY=1"), "READY=1\nSTATUS=test: 0 of 0 reachable, 1 record; restart for: port\n");
-    assert!(log(node).contains("server.json is read again"), "{}", log(node));
+    eventually("the log says so", || log(node).contains("server.json is read again"));
 
     // Stopped as a whole it says nothing; then it goes on.
     node.signal("STOP");
