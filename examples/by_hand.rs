@@ -47,7 +47,7 @@ impl Effects for Surroundings {
 
     fn keep(&mut self, fact: Fact) {
         if let Fact::Gossip(gossip) = fact {
-            self.receipts.push(Receipt::Held(gossip.key()));
+            self.receipts.push(Receipt::Held(gossip.line()));
             self.shelf.0.insert(gossip.key(), gossip);
         }
     }

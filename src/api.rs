@@ -5,7 +5,9 @@ mod demo;
 mod discovery;
 mod live;
 mod network;
+mod operating;
 mod records;
+mod retention;
 
 pub use demo::{Chaos, ChaosChange, DemoNode};
 pub use discovery::{Discovery, Namesake, Neighbour};
@@ -14,10 +16,12 @@ pub use live::{
     Traffic, Warning,
 };
 pub use network::{Left, NetworkStatus, Peer, PingQuery, Pong, Reach, RegisterRequest, Registered, Split};
+pub use operating::{Change, LogLevel, LogLevelChange, Reloaded};
 pub use records::{
     Added, Created, Draft, Exported, Gossip, GossipState, GossipStatus, Holder, Holders, ListQuery, NewGossip, Order,
     Outcome, RawQuery,
 };
+pub use retention::{ForgetRequest, Forgotten, Kind, OtherVersion, OwnClock, Retention, RetentionChange};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -139,9 +143,9 @@ pub struct Setting {
     /// It; `(secret)` instead of a key of a network.
     pub value: serde_json::Value,
     /// Where it comes from: `default`, `file` (`server.json`), `profile`, `environment`, or `runtime` where the system
-    /// chose it.
+    /// chose it or somebody said it while the daemon ran.
     pub origin: String,
-    /// Whether a change of it takes a restart.
+    /// Whether a change of it takes a restart; else `POST /reload` is enough.
     pub restart: bool,
 }
 

@@ -14,12 +14,15 @@ mod explain;
 mod export;
 mod failure;
 mod follow;
+mod forget;
+mod hangup;
 mod help;
 mod import;
 mod init;
 mod leave;
 mod list;
 mod log;
+mod log_level;
 mod logs;
 mod paint;
 mod password;
@@ -27,8 +30,11 @@ mod peers;
 mod ping;
 mod read;
 mod register;
+mod reload;
+mod retention;
 mod run;
 mod running;
+mod service;
 mod simulate;
 mod status;
 mod ui;
@@ -92,6 +98,10 @@ enum Command {
     Init(init::Init),
     /// Be a node: the daemon
     Run(run::Run),
+    /// Have the daemon read server.json again
+    Reload(reload::Reload),
+    /// Say what the daemon logs, or have it log more or less
+    LogLevel(log_level::LogLevel),
     /// Register this node with another
     Register(register::Register),
     /// Write a message in a dialogue
@@ -128,6 +138,10 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Say in one line how things are, for monitoring
     Check(check::Check),
+    /// Show or set how long the network keeps records and nodes
+    Retention(retention::Retention),
+    /// Forget a node in the whole network, with what it said
+    Forget(forget::Forget),
     /// Wait until peers are reachable, messages here, all in sync
     Wait(wait::Wait),
     /// Print what completes commands in a shell
@@ -151,7 +165,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return misunderstood(&error, &args),
     };
     let (json, paint) = (cli.globals.json, Paint::on(&std::io::stderr(), cli.globals.color));
-    match run_command(cli) {
+    let ran = run_command(cli);
+    log::flush();
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => ExitCode::from(failure.report(json, paint)),
     }
@@ -182,6 +198,8 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Init(init) => init.run(&context),
         Command::Run(run) => on_many(run.run(&context)),
+        Command::Reload(reload) => on_one(reload.run(&context)),
+        Command::LogLevel(level) => on_one(level.run(&context)),
         Command::Register(register) => on_one(register.run(&context)),
         Command::Create(create) => on_one(create.run(&context)),
         Command::Add(add) => on_one(add.run(&context)),
@@ -199,6 +217,8 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
         Command::Doctor(doctor) => on_one(doctor.run(&context)),
         Command::Check(check) => on_one(check.run(&context)),
         Command::Status(status) => on_one(status.run(&context)),
+        Command::Retention(retention) => on_one(retention.run(&context)),
+        Command::Forget(forget) => on_one(forget.run(&context)),
         Command::Ui(ui) => on_one(ui.run(&context)),
         Command::Wait(wait) => on_one(wait.run(&context)),
         Command::Completions(completions) => completions.run(&mut Cli::command(), &context),

@@ -2,6 +2,7 @@
 //! a call: the socket is local, and nothing has to be kept alive.
 
 mod events;
+mod operating;
 mod records;
 
 pub use events::Events;
@@ -205,6 +206,21 @@ impl Client {
         parsed(&self.call(Method::POST, "/register", &query, "application/json", body, patience).await?)
     }
 
+    /// How long the network keeps what.
+    pub async fn retention(&self) -> Result<api::Retention, ClientError> {
+        self.ask("/retention", &self.network_query(), PATIENCE).await
+    }
+
+    /// Changes that, for all nodes.
+    pub async fn set_retention(&self, change: &api::RetentionChange) -> Result<api::Retention, ClientError> {
+        self.tell(Method::PUT, "/retention", change).await
+    }
+
+    /// Forgets a node in the whole network, or says what would go.
+    pub async fn forget(&self, node: &str, dry_run: bool) -> Result<api::Forgotten, ClientError> {
+        self.tell(Method::POST, "/forget", &api::ForgetRequest { node: node.to_owned(), dry_run }).await
+    }
+
     /// How the network of a demonstration is.
     pub async fn chaos(&self) -> Result<api::Chaos, ClientError> {
         self.ask("/demo", &[], PATIENCE).await
@@ -235,6 +251,16 @@ impl Client {
 
     fn limited(&self, limit: u64) -> [(&'static str, Option<String>); 2] {
         [("network", self.network.clone()), ("limit", Some(limit.to_string()))]
+    }
+
+    async fn tell<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        what: &impl serde::Serialize,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(what).expect("plain data becomes JSON").into();
+        parsed(&self.call(method, path, &self.network_query(), "application/json", body, PATIENCE).await?)
     }
 
     async fn ask<T: DeserializeOwned>(

@@ -5,8 +5,10 @@
 //! The file holds the keys of networks: it is refused while others may read it, and no error ever shows a value that
 //! stood where a key or a password stands.
 
+mod changes;
 mod error;
 mod fields;
+mod filter;
 mod home;
 mod host;
 mod http;
@@ -16,8 +18,10 @@ mod timing;
 mod token;
 mod tree;
 
+pub use changes::{Change, needs_restart};
 pub use error::{ConfigError, nearest};
 pub use fields::{parse_duration, show_duration};
+pub use filter::LogFilter;
 pub use home::{Home, HomeLock, LockError};
 pub use host::host_name;
 pub use http::{HttpFile, Listen};
@@ -25,6 +29,7 @@ pub use shown::Shown;
 pub use timing::{Profile, Span, TimingFile};
 pub use token::Token;
 
+use crate::proto::decree::{Terms, is_term};
 use crate::proto::gossip::{Guid, check_name};
 use crate::proto::limits::{MAX_DATAGRAM, MAX_NAME, MIN_MAX_DATAGRAM};
 use crate::proto::seal::Secret;
@@ -94,6 +99,9 @@ pub struct ServerFile {
     /// How the control API is served to browsers and scripts.
     #[serde(default, skip_serializing_if = "HttpFile::is_empty")]
     pub http: HttpFile,
+    /// What the log shows, where the environment does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogFilter>,
     /// The networks to be in.
     #[serde(default)]
     pub networks: Vec<Network>,
@@ -124,6 +132,24 @@ pub struct Network {
     /// What name and password became (see [`Secret::derive`]); 64 hex digits in the file.
     #[serde(with = "fields::secret")]
     pub network_key: Secret,
+    /// What `max_age` of the network's settings is to be where nobody has set them yet.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "fields::some_duration")]
+    pub max_age: Option<Duration>,
+    /// The same of `origin_timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "fields::some_duration")]
+    pub origin_timeout: Option<Duration>,
+}
+
+impl Network {
+    /// One with this key, and nothing else said.
+    pub fn new(network_name: &str, network_key: Secret) -> Network {
+        Network { network_name: network_name.to_owned(), network_key, max_age: None, origin_timeout: None }
+    }
+
+    /// What the network's settings are to be where nobody has set them yet.
+    pub fn terms(&self) -> Terms {
+        Terms { max_age: self.max_age, origin_timeout: self.origin_timeout }
+    }
 }
 
 /// A file that was read, and what a person should be told about it.
@@ -178,6 +204,7 @@ impl ServerFile {
             profile: Profile::default(),
             timing: TimingFile::default(),
             http: HttpFile::default(),
+            log: None,
             networks: Vec::new(),
             seeds: Vec::new(),
         }
@@ -288,6 +315,14 @@ impl ServerFile {
             if self.networks[..index].iter().any(|other| other.network_name == network.network_name) {
                 let problem = format!("is {:?}, like an earlier network", network.network_name);
                 return Err(ConfigError::value(key, problem, "give each network its own name"));
+            }
+        }
+        for (index, network) in self.networks.iter().enumerate() {
+            for (key, span) in [("max_age", network.max_age), ("origin_timeout", network.origin_timeout)] {
+                if let Some(span) = span.filter(|&span| !is_term(span)) {
+                    let (key, problem) = (format!("networks.{index}.{key}"), format!("is {}", show_duration(span)));
+                    return Err(ConfigError::value(key, problem, "say a time from 1s to 10000d, or remove it"));
+                }
             }
         }
         if self.seeds.len() > MAX_SEEDS {

@@ -10,16 +10,20 @@ mod events;
 mod explain;
 mod gauges;
 mod handle;
+mod heed;
 mod importing;
 mod journal;
 mod leaving;
 mod live;
+mod loudness;
 mod member;
 mod news;
 mod peering;
 mod rate;
 mod receipts;
 mod records;
+mod reload;
+mod retaining;
 mod settings;
 mod splits;
 mod tally;
@@ -31,15 +35,17 @@ pub use gauges::{Gauges, StoreGauges};
 pub use handle::{Handle, Refusal};
 pub use importing::Imported;
 pub use journal::{Journal, LINES};
+pub use loudness::Loudness;
 pub use receipts::Holders;
 pub use records::Listed;
+pub use reload::ReloadError;
 
-use crate::config::{ConfigError, Home, HomeLock, LockError, PeerSelectType, ServerFile};
+use crate::config::{ConfigError, Home, HomeLock, Loaded, LockError, PeerSelectType, ServerFile};
 use crate::net::{Faults, Socket};
 use crate::proto::gossip::Guid;
 use crate::proto::node::Node;
 use crate::proto::seal::NetworkKey;
-use crate::proto::settings::{PeerSelect, Settings};
+use crate::proto::settings::{Pace, PeerSelect, Settings};
 use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Store, StoreError};
 use discovering::Discovering;
@@ -47,7 +53,7 @@ use engine::Engine;
 use handle::Known;
 use live::Pulse;
 use member::Member;
-use std::collections::BTreeSet;
+use reload::InForce;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -168,8 +174,7 @@ fn wall_clock() -> Timestamp {
 struct Prepared {
     home: Home,
     lock: HomeLock,
-    file: ServerFile,
-    said: BTreeSet<String>,
+    loaded: Loaded,
     store: Store,
     members: Vec<Member>,
     clock: Clock,
@@ -185,7 +190,8 @@ impl Prepared {
             LockError::Io(source) => StartError::Io { what: format!("cannot lock {dir}"), source },
         })?;
         loaded.notes.iter().for_each(|note| tracing::warn!("{note}"));
-        let (file, said) = (loaded.file, loaded.said);
+        Loudness::of_process().configure(loaded.file.log.as_ref());
+        let file = &loaded.file;
         let io = |what: &str| {
             let what = format!("cannot {what} {}", home.gossip_db().display());
             move |error: StoreError| StartError::Io { what, source: io::Error::other(error) }
@@ -194,18 +200,19 @@ impl Prepared {
         let restore = || {
             let store = Store::open(&home.gossip_db())?;
             store.notes().iter().for_each(|note| tracing::warn!("{note}"));
-            let members = file.networks.iter().map(|network| member(&file, network, &store, clock));
+            let members = file.networks.iter().map(|network| member(file, network, &store, clock));
             let members = members.collect::<Result<Vec<Member>, StoreError>>()?;
             Ok((store, members))
         };
         // Damage that is met only while all is read is salvaged by opening the store once more.
         let restored = restore().or_else(|error: StoreError| if error.is_damage() { restore() } else { Err(error) });
         let (store, members) = restored.map_err(io("read"))?;
-        Ok(Prepared { home, lock, file, said, store, members, clock })
+        Ok(Prepared { home, lock, loaded, store, members, clock })
     }
 
     fn start(self, faults: Option<watch::Receiver<Faults>>) -> Result<Daemon, StartError> {
-        let Prepared { home, lock, file, said, store, mut members, clock } = self;
+        let Prepared { home, lock, loaded, store, mut members, clock } = self;
+        let file = &loaded.file;
         let addr = SocketAddr::new(file.ip, file.port);
         let (mut socket, granted) = Socket::bind(addr).map_err(|source| StartError::Bind { addr, source })?;
         if let Some(granted) = granted {
@@ -215,7 +222,7 @@ impl Prepared {
         }
         faults.into_iter().for_each(|faults| socket.suffer(faults));
         let addr = socket.local_addr().map_err(|source| StartError::Bind { addr, source })?;
-        let discovering = Discovering::new(&file, addr, clock, &mut members);
+        let discovering = Discovering::new(file, addr, clock, &mut members);
         let (events, incoming) = mpsc::unbounded_channel();
         let (receipts, loads) = (events.clone(), events);
         let on_receipt = move |batch| drop(receipts.send(engine::Event::Receipts(batch)));
@@ -227,7 +234,8 @@ impl Prepared {
         let (stop, stopping) = watch::channel(false);
         let (left, farewell) = watch::channel(None);
         let leave = Arc::new(watch::Sender::new(false));
-        let (store, file) = (Arc::new(store), Arc::new(file));
+        let (store, seeds) = (Arc::new(store), file.seeds.clone());
+        let in_force = Arc::new(InForce::new(home.server_json(), loaded));
         let known = |member: &Member| {
             let (name, news, pulse) = (member.name.clone(), member.news.subscribe(), Arc::new(Pulse::default()));
             Known { name, id: member.id, news, pulse }
@@ -236,8 +244,7 @@ impl Prepared {
         let pulses: Vec<Arc<Pulse>> = networks.iter().map(|known| known.pulse.clone()).collect();
         let http: Arc<OnceLock<SocketAddr>> = Arc::default();
         let engine = Engine {
-            home,
-            file: file.clone(),
+            in_force: in_force.clone(),
             addr,
             socket,
             store: store.clone(),
@@ -248,10 +255,9 @@ impl Prepared {
             http: Arc::clone(&http),
             farewell: left,
         };
-        let (networks, stop, said, bounds) = (Arc::new(networks), Arc::new(stop), Arc::new(said), Arc::default());
-        let seeds = file.seeds.clone();
+        let (networks, stop, bounds, started) = (Arc::new(networks), Arc::new(stop), Arc::default(), clock.wall);
         let handle =
-            Handle { file, said, addr, networks, commands, changes, stop, leave, farewell, store, bounds, http };
+            Handle { in_force, addr, started, networks, commands, changes, stop, leave, farewell, store, bounds, http };
         let task = tokio::spawn(engine.run(taken, incoming, stopping));
         for (network, pulse) in pulses.into_iter().enumerate() {
             tokio::spawn(live::run(handle.clone(), network, pulse));
@@ -276,19 +282,17 @@ fn member(
     let id = store.network(&network.network_name)?;
     let epoch = store.next_epoch(id, clock.wall)?;
     let others = file.networks.iter().map(|other| &other.network_name).filter(|name| **name != network.network_name);
+    let Pace { gossip_timer, gossip_max_peer_count, peer_select, timing } = pace(file);
     let settings = Settings {
         other_networks: others.cloned().collect(),
         epoch,
         started: clock.wall,
-        gossip_timer: file.gossip_timer,
-        gossip_max_peer_count: file.gossip_max_peer_count,
-        peer_select: match file.peer_select_type {
-            PeerSelectType::Random => PeerSelect::Random,
-            PeerSelectType::OldestFirst => PeerSelect::OldestFirst,
-            PeerSelectType::Both => PeerSelect::Both,
-        },
+        gossip_timer,
+        gossip_max_peer_count,
+        peer_select,
         max_datagram: file.max_datagram,
-        timing: file.timing.timing(file.profile, file.gossip_timer),
+        timing,
+        terms: network.terms(),
         ..Settings::new(file.node_guid, &file.node_name, NetworkKey::new(&network.network_key))
     };
     #[expect(clippy::disallowed_methods, reason = "the daemon owns the randomness")]
@@ -301,22 +305,35 @@ fn member(
     Ok(Member::new(network.network_name.clone(), id, node))
 }
 
+/// What of a file may change while a node runs.
+fn pace(file: &ServerFile) -> Pace {
+    Pace {
+        gossip_timer: file.gossip_timer,
+        gossip_max_peer_count: file.gossip_max_peer_count,
+        peer_select: match file.peer_select_type {
+            PeerSelectType::Random => PeerSelect::Random,
+            PeerSelectType::OldestFirst => PeerSelect::OldestFirst,
+            PeerSelectType::Both => PeerSelect::Both,
+        },
+        timing: file.timing.timing(file.profile, file.gossip_timer),
+    }
+}
+
 /// A copy of this node is alive: from now on it has another GUID, which `server.json` must know.
-fn rename(home: &Home, file: &mut Arc<ServerFile>, guid: Guid) {
+fn rename(in_force: &Arc<InForce>, guid: Guid) {
     tracing::warn!(%guid, "another node has this node's GUID (a copied home?): this one takes a new GUID and keeps its records");
-    Arc::make_mut(file).node_guid = guid;
-    let (file, path) = (file.clone(), home.server_json());
+    let in_force = in_force.clone();
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = file.save(&path) {
+        if let Err(error) = in_force.rename(guid) {
             tracing::error!("the new GUID is not saved, so the next start will meet the copy again: {error}");
         }
     });
 }
 
-/// Looks a seed's name up until that succeeds, then has every network register there.
+/// Looks a seed's name up until that succeeds, then has every network register there; unless it is taken back meanwhile.
 async fn plant(handle: Handle, seed: String) {
     while let Err(error) = handle.plant(&seed).await {
-        if handle.is_stopping() {
+        if handle.is_stopping() || !handle.file().seeds.contains(&seed) {
             return;
         }
         tracing::warn!(%seed, "cannot look the seed up: {error}");

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 /// Whether a character could act on a terminal or deceive a reader instead of being seen: C0 except newline and tab, DEL,
 /// C1, the bidirectional controls and the characters without width.
-fn is_hostile(c: char) -> bool {
+pub fn is_hostile(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' => true,

@@ -23,7 +23,7 @@ pub trait Effects {
 pub fn settle(node: &mut Node, now: Tick, effects: &mut impl Effects) -> Wake {
     let mut transmit = Transmit::default();
     loop {
-        while let Some(fact) = node.poll_fact() {
+        while let Some(fact) = node.poll_fact(now) {
             effects.keep(fact);
         }
         if !node.poll_transmit(now, effects.bodies(), &mut transmit) {

@@ -16,6 +16,7 @@ mod page;
 mod peers;
 mod places;
 mod problem;
+mod retention;
 mod routes;
 mod stage;
 
@@ -79,7 +80,7 @@ impl Server {
         let tcp = match bind_tcp(http.listen).await? {
             None => None,
             Some((listener, addr)) => {
-                let guards = Guards::new(Hosts::new(host_name(), &http.hosts), Token::load_or_make(home, lock)?);
+                let guards = Guards::new(Hosts::new(host_name()), Token::load_or_make(home, lock)?);
                 Some((listener, addr, guards))
             }
         };
@@ -168,6 +169,6 @@ fn router(handle: Handle, stage: Option<Stage>, guards: Option<Guards>) -> Route
         .method_not_allowed_fallback(routes::wrong_method)
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(Extension(stage))
-        .layer(from_fn_with_state(guards.map(Arc::new), guard))
+        .layer(from_fn_with_state((guards.map(Arc::new), handle.clone()), guard))
         .with_state(handle)
 }

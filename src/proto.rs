@@ -46,6 +46,19 @@
 //! nodes each answers with probability min(1, 8/N), each source once in 10 s, ten a second in all. A beacon of a network
 //! with the name of ours and another password is recognised by its name tag and told to people.
 //!
+//! # Forgetting
+//!
+//! What is held follows from the set of records and from one date, the *horizon* (see `retention`): HELLO carries it, a
+//! node follows the highest, at most one step past its own clock's, and what is older leaves. Records of kind *network
+//! settings* and *forget* (see `decree`) say how long things are kept and who is forgotten; none of them is taken by a
+//! forget, and the latest settings never age. What left is neither asked for nor taken in; what a peer's horizon excludes
+//! is not told to it.
+//!
+//! Nodes that were told settings by their configuration, and find none 10 s after their start in a peer that holds what
+//! they hold (or know nobody), make a record of them that is dated 0 and has no origin: the same at all of them. A node
+//! that was not reached for `origin_timeout` is forgotten first by the next live node on the ring behind it, and by each
+//! following one two looks (of a 64th of that time) later if need be.
+//!
 //! # Timers
 //!
 //! | what | when | where |
@@ -99,6 +112,11 @@
 //!   that find each other again would need one for each pair of nodes, which took five thousand nodes 78 s and 20,000
 //!   datagrams each; and who reaches a node only through others would hold it for dead for ever. Only what a node believes
 //!   is passed on, so one of the three has met it, or all three lie.
+//! - Of those among whom more than half must be reached before one is forgotten, a node counts itself and the silent one:
+//!   else in a network of three nobody ever could be.
+//! - A forget ages as any record does, since all that it covers is older; so do settings that were replaced.
+//! - Where `max_age` is changed the horizon is found anew, and may be earlier: what somebody still holds comes again.
+//!
 //! - A probe is repeated as often as answers could have come, and others are asked only when the longest time for an
 //!   answer is over: a lost HELLO or REGISTER is no sign of death. Else each suspicion, which takes every node some thirty
 //!   datagrams to hear of and to hear the end of, would make networks with loss the louder, the larger they are.
@@ -122,6 +140,7 @@
 //! - Digests leave what was learnt less than a second ago to the rumours, and are rare while these flow.
 
 pub mod beacon;
+pub mod decree;
 pub mod fact;
 pub mod fetches;
 pub mod gossip;
@@ -132,6 +151,7 @@ pub mod peers;
 pub mod pings;
 pub mod receipts;
 pub mod repairs;
+pub mod retention;
 pub mod ring;
 pub mod rtt;
 pub mod rumors;
@@ -141,4 +161,5 @@ pub mod settings;
 pub mod sketch;
 pub mod stats;
 pub mod time;
+pub mod versions;
 pub mod wire;

@@ -9,21 +9,21 @@ mod events;
 mod host;
 mod link;
 pub mod meter;
+mod saying;
 pub mod scenario;
 pub mod watch;
 
 pub use disk::{Disk, Reads};
 pub use link::{Link, Seen};
 
-use crate::proto::fact::{Fact, PeerFact};
-use crate::proto::gossip::{Draft, Gossip, Guid};
+use crate::proto::fact::PeerFact;
+use crate::proto::gossip::Guid;
 use crate::proto::node::Node;
 use crate::proto::seal::{NetworkKey, Secret};
 use crate::proto::settings::Settings;
 use crate::proto::stats::Rejected;
 use crate::proto::time::{Tick, Timestamp};
 use agenda::Agenda;
-use bytes::Bytes;
 use disk::{Roster, Shelf};
 use events::Event;
 use host::{Host, Said};
@@ -70,6 +70,8 @@ pub struct Network {
     said: Said,
     acknowledged: BTreeSet<Guid>,
     created: BTreeSet<Guid>,
+    /// Records that some node does not hold any more, by the network's law.
+    left: BTreeSet<Guid>,
     trace: Sha256,
 }
 
@@ -95,6 +97,7 @@ impl Network {
             said,
             acknowledged: BTreeSet::new(),
             created: BTreeSet::new(),
+            left: BTreeSet::new(),
             trace: Sha256::new(),
         }
     }
@@ -173,34 +176,6 @@ impl Network {
             self.hosts[node].seeds.push(with);
         }
         self.touch(node, |node, now| node.register(now, addr, true));
-    }
-
-    /// Has `node` author a record. It is acknowledged, and spread, once its disk has it.
-    pub fn create(&mut self, node: usize, msg: impl Into<Bytes>) -> Option<Guid> {
-        let at = self.hosts[node].wall(BEGINNING, self.now);
-        let draft = Draft { who_name: format!("who-{node}"), msg: msg.into() };
-        let host = &mut self.hosts[node];
-        let gossip = host.node.as_mut()?.author(at, draft).expect("stories say valid things");
-        let guid = gossip.guid();
-        host.disk.keep(self.now, Fact::Gossip(gossip), true);
-        self.created.insert(guid);
-        self.settle(node);
-        Some(guid)
-    }
-
-    /// Puts a record on a node's disk and into its ledger at once, as if it had been there for long.
-    pub fn preload(&mut self, node: usize, gossip: &Gossip) {
-        let host = &mut self.hosts[node];
-        let at = host.disk.commit;
-        host.disk.commit = Duration::ZERO;
-        host.disk.keep(Tick(0), Fact::Gossip(gossip.clone()), false);
-        host.disk.commit(Tick(0), &mut self.shelf);
-        host.disk.commit = at;
-        self.created.insert(gossip.guid());
-        self.acknowledged.insert(gossip.guid());
-        if let Some(node) = &mut host.node {
-            node.learn(self.now, gossip);
-        }
     }
 
     /// Splits the network: nodes hear only those of their own side. Nodes not named are on side 0.
@@ -327,6 +302,11 @@ impl Network {
     /// Its disk.
     pub fn disk(&mut self, node: usize) -> &mut Disk {
         &mut self.hosts[node].disk
+    }
+
+    /// Its GUID.
+    pub fn guid(&self, node: usize) -> Guid {
+        self.hosts[node].settings.guid
     }
 
     /// Its address.

@@ -6,6 +6,7 @@
 //! How much may be under way is for the caller to bound: see [`Store::queued_bytes`].
 
 mod arrivals;
+mod aside;
 mod lists;
 mod network;
 mod pages;

@@ -128,7 +128,7 @@ fn statuses_have_what_scripts_rely_on() {
     assert_eq!(keys(&status), "gossip network stats");
     assert_eq!(
         keys(&status["network"]),
-        "discovery gossip_count http ip network_name node_guid node_name other_networks peers place port root send_rate splits version"
+        "clock discovery gossip_count http ip network_name node_guid node_name other_networks other_versions peers place port retention root send_rate splits version"
     );
     let peer = &status["network"]["peers"][0];
     for key in "guid name ip port network_name last_update reach rtt_ms gossip_count root in_sync".split(' ') {
@@ -142,7 +142,7 @@ fn statuses_have_what_scripts_rely_on() {
         assert!(gossip.get(key).is_some(), "{key} in {gossip}");
     }
     let record = &gossip["gossip"][0];
-    assert_eq!(keys(record), "complete date_time guid len received sha2 who_name");
+    assert_eq!(keys(record), "complete date_doubtful date_time guid kind len received sha2 who_name");
     assert_eq!((record["guid"].as_str(), record["who_name"].as_str()), (Some(guid.as_str()), Some("n2")));
     assert_eq!(record["sha2"], "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
     assert_eq!(gossip["root"], status["network"]["root"]);

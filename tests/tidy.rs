@@ -234,7 +234,6 @@ fn the_core_is_a_function_of_state_time_and_bytes() {
         "std::io",
         "std::process",
         "async ",
-        ".await",
         "Mutex",
         "RwLock",
         "Atomic",

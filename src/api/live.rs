@@ -39,6 +39,7 @@ pub enum Backlog {
 }
 
 /// One event. Records come in the order in which they arrived here.
+#[expect(clippy::large_enum_variant, reason = "events are made one by one, and written at once")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]

@@ -1,6 +1,6 @@
 //! Peers and networks, and what can be done about them.
 
-use super::{Discovery, SendRate};
+use super::{Discovery, OtherVersion, OwnClock, Retention, SendRate};
 use serde::{Deserialize, Serialize};
 
 /// How a peer is reached.
@@ -50,6 +50,8 @@ pub struct Peer {
     pub incarnation: u32,
     /// Smoothed round-trip time, in milliseconds.
     pub rtt_ms: Option<f64>,
+    /// Milliseconds by which its clock is ahead of this host's; null if it did not tell.
+    pub clock_offset_ms: Option<i64>,
     /// The share of probes that it did not answer lately, from 0 to 1; null if that is not known.
     pub loss: Option<f64>,
     /// Datagrams a second that come from it, on the mean of 10 s; null if it was not met.
@@ -95,6 +97,12 @@ pub struct NetworkStatus {
     pub root: String,
     /// What this node sent lately.
     pub send_rate: SendRate,
+    /// How long the network keeps what.
+    pub retention: Retention,
+    /// How this host's clock differs; null where no peer told.
+    pub clock: Option<OwnClock>,
+    /// Who seems to speak another version of the protocol.
+    pub other_versions: Vec<OtherVersion>,
     /// What beacons told; null where discovery is off.
     pub discovery: Option<Discovery>,
     /// Who was cut off from this node for a while and came back, the latest first, at most 16, since the daemon started.

@@ -1,6 +1,6 @@
 //! Records as they are created, listed and counted.
 
-use super::HeldBy;
+use super::{HeldBy, Kind};
 use serde::{Deserialize, Serialize};
 
 /// `POST /gossip`: what to say. `PUT /gossip/raw?who_name=` takes the same as bytes.
@@ -59,8 +59,13 @@ pub struct Created {
 pub struct Added {
     /// The record's name.
     pub guid: String,
+    /// What it is for.
+    pub kind: Kind,
     /// When it was created, RFC 3339 UTC with microseconds.
     pub date_time: String,
+    /// Whether that cannot be right, since it is to come by more than a minute: its creator's clock was wrong, or this
+    /// host's is.
+    pub date_doubtful: bool,
     /// Who says it.
     pub who_name: String,
     /// GUID of the node on which it was created.
@@ -80,7 +85,8 @@ pub struct Gossip {
     pub head: Added,
     /// Whether all of MSG is here.
     pub complete: bool,
-    /// The first line of MSG, at most [`PREVIEW`](super::PREVIEW) characters; null while incomplete.
+    /// The first line of MSG, at most [`PREVIEW`](super::PREVIEW) characters, or what a record of another kind than message
+    /// decrees, as a sentence; null while incomplete.
     pub preview: Option<String>,
     /// MSG; null while incomplete and, in lists, when longer than [`LISTED_MSG`](super::LISTED_MSG).
     pub msg: Option<String>,
@@ -172,8 +178,12 @@ pub struct Holder {
 pub struct GossipState {
     /// The record's name.
     pub guid: String,
+    /// What it is for.
+    pub kind: Kind,
     /// When it was created.
     pub date_time: String,
+    /// Whether that cannot be right, since it is to come.
+    pub date_doubtful: bool,
     /// Who says it.
     pub who_name: String,
     /// Bytes of MSG.
@@ -229,8 +239,8 @@ pub struct Draft {
 pub struct Exported {
     /// The record's name, which follows from the rest.
     pub guid: String,
-    /// `message`.
-    pub kind: String,
+    /// What it is for.
+    pub kind: Kind,
     /// When it was created, RFC 3339 with microseconds.
     pub date_time: String,
     /// GUID of the node on which it was created.

@@ -11,6 +11,7 @@ use super::running::Signals;
 use clap::Args;
 use cluster::{Cluster, PATIENCE};
 use std::path::Path;
+use tracing::level_filters::LevelFilter;
 
 /// Watch a cluster of nodes in one process agree.
 #[derive(Args, Debug)]
@@ -36,7 +37,7 @@ pub struct Demo {
 impl Demo {
     /// Shows it.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
-        log_to_stderr("warn");
+        log_to_stderr(LevelFilter::WARN, None);
         let mut signals = Signals::take()?;
         let place = tempfile::Builder::new()
             .prefix("gossip-demo-")

@@ -98,6 +98,7 @@ mod tests {
             protocol_version: Some(1),
             incarnation: 1,
             rtt_ms: Some(0.4),
+            clock_offset_ms: None,
             loss: None,
             datagrams_per_s: None,
             bytes_per_s: None,

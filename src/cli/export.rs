@@ -4,7 +4,7 @@ use super::context::{Context, Progress, json_line};
 use super::failure::{Exit, Failure};
 use super::list::time;
 use super::running::Signals;
-use crate::api::{self, Exported, Gossip, Order};
+use crate::api::{self, Exported, Gossip, Kind, Order};
 use crate::client::Client;
 use crate::display::{bytes, counted};
 use base64ct::{Base64, Encoding};
@@ -126,13 +126,15 @@ impl To<'_> {
 /// A record with all of its MSG. A long one is in base64, whose length is known whatever it says.
 async fn line(client: &Client, gossip: Gossip, network: &str, context: &Context) -> Result<String, Failure> {
     let Gossip { head, msg, .. } = gossip;
+    // What other kinds say is no text.
+    let msg = msg.filter(|_| head.kind == Kind::Message);
     let msg_base64 = match &msg {
         Some(_) => None,
         None => Some(Base64::encode_string(&client.msg(&head.guid).await.map_err(context.explain())?)),
     };
     let exported = Exported {
         guid: head.guid,
-        kind: "message".to_owned(),
+        kind: head.kind,
         date_time: head.date_time,
         origin: head.origin,
         who_name: head.who_name,

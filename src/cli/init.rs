@@ -215,7 +215,7 @@ impl Wishes {
         let network_key = Secret::derive(&network_name, password.as_bytes());
         match file.networks.iter_mut().find(|network| network.network_name == network_name) {
             Some(network) => network.network_key = network_key,
-            None => file.networks.push(Network { network_name, network_key }),
+            None => file.networks.push(Network::new(&network_name, network_key)),
         }
         Ok(())
     }
@@ -223,7 +223,7 @@ impl Wishes {
 
 /// Says when a change of the file holds.
 pub fn told_of_change(context: &Context) {
-    context.note("A running daemon reads it when it starts again.");
+    context.note("A running daemon reads it when it starts again, or at once: gossip-node reload");
 }
 
 /// Text as one word of a command line.
@@ -302,7 +302,11 @@ fn tell(context: &Context, file: &ServerFile, existed: bool) -> Result<(), Failu
     if existed {
         told_of_change(context);
     } else {
-        context.note(&format!("Next: gossip-node run --home {}", context.home.dir().display()));
+        if context.home.is_service() {
+            context.note("Next: systemctl start gossip-node");
+        } else {
+            context.note(&format!("Next: gossip-node run --home {}", context.home.dir().display()));
+        }
     }
     Ok(())
 }

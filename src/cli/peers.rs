@@ -56,7 +56,7 @@ impl Peers {
 }
 
 fn list(peers: &[Peer], now: jiff::Timestamp) -> String {
-    let heading = ["NAME", "GUID", "ADDRESS", "REACH", "RTT", "LOSS", "HEARD", "FROM IT"];
+    let heading = ["NAME", "GUID", "ADDRESS", "REACH", "RTT", "LOSS", "CLOCK", "HEARD", "FROM"];
     let mut text = table(&heading, peers.iter().map(|peer| row(peer, now)));
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     peers.iter().for_each(|peer| *count.entry(reach(peer.reach)).or_default() += 1);
@@ -73,6 +73,7 @@ fn row(peer: &Peer, now: jiff::Timestamp) -> Vec<String> {
         reach(peer.reach).into(),
         peer.rtt_ms.map_or("-".into(), rtt),
         peer.loss.map_or("-".into(), |loss| format!("{:.0} %", loss * 100.0)),
+        peer.clock_offset_ms.map_or("-".into(), clock),
         peer.last_update.as_ref().map_or("never".into(), |then| age(then, now)),
         peer.bytes_per_s.map_or("-".into(), |rate| format!("{}/s", bytes(rate as u64))),
     ]
@@ -81,6 +82,14 @@ fn row(peer: &Peer, now: jiff::Timestamp) -> Vec<String> {
 /// Milliseconds as the eye wants them.
 pub fn rtt(rtt: f64) -> String {
     if rtt < 10.0 { format!("{rtt:.1} ms") } else { format!("{rtt:.0} ms") }
+}
+
+/// How a clock differs from this host's.
+pub fn clock(ahead_ms: i64) -> String {
+    match ahead_ms.unsigned_abs() {
+        0..1000 => format!("{ahead_ms:+} ms"),
+        _ => format!("{:+.1} s", ahead_ms as f64 / 1000.0),
+    }
 }
 
 /// `IP:PORT`, with an IPv6 address in brackets.
@@ -110,6 +119,7 @@ mod tests {
             protocol_version: Some(1),
             incarnation: 1,
             rtt_ms: known,
+            clock_offset_ms: None,
             loss: known.map(|_| 0.125),
             datagrams_per_s: known,
             bytes_per_s: known.map(|_| 2048.0),
@@ -124,7 +134,7 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         let line = text.lines().find(|line| line.contains("desk")).unwrap();
-        assert_eq!(line.split_whitespace().skip(3).collect::<Vec<_>>(), ["left", "-", "-", "never", "-"]);
+        assert_eq!(line.split_whitespace().skip(3).collect::<Vec<_>>(), ["left", "-", "-", "-", "never", "-"]);
         assert!(!text.contains('\u{1b}'));
     }
 

@@ -3,7 +3,7 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::peers::{address, rtt};
+use super::peers::{address, clock, rtt};
 use super::running::Signals;
 use crate::api::{Peer, PingQuery};
 use crate::client::{Client, ClientError};
@@ -194,6 +194,9 @@ impl Pinged {
         if let (Some(min), Some(median), Some(max)) = (self.rtt_min_ms, self.rtt_median_ms, self.rtt_max_ms) {
             let short = |trip| rtt(trip).trim_end_matches(" ms").to_owned();
             text.push_str(&format!("; min/median/max {}/{}/{}", short(min), short(median), rtt(max)));
+        }
+        if let Some(ahead) = self.peer.clock_offset_ms {
+            text.push_str(&format!("; its clock is {} from this host's", clock(ahead)));
         }
         text.push('\n');
         text

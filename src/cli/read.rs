@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::failure::Failure;
 use super::list::date;
-use crate::api::HeldBy;
+use crate::api::{HeldBy, Kind};
 use crate::display::{bytes, counted, display_line, display_safe};
 use clap::Args;
 
@@ -47,6 +47,7 @@ impl Read {
         let mut text = String::new();
         for (label, value) in [
             ("guid", head.guid.as_str()),
+            ("kind", kind(head.kind)),
             ("date", &date(&head.date_time, jiff::Timestamp::now())),
             ("who", &head.who_name),
             ("origin", &head.origin),
@@ -56,11 +57,22 @@ impl Read {
         ] {
             text.push_str(&format!("{label:<7} {}\n", display_line(value)));
         }
-        if let Some(msg) = &gossip.msg {
+        if let (false, Some(preview)) = (head.kind == Kind::Message, &gossip.preview) {
+            text.push_str(&format!("\n{}\n", display_line(preview)));
+        } else if let Some(msg) = &gossip.msg {
             let end = if msg.ends_with('\n') { "" } else { "\n" };
             text.push_str(&format!("\n{}{end}", display_safe(msg)));
         }
         context.print(&text)
+    }
+}
+
+/// What a record is for.
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Message => "message",
+        Kind::Forget => "forget",
+        Kind::Settings => "network settings",
     }
 }
 

@@ -103,6 +103,7 @@ fn network_text(status: &api::NetworkStatus, most: usize, now: jiff::Timestamp, 
     if let Some(split) = status.splits.first() {
         text.push_str(&sentence::split(&status.node_name, split, now));
     }
+    law_text(&mut text, status);
     if status.peers.is_empty() {
         text.push_str(match status.discovery {
             Some(_) => {
@@ -146,6 +147,28 @@ fn peers_text(status: &api::NetworkStatus, most: usize, now: jiff::Timestamp) ->
 /// Reachable, and holding the same.
 fn well(peer: &api::Peer) -> bool {
     peer.reach == Reach::Reachable && peer.in_sync
+}
+
+/// How long things are kept, and what is wrong with clocks and versions.
+fn law_text(text: &mut String, status: &api::NetworkStatus) {
+    let api::Retention { max_age, origin_timeout, .. } = &status.retention;
+    let age = max_age.as_ref().map(|age| format!("records are kept for {}", display_line(age)));
+    let silent = origin_timeout.as_ref();
+    let silent = silent.map(|span| format!("nodes that are not reached for {} are forgotten", display_line(span)));
+    let said: Vec<String> = age.into_iter().chain(silent).collect();
+    if !said.is_empty() {
+        let _ = writeln!(text, "{}: gossip-node retention", said.join(", "));
+    }
+    if let Some(clock) = status.clock.as_ref().filter(|clock| clock.doubtful) {
+        let way = if clock.ahead_ms > 0 { "ahead" } else { "behind" };
+        let (seconds, peers) = (clock.ahead_ms.unsigned_abs() as f64 / 1000.0, counted(clock.peers, "peer"));
+        let _ = writeln!(text, "warning: this host's clock is {seconds:.1} s {way} of most of {peers}");
+    }
+    for other in &status.other_versions {
+        let (at, version) = (address(&other.ip, other.port), other.version);
+        let _ =
+            writeln!(text, "warning: {at} seems to speak protocol version {version}, so nothing is exchanged with it");
+    }
 }
 
 /// Who else may read what goes to and from the page.
@@ -230,6 +253,7 @@ mod tests {
             protocol_version: Some(1),
             incarnation: 1,
             rtt_ms: Some(0.42),
+            clock_offset_ms: None,
             loss: None,
             datagrams_per_s: None,
             bytes_per_s: None,
@@ -253,6 +277,21 @@ mod tests {
             gossip_count: 12,
             root: "9f3c1a2b00000000".into(),
             discovery: None,
+            retention: api::Retention {
+                max_age: Some("720h".into()),
+                origin_timeout: None,
+                guid: None,
+                date_time: None,
+                horizon: None,
+                aside: 0,
+            },
+            clock: Some(api::OwnClock { ahead_ms: -3100, peers: 3, doubtful: true }),
+            other_versions: vec![api::OtherVersion {
+                ip: "192.0.2.9".into(),
+                port: 6884,
+                version: 2,
+                last_heard: "2026-01-10T11:59:57Z".into(),
+            }],
             send_rate: api::SendRate { datagrams_per_s: 2.1, bytes_per_s: 310.0, seconds: 10.0 },
             http: Some("127.0.0.1:8684".into()),
             splits: Vec::new(),
@@ -327,6 +366,9 @@ mod tests {
             "10 (-2)",
             "it missed 3 probes",
             "sends 2.1 datagrams/s, 310 B/s\n",
+            "records are kept for 720h: gossip-node retention",
+            "clock is 3.1 s behind of most of 3 peers",
+            "192.0.2.9:6884 seems to speak protocol version 2",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
@@ -351,6 +393,8 @@ mod tests {
             guid: "43c54ed2-0173-8495-93c7-8a8c49826092".into(),
             date_time: "2026-01-10T11:59:57Z".into(),
             who_name: "nas".into(),
+            kind: api::Kind::Message,
+            date_doubtful: false,
             len: 1000,
             complete: false,
             received: 340,

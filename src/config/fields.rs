@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error};
 use serde_path_to_error::{Path, Segment};
 use std::time::Duration;
 
-/// A time as people write it: `500ms`, `1s`, `1.5s`, `2m`, `1h`; a bare number is seconds.
+/// A time as people write it: `500ms`, `1s`, `1.5s`, `2m`, `1h`, `30d`; a bare number is seconds.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -15,12 +15,13 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "s" | "" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
-        _ => return Err(format!("{text:?} is no time: say 500ms, 1s, 2m or 1h")),
+        "d" => 86_400.0,
+        _ => return Err(format!("{text:?} is no time: say 500ms, 1s, 2m, 1h or 30d")),
     };
     match number.parse::<f64>() {
         // Rounded to the microsecond, or 0.3 ms would be 299 µs.
         Ok(number) if number * seconds <= 1e9 => Ok(Duration::from_micros((number * seconds * 1e6).round() as u64)),
-        _ => Err(format!("{text:?} is no time: say 500ms, 1s, 2m or 1h")),
+        _ => Err(format!("{text:?} is no time: say 500ms, 1s, 2m, 1h or 30d")),
     }
 }
 
@@ -75,7 +76,7 @@ pub(super) mod duration {
         match &value {
             serde_json::Value::String(text) => parse_duration(text),
             serde_json::Value::Number(seconds) => parse_duration(&seconds.to_string()),
-            other => Err(format!("{other} is no time: say 500ms, 1s, 2m or 1h")),
+            other => Err(format!("{other} is no time: say 500ms, 1s, 2m, 1h or 30d")),
         }
         .map_err(D::Error::custom)
     }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// The kernel's `sun_path` has 108 bytes, the last of which is zero.
 const SOCKET_PATH: usize = 107;
+/// Where the service that a package installs has its home.
+const SERVICE_HOME: &str = "/var/lib/gossip-node";
 
 /// A daemon's directory. One directory is one daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,12 +45,14 @@ impl Home {
     }
 
     /// Where a home is if nobody says: `$GOSSIP_NODE_HOME`, else systemd's `$STATE_DIRECTORY`, else `gossip-node` in
-    /// `$XDG_STATE_HOME` or `~/.local/state`. `None` if all of these and `$HOME` are unset.
+    /// `$XDG_STATE_HOME` or `~/.local/state`; but the service's home, where the package made one, for who may enter it and
+    /// has none of his own. `None` if all of these and `$HOME` are unset.
     pub fn default_dir() -> Option<PathBuf> {
-        Home::dir_by(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
+        let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Home::dir_by(var, Path::new(SERVICE_HOME))
     }
 
-    fn dir_by(var: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    fn dir_by(var: impl Fn(&str) -> Option<PathBuf>, service: &Path) -> Option<PathBuf> {
         // systemd gives a list where a unit names several directories; the first is the daemon's.
         let state = || {
             let list = var("STATE_DIRECTORY")?;
@@ -58,7 +62,17 @@ impl Home {
         // The XDG specification has relative paths ignored.
         let xdg = || var("XDG_STATE_HOME").filter(|dir| dir.is_absolute()).map(|dir| dir.join("gossip-node"));
         let user = || var("HOME").map(|dir| dir.join(".local/state/gossip-node"));
-        var("GOSSIP_NODE_HOME").or_else(state).or_else(xdg).or_else(user)
+        let said = var("GOSSIP_NODE_HOME").or_else(state);
+        said.or_else(|| match xdg().or_else(user) {
+            Some(own) if own.exists() || fs::read_dir(service).is_err() => Some(own),
+            None if fs::read_dir(service).is_err() => None,
+            _ => Some(service.to_owned()),
+        })
+    }
+
+    /// Whether it is that of the service, which its unit starts.
+    pub fn is_service(&self) -> bool {
+        self.dir == Path::new(SERVICE_HOME)
     }
 
     /// The directory itself.
@@ -303,9 +317,21 @@ mod tests {
 
     #[test]
     fn the_default_home_follows_the_environment() {
-        let with = |vars: &'static [(&str, &str)]| {
-            Home::dir_by(|name| vars.iter().find(|(var, _)| *var == name).map(|(_, value)| PathBuf::from(value)))
+        let (dir, _) = temp();
+        let at = |vars: &'static [(&str, &str)], service: &Path| {
+            let var = |name: &str| vars.iter().find(|(var, _)| *var == name).map(|(_, value)| PathBuf::from(value));
+            Home::dir_by(var, service)
         };
+        let with = |vars| at(vars, Path::new("/none"));
+        // The service's home is for who may enter it and has none of his own.
+        let service = dir.path().join("home");
+        assert_eq!(at(&[("HOME", "/h")], &service), Some(service.clone()));
+        assert_eq!(at(&[], &service), Some(service.clone()));
+        assert_eq!(at(&[("XDG_STATE_HOME", "/x"), ("STATE_DIRECTORY", "/s")], &service), Some("/s".into()));
+        let own = dir.path().join("own");
+        fs::create_dir_all(own.join("gossip-node")).unwrap();
+        let var = |name: &str| (name == "XDG_STATE_HOME").then(|| own.clone());
+        assert_eq!(Home::dir_by(var, &service), Some(own.join("gossip-node")));
         assert_eq!(with(&[]), None);
         assert_eq!(with(&[("HOME", "/h")]), Some("/h/.local/state/gossip-node".into()));
         assert_eq!(with(&[("HOME", "/h"), ("XDG_STATE_HOME", "/x")]), Some("/x/gossip-node".into()));

@@ -29,7 +29,8 @@ pub(super) fn read(path: &Path, most: u64, holds: &'static str) -> Result<Zeroiz
     Ok(text)
 }
 
-/// Writes a file that its owner alone may read. A link stays a link: what it points to is replaced.
+/// Writes a file that its owner alone may read. A link stays a link: what it points to is replaced. Who may give files away
+/// (root, setting up a service) leaves it to the directory's owner, or the service could not read it.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), ConfigError> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -40,9 +41,33 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), ConfigError> {
             .permissions(fs::Permissions::from_mode(0o600))
             .tempfile_in(dir)?;
         temp.write_all(text.as_bytes())?;
+        let (owner, ours) = (fs::metadata(dir)?, temp.as_file().metadata()?);
+        if ours.uid() == 0 && owner.uid() != 0 {
+            std::os::unix::fs::fchown(temp.as_file(), Some(owner.uid()), Some(owner.gid()))?;
+        }
         temp.as_file().sync_all()?;
         temp.persist(&path)?;
         File::open(dir)?.sync_all()
     };
     write().map_err(|source| ConfigError::Io { what: format!("cannot write {}", path.display()), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_root_writes_into_the_home_of_another_is_that_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server.json");
+        let owner = || fs::metadata(&path).map(|found| (found.uid(), found.gid(), found.mode() & 0o777)).unwrap();
+        if fs::metadata(dir.path()).unwrap().uid() != 0 {
+            return eprintln!("skipped: only root can give files away");
+        }
+        write(&path, "{}").unwrap();
+        assert_eq!(owner(), (0, 0, 0o600));
+        std::os::unix::fs::chown(dir.path(), Some(12345), Some(54321)).unwrap();
+        write(&path, "{ }").unwrap();
+        assert_eq!(owner(), (12345, 54321, 0o600));
+    }
 }

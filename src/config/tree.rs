@@ -20,11 +20,12 @@ const KEYS: &[&str] = &[
     "profile",
     "timing",
     "http",
+    "log",
     "networks",
     "seeds",
 ];
 const HTTP_KEYS: &[&str] = &["listen", "hosts"];
-const NETWORK_KEYS: &[&str] = &["network_name", "network_key"];
+const NETWORK_KEYS: &[&str] = &["network_name", "network_key", "max_age", "origin_timeout"];
 const TIMING_KEYS: &[&str] = &[
     "probe_period",
     "probe_timeout",

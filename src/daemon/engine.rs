@@ -5,12 +5,12 @@ use super::cache::Cache;
 use super::handle::Command;
 use super::member::Member;
 use super::news::News;
+use super::reload::InForce;
 use super::splits::Splits;
 use super::tally::Tally;
 use super::view;
 use super::{Clock, rename, wall_clock};
 use crate::api;
-use crate::config::{Home, ServerFile};
 use crate::effects::{Effects, settle};
 use crate::net::Socket;
 use crate::proto::fact::{Fact, Receipt};
@@ -61,8 +61,7 @@ impl Moment {
 
 /// All that the daemon's task owns.
 pub struct Engine {
-    pub(super) home: Home,
-    pub(super) file: Arc<ServerFile>,
+    pub(super) in_force: Arc<InForce>,
     pub(super) addr: SocketAddr,
     pub(super) socket: Socket,
     pub(super) store: Arc<Store>,
@@ -233,15 +232,17 @@ impl Engine {
 
     /// Lets every node that something happened to, or whose time has come, do what it wants done.
     pub(super) fn settle(&mut self) {
-        let now = self.clock.now();
+        let (now, wall) = (self.clock.now(), wall_clock());
         self.wake = Tick::NEVER;
         for member in &mut self.members {
+            member.node.handle_clock(now, wall);
             if member.wake <= now {
                 member.node.handle_timeout(now);
                 member.touched = true;
             }
             if std::mem::take(&mut member.touched) {
-                let Member { id, name, node, news, splits, rate, tally, cache, .. } = member;
+                let Member { id, name, node, news, splits, rate, tally, cache, heed, .. } = member;
+                heed.look(now, name, node);
                 rate.sample(now, || node.stats());
                 let (store, socket) = (&*self.store, &mut self.socket);
                 let mut shell =
@@ -251,7 +252,7 @@ impl Engine {
                 member.wake = wake.at;
                 member.splits.look(now, &member.node);
                 if let Some(guid) = identity {
-                    rename(&self.home, &mut self.file, guid);
+                    rename(&self.in_force, guid);
                 }
                 member.cache.ask(|load| self.store.load(member.id, load));
                 member.registered();

@@ -29,6 +29,10 @@ pub struct StoreGauges {
     pub queued: u64,
     /// How far the index of words is.
     pub indexed: Indexed,
+    /// Whether the disk takes no records.
+    pub refuses: bool,
+    /// When the daemon started, in seconds since 1970.
+    pub started: u64,
 }
 
 impl Handle {
@@ -57,6 +61,7 @@ impl Handle {
             networks.push(self.look(network, look).await?);
         }
         let indexed = self.read_store(|store| store.indexed()).await?;
-        Ok((StoreGauges { queued: self.store.queued_bytes() as u64, indexed }, networks))
+        let (queued, refuses) = (self.store.queued_bytes() as u64, self.store.last_error().is_some());
+        Ok((StoreGauges { queued, indexed, refuses, started: self.started.0 / 1_000_000 }, networks))
     }
 }

@@ -5,10 +5,11 @@ use super::engine::{Look, Moment};
 use super::live::Pulse;
 use super::member::Member;
 use super::news::Latest;
+use super::reload::InForce;
 use super::view::{self, View};
 use crate::api;
-use crate::config::ServerFile;
 use crate::proto::seal::PROTOCOL_VERSION;
+use crate::proto::time::Timestamp;
 use crate::store::{ListFilter, NetworkId, Request, Store, StoreError};
 use bytes::Bytes;
 use std::collections::BTreeSet;
@@ -111,10 +112,10 @@ pub struct Known {
 /// A way to a running daemon: cheap to clone, never blocks the node.
 #[derive(Clone)]
 pub struct Handle {
-    pub(super) file: Arc<ServerFile>,
-    /// Which keys of it were said there, dotted; all others are defaults.
-    pub(super) said: Arc<BTreeSet<String>>,
+    pub(super) in_force: Arc<InForce>,
     pub(super) addr: SocketAddr,
+    /// When the daemon started.
+    pub(super) started: Timestamp,
     pub(super) networks: Arc<Vec<Known>>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) changes: watch::Receiver<u64>,
@@ -158,11 +159,6 @@ impl Handle {
             demo: false,
             http: self.http.get().map(SocketAddr::to_string),
         }
-    }
-
-    /// What `server.json` said when the daemon started.
-    pub fn file(&self) -> &ServerFile {
-        &self.file
     }
 
     /// Whoever serves the control API over TCP says where, once.
@@ -332,6 +328,14 @@ impl Handle {
         let store = self.store.clone();
         let read = tokio::task::spawn_blocking(move || read(&store)).await;
         Ok(read.map_err(|error| Refusal::Unavailable(error.to_string()))??)
+    }
+}
+
+#[cfg(test)]
+impl Handle {
+    /// Keeps the task from turning for so long.
+    pub(crate) async fn stall(&self, span: Duration) -> Result<(), Refusal> {
+        self.look(0, move |_, _| std::thread::sleep(span)).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::cache::Cache;
 use super::handle::{Adding, Refusal};
+use super::heed::Heed;
 use super::news::News;
 use super::rate::Rate;
 use super::splits::Splits;
@@ -10,7 +11,7 @@ use super::view;
 use super::wall_clock;
 use crate::api;
 use crate::proto::fact::Receipt;
-use crate::proto::gossip::{Draft, Gossip, Guid, Key};
+use crate::proto::gossip::{Draft, Gossip, Guid, Key, Line};
 use crate::proto::node::Node;
 use crate::proto::time::Tick;
 use crate::store::{Authored, NetworkId, Store};
@@ -36,6 +37,8 @@ pub struct Member {
     pub tally: Tally,
     /// What its beacons told, where discovery is on.
     pub discovery: Option<watch::Receiver<api::Discovery>>,
+    /// What people were told already.
+    pub heed: Heed,
     /// What of the disk is at hand.
     pub cache: Cache,
     /// When the node wants to be woken.
@@ -53,7 +56,7 @@ pub struct Member {
 impl Member {
     /// A node that has not done anything yet.
     pub fn new(name: String, id: NetworkId, node: Node) -> Member {
-        let (rate, tally, cache, splits, adding, importing, registering) = Default::default();
+        let (rate, tally, heed, cache, splits, adding, importing, registering) = Default::default();
         // The epoch grows with each start.
         let news = News::new(node.settings().epoch);
         let (wake, touched, discovery) = (Tick(0), true, None);
@@ -66,6 +69,7 @@ impl Member {
             rate,
             tally,
             discovery,
+            heed,
             cache,
             wake,
             touched,
@@ -99,20 +103,30 @@ impl Member {
         }
     }
 
+    /// A record of this node's own is on its way to the disk: who waits for it.
+    pub fn adding(&mut self, gossip: Gossip) -> oneshot::Receiver<Result<api::Added, Refusal>> {
+        let (reply, answer) = oneshot::channel();
+        self.cache.keep_gossip(&gossip);
+        self.adding.insert(gossip.guid(), (gossip, reply));
+        answer
+    }
+
     /// Takes the disk's word.
     pub fn receive(&mut self, now: Tick, receipt: Receipt, store: &Store) {
         if let Receipt::Held(_) = receipt {
             self.news.arrived();
         }
-        if let Receipt::Held(Key { guid, .. }) | Receipt::Failed(guid) | Receipt::Wrong(guid) = receipt {
+        if let Receipt::Held(Line { key: Key { guid, .. }, .. }) | Receipt::Failed(guid) | Receipt::Wrong(guid) =
+            receipt
+        {
             for reply in self.importing.remove(&guid).into_iter().flatten() {
                 let _ = reply.send(matches!(receipt, Receipt::Held(_)));
             }
         }
         let waits = match receipt {
-            Receipt::Held(key) => self.adding.remove(&key.guid),
+            Receipt::Held(line) => self.adding.remove(&line.key.guid),
             Receipt::Failed(guid) => self.adding.remove(&guid),
-            Receipt::Piece(..) | Receipt::Wrong(_) => None,
+            Receipt::Piece(..) | Receipt::Wrong(_) | Receipt::Cleared(_) => None,
         };
         let Some((gossip, reply)) = waits else {
             if let Receipt::Failed(_) = receipt {

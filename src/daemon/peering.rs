@@ -132,10 +132,15 @@ impl Handle {
     /// Has every network register with a seed, for ever.
     pub(super) async fn plant(&self, seed: &str) -> Result<(), String> {
         let addr = self.look_up(seed).await?;
+        let in_force = self.in_force.loaded();
+        if !in_force.file.seeds.iter().any(|other| other == seed) {
+            return Ok(());
+        }
         // One list of seeds may serve all hosts, the seeds themselves among them.
         if self.is_own(addr) {
             return Ok(());
         }
+        self.in_force.planted(seed, addr);
         let command = Command::Register { network: None, addr, seed: true, reply: None };
         self.send(command).await.map_err(|refusal| refusal.to_string())
     }
@@ -144,8 +149,9 @@ impl Handle {
     async fn look_up(&self, address: &str) -> Result<SocketAddr, String> {
         let found = tokio::net::lookup_host(address).await;
         let mut found = found.map_err(|error| format!("{address:?} is no HOST:PORT that can be looked up: {error}"))?;
-        let fits = found.find(|addr| addr.is_ipv4() == self.file.ip.is_ipv4() && addr.port() != 0);
-        fits.ok_or_else(|| format!("{address:?} has no address that a node bound to {} can reach", self.file.ip))
+        let ip = self.addr.ip();
+        let fits = found.find(|addr| addr.is_ipv4() == ip.is_ipv4() && addr.port() != 0);
+        fits.ok_or_else(|| format!("{address:?} has no address that a node bound to {ip} can reach"))
     }
 
     fn is_own(&self, addr: SocketAddr) -> bool {

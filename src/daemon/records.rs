@@ -105,10 +105,18 @@ impl Handle {
         {
             return Ok(key);
         }
-        let found = self.read_store(move |store| store.find(id, &digits)).await?;
+        let wanted = digits.clone();
+        let found = self.read_store(move |store| store.find(id, &wanted)).await?;
         match found[..] {
             [key] => Ok(key),
-            [] => Err(Refusal::NotFound(format!("no record's GUID begins with {guid}"))),
+            [] => {
+                let index = self.networks.iter().position(|known| known.id == id);
+                let gone = match index {
+                    Some(index) => self.why_gone(index, &digits).await?,
+                    None => None,
+                };
+                Err(Refusal::NotFound(gone.unwrap_or_else(|| format!("no record's GUID begins with {guid}"))))
+            }
             _ => {
                 let more = if found.len() >= MATCHES { " or more" } else { "" };
                 let count = found.len();

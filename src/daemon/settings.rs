@@ -1,21 +1,24 @@
 //! What holds of all that can be set, and where it comes from.
 
+use super::Loudness;
 use super::handle::Handle;
 use crate::api;
+use crate::config::needs_restart;
 use serde_json::Value;
 
-/// Says what to log.
-const LOG: &str = "GOSSIP_NODE_LOG";
+const LOG: &str = "log";
 
 impl Handle {
     /// All settings as they hold; secrets are not shown.
     pub fn settings(&self) -> api::Settings {
-        let mut values: Vec<api::Setting> = (self.file.shown(&self.said).into_iter())
+        let in_force = self.in_force.loaded();
+        let mut values: Vec<api::Setting> = (in_force.file.shown(&in_force.said).into_iter())
+            .filter(|shown| shown.key != LOG)
             .map(|shown| api::Setting {
+                restart: needs_restart(&shown.key),
                 key: shown.key,
                 value: shown.value,
                 origin: shown.origin.to_owned(),
-                restart: true,
             })
             .collect();
         let mut found = |key: &str, value: Option<Value>| {
@@ -25,12 +28,10 @@ impl Handle {
             }
         };
         // What the system chose where it was left to it.
-        found("port", (self.file.port == 0).then(|| self.addr.port().into()));
+        found("port", (in_force.file.port == 0).then(|| self.addr.port().into()));
         found("http.listen", self.http.get().map(|addr| addr.to_string().into()));
-        let log = std::env::var(LOG).ok();
-        let origin = if log.is_some() { "environment" } else { "default" }.to_owned();
-        let value = Value::String(log.unwrap_or_else(|| "info".to_owned()));
-        values.push(api::Setting { key: "log".to_owned(), value, origin, restart: true });
+        let api::LogLevel { level, origin } = Loudness::of_process().level();
+        values.push(api::Setting { key: LOG.to_owned(), value: level.into(), origin, restart: needs_restart(LOG) });
         api::Settings { values }
     }
 }

@@ -1,11 +1,16 @@
 //! [`View`]: a node as the API shows it, made in one go so that it is true at one moment.
 
 use super::engine::Moment;
+use super::heed::DOUBTFUL_MS;
 use super::member::Member;
+use super::retaining::is_doubtful;
 use crate::api;
-use crate::display::rfc3339;
+use crate::config::show_duration;
+use crate::display::{rfc3339, short};
+use crate::proto::decree::{Decree, Forget, Terms};
 use crate::proto::fact::ReachFact;
-use crate::proto::gossip::{Guid, Head};
+use crate::proto::gossip::{Guid, Head, Kind};
+use crate::proto::node::Node;
 use crate::proto::peers::{Peer, Reach};
 use crate::proto::ring::place;
 use crate::proto::seal::PROTOCOL_VERSION;
@@ -53,6 +58,13 @@ impl View {
             other_networks,
             gossip_count: ours.count,
             root: hex(&ours.root),
+            retention: retention(node),
+            clock: node.clock_ahead().map(|(ahead_ms, peers)| api::OwnClock {
+                ahead_ms,
+                peers: peers as u64,
+                doubtful: ahead_ms.unsigned_abs() > DOUBTFUL_MS,
+            }),
+            other_versions: other_versions(node, moment),
             send_rate: rate.mean(moment.now, &stats),
             splits: member.splits.shown(moment),
             discovery: member.discovery.as_ref().map(|shown| shown.borrow().clone()),
@@ -84,6 +96,7 @@ fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ours: LedgerState, moment:
         protocol_version: met.then_some(PROTOCOL_VERSION),
         incarnation: peer.incarnation,
         rtt_ms: peer.rtt.smoothed().map(|rtt| rtt.as_secs_f64() * 1000.0),
+        clock_offset_ms: peer.clock_ahead,
         loss: peer.loss,
         datagrams_per_s: met.then(|| tenths(datagrams)),
         bytes_per_s: met.then(|| bytes.round()),
@@ -110,6 +123,30 @@ fn reach(reach: Reach) -> api::Reach {
         Reach::Suspect => api::Reach::Suspect,
         Reach::Unreachable => api::Reach::Unreachable,
         Reach::Left => api::Reach::Left,
+    }
+}
+
+fn other_versions(node: &Node, moment: Moment) -> Vec<api::OtherVersion> {
+    let shown = |(addr, foreign): (std::net::SocketAddr, crate::proto::versions::Foreign)| api::OtherVersion {
+        ip: addr.ip().to_string(),
+        port: addr.port(),
+        version: foreign.version,
+        last_heard: rfc3339(moment.wall(foreign.heard)),
+    };
+    node.versions().iter(moment.now).map(shown).collect()
+}
+
+/// How long the network keeps what.
+pub fn retention(node: &Node) -> api::Retention {
+    let law = node.retention();
+    let (terms, settings) = (law.terms(), law.settings());
+    api::Retention {
+        max_age: terms.max_age.map(show_duration),
+        origin_timeout: terms.origin_timeout.map(show_duration),
+        guid: settings.map(|key| key.guid.to_string()),
+        date_time: settings.map(|key| rfc3339(key.date_time)),
+        horizon: Some(law.horizon()).filter(|&horizon| horizon > Timestamp(0)).map(rfc3339),
+        aside: law.gone.len() as u64,
     }
 }
 
@@ -142,7 +179,9 @@ pub fn registered(guid: &Guid, peer: &Peer<'_>, network: &str) -> api::Registere
 pub fn added(guid: &Guid, head: &Head, complete: bool) -> api::Added {
     api::Added {
         guid: guid.to_string(),
+        kind: kind(head.kind()),
         date_time: rfc3339(head.date_time()),
+        date_doubtful: is_doubtful(head.date_time()),
         who_name: head.who_name().to_owned(),
         origin: head.origin().to_string(),
         sha2: complete.then(|| hex(head.sha2())),
@@ -153,12 +192,36 @@ pub fn added(guid: &Guid, head: &Head, complete: bool) -> api::Added {
 /// A record in a list.
 pub fn gossip(row: &Row) -> api::Gossip {
     let text = row.start.as_ref().map(|start| String::from_utf8_lossy(start));
+    let decree = row.msg().and_then(|msg| Decree::read(row.head.kind(), row.head.date_time(), msg).ok());
+    let decree = decree.map(|decree| sentence(&decree));
     api::Gossip {
         head: added(&row.guid, &row.head, row.complete),
         complete: row.complete,
-        preview: text.map(|text| text.lines().next().unwrap_or_default().chars().take(api::PREVIEW).collect()),
+        preview: decree
+            .or(text.map(|text| text.lines().next().unwrap_or_default().chars().take(api::PREVIEW).collect())),
         msg: row.msg().map(|msg| String::from_utf8_lossy(msg).into_owned()),
         held_by: None,
+    }
+}
+
+fn kind(kind: Kind) -> api::Kind {
+    match kind {
+        Kind::Message => api::Kind::Message,
+        Kind::Forget => api::Kind::Forget,
+        Kind::Settings => api::Kind::Settings,
+    }
+}
+
+/// A decree in words.
+fn sentence(decree: &Decree) -> String {
+    let span = |span: Option<std::time::Duration>| span.map_or("off".to_owned(), show_duration);
+    match decree {
+        Decree::Forget(Forget { origin, up_to }) => {
+            format!("(forgets node {} and what it said up to {})", short(&origin.to_string()), rfc3339(*up_to))
+        }
+        Decree::Settings(Terms { max_age, origin_timeout }) => {
+            format!("(network settings: max_age {}, origin_timeout {})", span(*max_age), span(*origin_timeout))
+        }
     }
 }
 
@@ -166,7 +229,9 @@ pub fn gossip(row: &Row) -> api::Gossip {
 pub fn state(row: &Row) -> api::GossipState {
     api::GossipState {
         guid: row.guid.to_string(),
+        kind: kind(row.head.kind()),
         date_time: rfc3339(row.head.date_time()),
+        date_doubtful: is_doubtful(row.head.date_time()),
         who_name: row.head.who_name().to_owned(),
         len: row.head.len() as u64,
         complete: row.complete,

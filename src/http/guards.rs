@@ -9,6 +9,7 @@ use super::problem::hinted;
 use super::{health, page};
 use crate::api::Problem;
 use crate::config::Token;
+use crate::daemon::Handle;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -90,10 +91,16 @@ pub(super) fn check_limit(caller: &Caller, limit: Option<u64>) -> Result<(), Pro
 }
 
 /// Lets a request pass or answers it.
-pub(super) async fn guard(State(guards): State<Option<Arc<Guards>>>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State((guards, handle)): State<(Option<Arc<Guards>>, Handle)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let caller = request.extensions().get::<Caller>().cloned();
     let passed = match (&guards, &caller) {
-        (Some(guards), Some(Caller { tcp: Some((from, local)), .. })) => guards.check(&request, *from, *local),
+        (Some(guards), Some(Caller { tcp: Some((from, local)), .. })) => {
+            guards.check(&request, *from, *local, &handle.hosts())
+        }
         (None, Some(Caller { tcp: None, .. })) => check_owner(&request).map(|()| true),
         _ => Err(hinted(StatusCode::FORBIDDEN, "nobody knows where this request comes from", "ask over a listener")),
     };
@@ -130,9 +137,9 @@ impl Guards {
     }
 
     /// Whether a request may pass, and then whether it showed the token.
-    fn check(&self, request: &Request, from: IpAddr, local: IpAddr) -> Result<bool, Problem> {
+    fn check(&self, request: &Request, from: IpAddr, local: IpAddr, more: &[String]) -> Result<bool, Problem> {
         check_size(request)?;
-        let host = self.check_host(request, local)?;
+        let host = self.check_host(request, local, more)?;
         check_method(request.method())?;
         if is_write(request.method()) {
             check_origin(request.headers(), &host)?;
@@ -146,7 +153,7 @@ impl Guards {
         Ok(!is_free)
     }
 
-    fn check_host(&self, request: &Request, local: IpAddr) -> Result<Authority, Problem> {
+    fn check_host(&self, request: &Request, local: IpAddr, more: &[String]) -> Result<Authority, Problem> {
         let refused = |detail: &str| {
             let hint = "say the host as `gossip-node ui` does; more names can be set in http.hosts of server.json";
             hinted(StatusCode::FORBIDDEN, detail, hint)
@@ -158,7 +165,7 @@ impl Guards {
         let host = host.ok_or_else(|| refused("it names no host"))?;
         let authority: Option<Authority> = host.to_str().ok().and_then(|host| host.parse().ok());
         match authority {
-            Some(authority) if self.hosts.include(&authority, local) => Ok(authority),
+            Some(authority) if self.hosts.include(&authority, local, more) => Ok(authority),
             _ => Err(refused("the host that it names is none of this node's")),
         }
     }

@@ -81,6 +81,9 @@ impl Import {
             let (status, detail) = match imported.next() {
                 Some(Imported::New) => (201, None),
                 Some(Imported::Known) => (200, None),
+                Some(Imported::Left) => {
+                    (410, Some("it left this network: too old, or of a node that was forgotten".to_owned()))
+                }
                 Some(Imported::Refused) | None => (503, Some("the disk did not take it".to_owned())),
             };
             api::Outcome { line, status, guid: Some(gossip.guid().to_string()), detail }
@@ -102,15 +105,17 @@ fn record(line: &[u8]) -> Result<Gossip, String> {
         (None, Some(base64)) => Base64::decode_vec(&base64).map_err(|error| format!("msg_base64: {error}"))?.into(),
         _ => return Err("a record has msg or msg_base64".to_owned()),
     };
-    if exported.kind != "message" {
-        return Err(format!("kind: {:?} is not known here", exported.kind));
-    }
     let date = exported.date_time.parse::<jiff::Timestamp>();
     let date = date.ok().and_then(|date| u64::try_from(date.as_microsecond()).ok());
     let date = date.ok_or_else(|| format!("date_time: {:?} is no RFC 3339 time since 1970", exported.date_time))?;
     let guid = |name: &str, text: &str| text.parse::<Guid>().map_err(|_| format!("{name}: {text:?} is no GUID"));
     let (named, origin) = (guid("guid", &exported.guid)?, guid("origin", &exported.origin)?);
-    let gossip = Gossip::make(Kind::Message, Timestamp(date), origin, &exported.who_name, msg);
+    let kind = match exported.kind {
+        api::Kind::Message => Kind::Message,
+        api::Kind::Forget => Kind::Forget,
+        api::Kind::Settings => Kind::Settings,
+    };
+    let gossip = Gossip::make(kind, Timestamp(date), origin, &exported.who_name, msg);
     let gossip = gossip.map_err(|invalid| invalid.to_string())?;
     let sha2: String = gossip.head().sha2().iter().map(|byte| format!("{byte:02x}")).collect();
     if sha2 != exported.sha2 || gossip.head().len() as u64 != exported.len {
@@ -140,7 +145,8 @@ mod tests {
             ("dove", "hawk", "changed"),
             ("00001Z", "00002Z", "changed"),
             ("43c5", "53c5", "changed"),
-            ("message", "forget", "kind"),
+            ("message", "forget", "does not say what a record of its kind does"),
+            ("message", "poem", "kind"),
             ("1970", "1969", "since 1970"),
             ("\"len\":5", "\"len\":5,\"more\":1", "more"),
             ("\"msg\":\"hello\"", "\"msg\":null", "msg or msg_base64"),

@@ -26,6 +26,10 @@ pub(super) async fn metrics(State(handle): State<Handle>) -> Result<Response, Pr
         "Bytes of records that are not on disk yet.",
         [(String::new(), store.queued)],
     );
+    let refuses = u64::from(store.refuses);
+    text.family("store_refuses", "gauge", "Whether the disk takes no records.", [(String::new(), refuses)]);
+    let help = "When the daemon started, in seconds since 1970.";
+    text.family("start_time_seconds", "gauge", help, [(String::new(), store.started)]);
     text.family("store_rows", "gauge", "The last row of the store.", [(String::new(), store.indexed.all)]);
     text.family("index_rows", "gauge", "The last row in the index of words.", [(String::new(), store.indexed.done)]);
     networks_told(&mut text, &networks);

@@ -1,12 +1,12 @@
 //! The node itself: what it is, how its networks are, what is set, what it said lately.
 
-use super::body::Asked;
+use super::body::{Asked, Told};
 use super::guards::{Caller, check_limit};
 use super::openapi::Problems;
 use super::problem::problem;
 use super::stage::OnStage;
 use crate::api::{self, Problem};
-use crate::daemon::{Handle, Journal};
+use crate::daemon::{Handle, Journal, Loudness, ReloadError};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -108,4 +108,34 @@ pub(super) async fn log(Asked(query): Asked<api::LogQuery>) -> Result<Json<api::
 #[utoipa::path(post, path = "/leave", tag = "node", responses((status = 200, body = api::Left), Problems))]
 pub(super) async fn leave(State(handle): State<Handle>) -> Result<Json<api::Left>, Problem> {
     Ok(Json(handle.leave().await?))
+}
+
+/// What the log shows.
+#[utoipa::path(get, path = "/log/level", tag = "node", responses((status = 200, body = api::LogLevel), Problems))]
+pub(super) async fn log_level() -> Json<api::LogLevel> {
+    Json(Loudness::of_process().level())
+}
+
+/// What the log is to show, until the next reload or restart.
+#[utoipa::path(put, path = "/log/level", tag = "node", request_body = api::LogLevelChange,
+    responses((status = 200, body = api::LogLevel), Problems))]
+pub(super) async fn set_log_level(Told(change): Told<api::LogLevelChange>) -> Result<Json<api::LogLevel>, Problem> {
+    let filter = change.level.map(|level| level.parse()).transpose();
+    let filter = filter.map_err(|wrong: String| problem(StatusCode::BAD_REQUEST, format!("level: {wrong}")))?;
+    Ok(Json(Loudness::of_process().tell(filter)?))
+}
+
+/// Reads `server.json` again: what can be taken up is, what waits for a restart is named; 409 if the file is no good,
+/// which changes nothing.
+#[utoipa::path(post, path = "/reload", tag = "node", responses((status = 200, body = api::Reloaded), Problems))]
+pub(super) async fn reload(State(handle): State<Handle>) -> Result<Json<api::Reloaded>, Problem> {
+    match handle.reload().await {
+        Ok(reloaded) => Ok(Json(reloaded)),
+        Err(ReloadError::Refused(refusal)) => Err(refusal.into()),
+        Err(error @ ReloadError::Config(_)) => Err(Problem {
+            title: "server.json is not taken up".to_owned(),
+            hint: Some("mend the file, then reload again; a restart would fail now".to_owned()),
+            ..problem(StatusCode::CONFLICT, error.to_string())
+        }),
+    }
 }

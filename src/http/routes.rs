@@ -2,7 +2,7 @@
 
 use super::body::{JSON_BODY, REQUEST, SMALL_BODY};
 use super::problem::problem;
-use super::{create, events, gossip, import, metrics, node, peers, stage};
+use super::{create, events, gossip, import, metrics, node, peers, retention, stage};
 use crate::api::{self, Problem};
 use crate::daemon::Handle;
 use crate::proto::limits::MAX_MSG;
@@ -30,6 +30,8 @@ pub(super) fn routes() -> OpenApiRouter<Handle> {
         .routes(routes!(node::config))
         .routes(routes!(node::log))
         .routes(routes!(node::leave))
+        .routes(routes!(node::log_level, node::set_log_level))
+        .routes(routes!(node::reload))
         .routes(routes!(node::network))
         .routes(routes!(node::status))
         .routes(routes!(node::status_network))
@@ -42,6 +44,8 @@ pub(super) fn routes() -> OpenApiRouter<Handle> {
         .routes(routes!(peers::peer, peers::forget))
         .routes(routes!(peers::explain))
         .routes(routes!(peers::ping))
+        .routes(routes!(retention::show, retention::change))
+        .routes(routes!(retention::forget))
         .routes(routes!(stage::chaos, stage::change))
         .layer(from_fn(in_time));
     let metrics = OpenApiRouter::new().routes(routes!(metrics::metrics)).layer(from_fn(in_time));

@@ -1,8 +1,9 @@
 //! What passes between a node and the disk: [`Fact`] goes out to be kept, [`Receipt`] comes back when it is,
 //! [`Restored`] comes in at the start, and [`Bodies`] is the read-only view of what the disk has.
 
-use crate::proto::gossip::{Gossip, Guid, Head, Key};
+use crate::proto::gossip::{Gossip, Guid, Head, Key, Line};
 use crate::proto::peers::{Reach, Reason};
+use crate::proto::retention::{Left, Silence};
 use crate::proto::time::Timestamp;
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 /// Something to keep. Facts are committed in the order in which they are made.
 #[derive(Clone, Debug)]
 pub enum Fact {
-    /// A complete record of at most one piece that another node sent. Answered by [`Receipt::Held`].
+    /// A complete record of at most one piece that another node sent, or a decree that this one made. Answered by [`Receipt::Held`].
     Gossip(Gossip),
     /// A long record begun: its head is known, its MSG is not.
     Partial(Guid, Head),
@@ -22,6 +23,15 @@ pub enum Fact {
     Piece(Guid, u16, Bytes),
     /// A long record given up: forget what was kept of it.
     Abandoned(Guid),
+    /// These records left the network and are to be put aside until they are deleted, at about this time. Answered by
+    /// [`Receipt::Cleared`].
+    Left(Left, Timestamp, Arc<[Key]>),
+    /// Records put aside are to be deleted. Answered by [`Receipt::Cleared`].
+    Deleted(Arc<[Key]>),
+    /// Records older than this have left the network.
+    Horizon(Timestamp),
+    /// A node is not reached since so long, or is again.
+    Silence(Guid, Option<Silence>),
     /// A peer that this node met.
     Peer(PeerFact),
     /// A peer that need not be remembered any more.
@@ -64,20 +74,26 @@ pub struct ReachFact {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {
     /// The complete record is on disk.
-    Held(Key),
+    Held(Line),
     /// The piece is on disk.
     Piece(Guid, u16),
     /// The whole of a long record does not match its head; all of it was deleted.
     Wrong(Guid),
     /// The disk refused the record or a piece of it (it may be full): nothing was kept of this fact.
     Failed(Guid),
+    /// Records were put aside or deleted; false: the disk refused.
+    Cleared(bool),
 }
 
 /// What a disk knew when the node started.
 #[derive(Clone, Debug)]
 pub enum Restored {
-    /// A complete record.
-    Held(Key),
+    /// Records older than this have left. It comes first.
+    Horizon(Timestamp),
+    /// A complete record. Decrees come before messages.
+    Held(Line),
+    /// A record that was put aside, why, and until when.
+    Gone(Key, Left, Timestamp),
     /// A long record begun before.
     Partial {
         /// Its head.
@@ -89,6 +105,8 @@ pub enum Restored {
     },
     /// A peer met before.
     Peer(PeerFact),
+    /// A node that was not reached.
+    Silence(Guid, Silence),
 }
 
 /// A record as the disk has it.

@@ -192,6 +192,13 @@ impl Fetches {
         self.drop_want(guid);
     }
 
+    /// A long record under way left the network before it was complete: what there is to keep of that.
+    pub fn abandon(&mut self, guid: &Guid) -> Option<Fact> {
+        let begun = self.partials.contains(guid) && !self.arriving.contains_key(guid);
+        self.handle_settled(guid);
+        begun.then_some(Fact::Abandoned(*guid))
+    }
+
     /// The disk has a piece.
     pub fn handle_piece_kept(&mut self, guid: &Guid, piece: u16) {
         self.partials.handle_kept(guid, piece);

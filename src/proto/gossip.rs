@@ -1,7 +1,8 @@
 //! [`Gossip`]: the immutable record that nodes replicate, valid by construction. Its [`Head`] is all but MSG; its
 //! [`Guid`] is derived from the head, and so from the content: two nodes that hold a GUID hold the same bytes.
 
-use crate::proto::limits::{MAX_MSG, MAX_NAME, PIECE};
+use crate::proto::decree::Decree;
+use crate::proto::limits::{MAX_DECREE, MAX_MSG, MAX_NAME, PIECE};
 use crate::proto::time::Timestamp;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -56,13 +57,40 @@ pub struct Key {
 pub enum Kind {
     /// What a person or a program said.
     Message = 0,
+    /// That a node is forgotten, together with what it said: a [`Decree`].
+    Forget = 1,
+    /// How long the network keeps what: a [`Decree`].
+    Settings = 2,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 3] = [Kind::Message, Kind::Forget, Kind::Settings];
 }
 
 impl TryFrom<u8> for Kind {
     type Error = Invalid;
 
     fn try_from(byte: u8) -> Result<Kind, Invalid> {
-        if byte == Kind::Message as u8 { Ok(Kind::Message) } else { Err(Invalid::Kind) }
+        Kind::ALL.into_iter().find(|&kind| kind as u8 == byte).ok_or(Invalid::Kind)
+    }
+}
+
+/// What a node keeps in mind of a record that it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Where it stands.
+    pub key: Key,
+    /// The node on which it was created.
+    pub origin: Guid,
+    /// What it decrees, where it is not a message.
+    pub decree: Option<Decree>,
+}
+
+impl Line {
+    /// What the record is for.
+    pub fn kind(&self) -> Kind {
+        self.decree.map_or(Kind::Message, |decree| decree.kind())
     }
 }
 
@@ -81,6 +109,9 @@ pub enum Invalid {
     /// MSG is not UTF-8.
     #[error("its MSG is not UTF-8 text")]
     Text,
+    /// Its MSG is not what a record of its kind says.
+    #[error("its MSG does not say what a record of its kind does")]
+    Decree,
     /// The content has another GUID, SHA2 or piece list than it says.
     #[error("its content does not match its name")]
     Mismatch,
@@ -123,7 +154,8 @@ impl Head {
         if !check_name(who_name) {
             return Err(Invalid::WhoName);
         }
-        if len == 0 || len as usize > MAX_MSG {
+        let most = if kind == Kind::Message { MAX_MSG } else { MAX_DECREE };
+        if len == 0 || len as usize > most {
             return Err(Invalid::Len);
         }
         if (len as usize <= PIECE) != (pieces == [0; 32]) {
@@ -166,6 +198,12 @@ impl Head {
     /// SHA-256 of the list of the SHA-256 of each piece of MSG; zero where MSG is one piece.
     pub fn pieces(&self) -> &Hash {
         &self.pieces
+    }
+
+    /// What a node keeps in mind of the message with this head and name; of another kind its MSG must be known first.
+    pub fn line(&self, guid: Guid) -> Option<Line> {
+        let key = Key { date_time: self.date_time, guid };
+        (self.kind == Kind::Message).then_some(Line { key, origin: self.origin, decree: None })
     }
 
     /// How many pieces MSG has.
@@ -225,6 +263,9 @@ impl Gossip {
         if std::str::from_utf8(&msg).is_err() {
             return Err(Invalid::Text);
         }
+        if kind != Kind::Message {
+            Decree::read(kind, date_time, &msg)?;
+        }
         let sha2 = Sha256::digest(&msg).into();
         let pieces = if msg.len() <= PIECE { [0; 32] } else { Sha256::digest(piece_list(&msg)).into() };
         let head = Head::new(kind, date_time, origin, who_name, msg.len() as u32, sha2, pieces)?;
@@ -239,6 +280,13 @@ impl Gossip {
     /// Where it stands in a ledger.
     pub fn key(&self) -> Key {
         Key { date_time: self.head.date_time, guid: self.guid }
+    }
+
+    /// What a node that holds it keeps in mind.
+    pub fn line(&self) -> Line {
+        // It was read when the record was made, so it can be read.
+        let decree = Decree::read(self.head.kind, self.head.date_time, &self.msg).ok();
+        Line { key: self.key(), origin: self.head.origin, decree }
     }
 
     /// All but MSG.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Longest MSG of a record, in bytes.
 pub const MAX_MSG: usize = 16 << 20;
+/// Longest MSG of a record that is not a message.
+pub const MAX_DECREE: usize = 256;
 /// Longest WHO_NAME, node name or network name, in bytes of UTF-8.
 pub const MAX_NAME: usize = 64;
 /// A long MSG is fetched, verified, stored and served in pieces of this many bytes.
@@ -170,6 +172,16 @@ pub const ANNOUNCED: usize = 4096;
 /// Records that somebody waits to be told of when they are held, and those of which it is known who holds them.
 pub const RECEIPTS: usize = 1024;
 
+/// Records that leave the ledger, or the disk, with one fact: so many rows in one batch.
+pub const LEAVING: usize = 256;
+/// Records that were offered and refused, since they had left before they came, and are not asked for again.
+pub const REFUSED: usize = 16_384;
+/// Nodes whose silence is measured.
+pub const SILENCES: usize = PEERS;
+
+/// Neighbours remembered that speak another version of the protocol.
+pub const VERSIONS: usize = 16;
+
 /// Bytes of a beacon.
 pub const BEACON_SIZE: usize = 52;
 /// Nodes whose last beacon is remembered, so that a recording of it is not answered.
@@ -208,4 +220,5 @@ const _: () = {
     assert!(COOKIE_SECRET.as_secs() * 2 <= TOMBSTONE.as_secs(), "a tombstone outlives every cookie");
     assert!(REGISTER_SIZE >= MIN_CHALLENGED && REGISTER_SIZE <= MIN_MAX_DATAGRAM);
     assert!(MAX_MSG <= u32::MAX as usize);
+    assert!(MAX_DECREE + 16 + 1 + 8 + 16 + 2 + MAX_NAME + 2 + 100 <= MIN_MAX_BODY, "what is no message is never long");
 };

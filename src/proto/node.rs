@@ -1,9 +1,11 @@
 //! [`Node`]: one daemon in one network. It wires the parts together and does no more: what a datagram, a command or a
 //! timer means is in the parts.
 
+mod adjusting;
 mod answers;
 mod knowing;
 mod making;
+mod retaining;
 mod spreading;
 mod taking;
 
@@ -16,16 +18,20 @@ use crate::proto::peers::Peers;
 use crate::proto::pings::Pings;
 use crate::proto::receipts::Receipts;
 use crate::proto::repairs::Repairs;
+use crate::proto::retention::Retention;
 use crate::proto::rumors::Rumors;
 use crate::proto::seal::Header;
 use crate::proto::session::Sessions;
 use crate::proto::settings::Settings;
 use crate::proto::stats::{Rejected, Stats};
 use crate::proto::time::{Tick, Timestamp};
+use crate::proto::versions::Versions;
 use crate::proto::wire::{Leave, Message, Name};
 use answers::Answers;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use retaining::Upkeep;
+pub use spreading::Spread;
 use spreading::ways;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -58,15 +64,6 @@ pub struct Wake {
     pub why: &'static str,
 }
 
-/// How far a record has come, as far as this node knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spread {
-    /// Reachable peers that are known to hold it on disk.
-    pub known: usize,
-    /// Reachable peers.
-    pub reachable: usize,
-}
-
 enum To {
     Peer(Guid),
     Stranger(SocketAddr, Header),
@@ -95,6 +92,8 @@ pub struct Node {
     rumors: Rumors,
     receipts: Receipts,
     pings: Pings,
+    retention: Retention,
+    versions: Versions,
     answers: Answers,
     outbox: VecDeque<(To, Message)>,
     facts: VecDeque<Fact>,
@@ -103,6 +102,7 @@ pub struct Node {
     last_authored: Timestamp,
     seen_at: Option<SocketAddr>,
     last_digest: Tick,
+    upkeep: Upkeep,
 }
 
 impl Node {
@@ -120,6 +120,7 @@ impl Node {
         let (sessions, peers, rumors) = (seed(), seed(), seed());
         let digest_key = settings.key.digest_key();
         let (fetches, receipts, pings, answers, outbox, facts, stats, last_authored, seen_at) = Default::default();
+        let (retention, upkeep) = (Retention::default(), Upkeep::new(now, settings.started));
         Node {
             name: Name::new(&settings.node_name).expect("a node's name is checked where it is configured"),
             sessions: Sessions::new(settings.guid, settings.epoch, sessions),
@@ -131,6 +132,8 @@ impl Node {
             fetches,
             receipts,
             pings,
+            retention,
+            versions: Versions::default(),
             answers,
             outbox,
             facts,
@@ -139,13 +142,19 @@ impl Node {
             last_authored,
             seen_at,
             last_digest: now,
+            upkeep,
         }
     }
 
     /// Takes in what the disk knew; before the first `handle_*`.
     pub fn restore(&mut self, now: Tick, restored: Restored) {
         match restored {
-            Restored::Held(key) => drop(self.ledger.insert(key)),
+            Restored::Horizon(horizon) => self.retention.restore(horizon),
+            Restored::Held(line) => drop(self.take_in(now, line)),
+            Restored::Gone(key, left, until) => {
+                self.retention.gone.restore(key, left, until, self.retention.horizon());
+            }
+            Restored::Silence(guid, silence) => self.retention.silences.restore(guid, silence),
             Restored::Partial { head, list, pieces } => {
                 self.facts.extend(self.fetches.restore(head, list, &pieces));
             }
@@ -178,6 +187,16 @@ impl Node {
     /// What it was told at the start; its GUID changes if it meets a copy of itself.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// How long the network keeps what, and what left it.
+    pub fn retention(&self) -> &Retention {
+        &self.retention
+    }
+
+    /// Who seems to speak another version of the protocol.
+    pub fn versions(&self) -> &Versions {
+        &self.versions
     }
 
     /// How many nodes it has a session with.
@@ -222,6 +241,7 @@ impl Node {
         self.rumors.check();
         self.receipts.check();
         self.pings.check();
+        self.retention.check();
         assert!(self.outbox.len() <= OUTBOX);
         let busy = self.repairs.peers().chain(self.fetches.peers()).chain(self.answers.peers());
         let busy = busy.chain(self.rumors.peers()).chain(self.receipts.peers());
@@ -239,13 +259,19 @@ impl Node {
                 self.stats.datagrams_received += 1;
                 self.stats.bytes_received += datagram.len() as u64;
             }
-            Err(cause) => self.stats.reject(cause),
+            Err(cause) => {
+                if cause == Rejected::Version {
+                    self.versions.note(now, from, datagram, &self.settings.key);
+                }
+                self.stats.reject(cause);
+            }
         }
         taken
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Tick) {
+        self.retain(now);
         self.peers.handle_timeout(now, self.ledger.state());
         self.run_errands(now);
         self.fetches.handle_timeout(now);
@@ -256,19 +282,17 @@ impl Node {
     /// Takes the disk's word for a fact.
     pub fn handle_receipt(&mut self, now: Tick, receipt: Receipt) {
         match receipt {
-            Receipt::Held(key) => {
-                self.fetches.handle_settled(&key.guid);
-                if self.ledger.insert(key) {
-                    self.stats.records_received_new += 1;
-                    self.hold(now, key.guid);
-                }
-            }
+            Receipt::Held(line) => self.handle_held(now, line),
             Receipt::Piece(guid, piece) => self.fetches.handle_piece_kept(&guid, piece),
             Receipt::Wrong(guid) => {
                 self.stats.records_wrong += 1;
                 self.fetches.condemn(guid);
             }
-            Receipt::Failed(guid) => self.fetches.pause(&guid, now + DISK_PAUSE),
+            Receipt::Failed(guid) => {
+                self.withdraw(now, &guid);
+                self.fetches.pause(&guid, now + DISK_PAUSE);
+            }
+            Receipt::Cleared(done) => self.retention.gone.handle_cleared(done, now + DISK_PAUSE),
         }
     }
 
@@ -287,7 +311,7 @@ impl Node {
 
     /// Makes a record. Keep it, then [`learn`](Node::learn) it; only then is it promised to anyone.
     pub fn author(&mut self, at: Timestamp, draft: Draft) -> Result<Gossip, Invalid> {
-        let at = at.max(Timestamp(self.last_authored.0 + 1));
+        let at = at.max(self.least_date());
         let gossip = Gossip::make(Kind::Message, at, self.settings.guid, &draft.who_name, draft.msg)?;
         self.last_authored = at;
         Ok(gossip)
@@ -295,7 +319,7 @@ impl Node {
 
     /// A record that this node authored is on disk: now others may have it.
     pub fn learn(&mut self, now: Tick, gossip: &Gossip) {
-        if self.ledger.insert(gossip.key()) {
+        if self.take_in(now, gossip.line()) {
             self.spread_own(now, gossip);
         }
     }
@@ -318,8 +342,9 @@ impl Node {
     // ---- what the node wants done ----
 
     /// The next fact to keep.
-    pub fn poll_fact(&mut self) -> Option<Fact> {
-        self.facts.pop_front()
+    pub fn poll_fact(&mut self, now: Tick) -> Option<Fact> {
+        self.enforce(now);
+        self.facts.pop_front().or_else(|| self.poll_clearing(now))
     }
 
     /// Packs the next datagram into `out`; false if there is none.
@@ -362,6 +387,7 @@ impl Node {
             Wake { at: self.fetches.poll_timeout(now), why: "fetches" },
             Wake { at: self.rumors.poll_timeout(), why: "rumours" },
             Wake { at: self.receipts.poll_timeout(), why: "receipts" },
+            Wake { at: self.poll_retention(now), why: "retention" },
         ];
         wakes.into_iter().min_by_key(|wake| wake.at).unwrap_or(Wake { at: Tick::NEVER, why: "nothing" })
     }
@@ -376,9 +402,5 @@ impl Node {
         self.repairs.forget(peer);
         self.fetches.forget(peer);
         self.answers.forget(peer);
-    }
-
-    fn wall(&self, now: Tick) -> Timestamp {
-        Timestamp(self.settings.started.0.saturating_add(now.0))
     }
 }

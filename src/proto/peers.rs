@@ -8,12 +8,14 @@
 //! comes alive by what another one says: an address that is named is a *hint*, a dead peer whose return is announced is
 //! registered with, and a handshake decides, or the word of three who met it, each at an address of its own.
 
+mod adjusting;
 mod cases;
 mod contacts;
 mod hints;
 mod meeting;
 mod names;
 mod news;
+mod offsets;
 mod pace;
 mod paging;
 mod peer;
@@ -266,6 +268,8 @@ impl Peers {
             rtt: contact.map(|contact| contact.rtt).unwrap_or_default(),
             networks: contact.map_or(&[], |contact| &contact.networks),
             state: contact.and_then(|contact| contact.state),
+            horizon: contact.map(|contact| contact.horizon).unwrap_or_default(),
+            clock_ahead: contact.and_then(|contact| contact.offsets.best()),
             loss: contact.and_then(|contact| contact.pace.loss()),
             pace: contact.map(|contact| contact.pace).unwrap_or_default(),
         }

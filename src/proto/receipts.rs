@@ -53,6 +53,13 @@ impl Receipts {
         self.askers.remove(&guid).unwrap_or_default()
     }
 
+    /// A record is held no more: nobody is asked about it.
+    pub fn drop_record(&mut self, guid: &Guid) {
+        self.noted -= self.held.remove(guid).map_or(0, |held| held.holders.len());
+        self.watched.remove(guid);
+        self.askers.remove(guid);
+    }
+
     /// A peer said that it holds a record.
     pub fn note(&mut self, now: Tick, peer: Guid, guid: &Guid) {
         if let Some(held) = self.held.get_mut(guid)

@@ -137,6 +137,12 @@ impl Rumors {
         }
     }
 
+    /// From now on it goes at the pace of these settings; a table that was drawn for another fan serves its time.
+    pub fn adjust(&mut self, settings: &Settings) {
+        self.fan = settings.gossip_max_peer_count.max(2);
+        self.timing = settings.timing;
+    }
+
     /// This node took another GUID.
     pub fn rename(&mut self, me: Guid) {
         self.me = place(&me);
@@ -254,6 +260,24 @@ impl Rumors {
         let Some(lane) = self.lanes.remove(peer) else { return };
         self.due.remove(&(lane.due, *peer));
         self.reassign(now, *peer, lane.parcels, ways);
+    }
+
+    /// A record is held no more: it goes to nobody.
+    pub fn drop_record(&mut self, guid: &Guid) {
+        // Who stands in `ages` without being fresh is passed over.
+        if self.fresh.remove(guid).is_none() {
+            return;
+        }
+        let carrying: Vec<Guid> =
+            self.lanes.iter().filter(|(_, lane)| lane.parcels.contains_key(guid)).map(|(&peer, _)| peer).collect();
+        for peer in carrying {
+            let Some(lane) = self.lanes.get_mut(&peer) else { continue };
+            match lane.parcels.remove(guid).and_then(|parcel| parcel.sent) {
+                Some((_, deadline)) => drop(self.deadlines.remove(&(deadline, peer, *guid))),
+                None => lane.queue.retain(|queued| queued != guid),
+            }
+            self.schedule(peer);
+        }
     }
 
     /// A peer that acknowledges nothing: it may be gone.

@@ -132,6 +132,11 @@ pub fn claimed_key_id(datagram: &[u8]) -> Option<[u8; 4]> {
     datagram.get(4..8)?.try_into().ok()
 }
 
+/// The version of a datagram that begins as ours do. A claim only.
+pub fn claimed_version(datagram: &[u8]) -> Option<u8> {
+    datagram.strip_prefix(&[MAGIC])?.first().copied()
+}
+
 /// A datagram whose tag was right.
 #[derive(Clone, Copy, Debug)]
 pub struct Verified<'a> {

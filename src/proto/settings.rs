@@ -1,5 +1,6 @@
 //! [`Settings`]: what the core is told from outside: who it is, whom it belongs to, and how fast it goes.
 
+use crate::proto::decree::Terms;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::MIN_MAX_DATAGRAM;
 use crate::proto::seal::NetworkKey;
@@ -66,6 +67,19 @@ impl Timing {
         Timing { probe_period: Duration::from_millis(700), suspicion: Duration::from_secs(1), ..Timing::LAN };
 }
 
+/// What of the [`Settings`] may change while a node runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// GOSSIP_TIMER.
+    pub gossip_timer: Duration,
+    /// GOSSIP_MAX_PEER_COUNT.
+    pub gossip_max_peer_count: usize,
+    /// PEER_SELECT_TYPE.
+    pub peer_select: PeerSelect,
+    /// How fast it goes.
+    pub timing: Timing,
+}
+
 /// What a [`crate::proto::node::Node`] is made of.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -91,6 +105,8 @@ pub struct Settings {
     pub max_datagram: usize,
     /// How fast it goes.
     pub timing: Timing,
+    /// What the network's settings are to be where nobody has set them yet.
+    pub terms: Terms,
 }
 
 impl Settings {
@@ -108,6 +124,7 @@ impl Settings {
             peer_select: PeerSelect::Both,
             max_datagram: MIN_MAX_DATAGRAM,
             timing: Timing::LAN,
+            terms: Terms::default(),
         }
     }
 }

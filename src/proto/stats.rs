@@ -139,6 +139,12 @@ counters! {
     pieces_wrong,
     /// Records whose content does not match their name.
     records_wrong,
+    /// Records that were not taken in, since they are older than the network keeps records.
+    records_expired,
+    /// Records that were not taken in, since their origin was forgotten.
+    records_forgotten,
+    /// Records that left: too old, or of an origin that was forgotten.
+    records_left,
     /// Requests repeated after silence.
     requests_repeated,
     /// Rumours sent again after silence.

@@ -1,8 +1,10 @@
 //! [`Disk`]: a disk that takes its time, loses at a crash what it had not committed, and may be full.
 
+use crate::proto::decree::Decree;
 use crate::proto::fact::{Bodies, Body, Fact, LIST, PeerFact, Receipt, Record, Restored};
-use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, piece_list};
+use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, Kind, Line, piece_list};
 use crate::proto::limits::PIECE;
+use crate::proto::retention::{Left, Silence};
 use crate::proto::time::{Tick, Timestamp};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -70,6 +72,10 @@ pub struct Disk {
     records: BTreeMap<Key, Shelved>,
     names: BTreeMap<Guid, Key>,
     partials: BTreeMap<Guid, Partial>,
+    /// Records that left, why, and until when they stay.
+    aside: BTreeMap<Key, (Left, Timestamp)>,
+    horizon: Timestamp,
+    silences: BTreeMap<Guid, Silence>,
     peers: BTreeMap<Guid, PeerFact>,
     /// Peers known from before. A disk that has such a roster keeps no peers of its own.
     pub(super) roster: Option<Roster>,
@@ -125,6 +131,10 @@ impl Disk {
                 let guid = match &fact {
                     Fact::Gossip(gossip) => Some(gossip.guid()),
                     Fact::Piece(guid, ..) | Fact::Partial(guid, _) | Fact::List(guid, _) => Some(*guid),
+                    Fact::Left(..) | Fact::Deleted(_) => {
+                        receipts.push((Receipt::Cleared(false), authored));
+                        None
+                    }
                     _ => None,
                 };
                 receipts.extend(guid.map(|guid| (Receipt::Failed(guid), authored)));
@@ -142,7 +152,7 @@ impl Disk {
                     self.last_authored = self.last_authored.max(gossip.head().date_time());
                 }
                 self.insert(gossip.key(), gossip.head().clone(), gossip.msg().clone(), shelf);
-                return vec![Receipt::Held(gossip.key())];
+                return vec![Receipt::Held(gossip.line())];
             }
             Fact::Partial(guid, head) => self.partials.entry(guid).or_default().head = Some(head),
             Fact::List(guid, list) => self.partials.entry(guid).or_default().list = Some(list),
@@ -156,8 +166,9 @@ impl Disk {
                     receipts.push(match <Hash>::from(Sha256::digest(&msg)) == *head.sha2() {
                         true => {
                             let key = Key { date_time: head.date_time(), guid };
+                            let line = line(key, &head, &msg);
                             self.insert(key, head, msg, shelf);
-                            Receipt::Held(key)
+                            Receipt::Held(line)
                         }
                         false => Receipt::Wrong(guid),
                     });
@@ -165,6 +176,24 @@ impl Disk {
                 return receipts;
             }
             Fact::Abandoned(guid) => drop(self.partials.remove(&guid)),
+            Fact::Left(left, until, keys) => {
+                for key in keys.iter().filter(|key| self.records.remove(key).is_some()) {
+                    self.names.remove(&key.guid);
+                    self.aside.insert(*key, (left, until));
+                }
+                return vec![Receipt::Cleared(true)];
+            }
+            Fact::Deleted(keys) => {
+                self.aside.retain(|key, _| !keys.contains(key));
+                return vec![Receipt::Cleared(true)];
+            }
+            Fact::Horizon(horizon) => self.horizon = horizon,
+            Fact::Silence(guid, None) => {
+                self.silences.remove(&guid);
+            }
+            Fact::Silence(guid, Some(silence)) => {
+                self.silences.insert(guid, silence);
+            }
             Fact::Peer(fact) if self.roster.is_none() => drop(self.peers.insert(fact.guid, fact)),
             Fact::Forgotten(guid) => drop(self.peers.remove(&guid)),
             Fact::Peer(_) | Fact::Identity(_) | Fact::Reach(_) => {}
@@ -205,13 +234,18 @@ impl Disk {
 
     /// All that a starting node is told.
     pub fn restore(&self) -> Vec<Restored> {
-        let held = self.records.keys().map(|&key| Restored::Held(key));
+        let lines = self.records.iter().map(|(&key, record)| line(key, &record.0, &record.1));
+        let (decrees, messages): (Vec<Line>, Vec<Line>) = lines.partition(|line| line.decree.is_some());
+        let gone = self.aside.iter().map(|(&key, &(left, until))| Restored::Gone(key, left, until));
+        let held = decrees.into_iter().chain(messages).map(Restored::Held).chain(gone);
+        let held = [Restored::Horizon(self.horizon)].into_iter().chain(held);
         let partials = self.partials.values().filter_map(|partial| {
             let (head, list) = (partial.head.clone()?, partial.list.clone());
             Some(Restored::Partial { head, list, pieces: partial.pieces.keys().copied().collect() })
         });
         let peers = self.peers.values().chain(self.roster.iter().flat_map(Roster::known));
-        held.chain(partials).chain(peers.cloned().map(Restored::Peer)).collect()
+        let silences = self.silences.iter().map(|(&guid, &silence)| Restored::Silence(guid, silence));
+        held.chain(partials).chain(peers.cloned().map(Restored::Peer)).chain(silences).collect()
     }
 
     /// The date of the last record created here.
@@ -228,6 +262,11 @@ impl Disk {
     /// The names of all records committed.
     pub fn guids(&self) -> BTreeSet<Guid> {
         self.names.keys().copied().collect()
+    }
+
+    /// The names of records that left and are not deleted yet.
+    pub fn aside(&self) -> BTreeSet<Guid> {
+        self.aside.keys().map(|key| key.guid).collect()
     }
 
     /// Whether something must be read for the node.
@@ -272,6 +311,11 @@ impl Disk {
         }
         here
     }
+}
+
+fn line(key: Key, head: &Head, msg: &[u8]) -> Line {
+    let decree = (head.kind() != Kind::Message).then(|| Decree::read(head.kind(), key.date_time, msg).ok());
+    Line { key, origin: head.origin(), decree: decree.flatten() }
 }
 
 impl Bodies for Disk {

@@ -101,17 +101,20 @@ impl Network {
         let (now, host) = (self.now, &mut self.hosts[node]);
         let Some(running) = &mut host.node else { return };
         match receipt {
-            Receipt::Held(key) if authored => {
-                let gossip = host.disk.gossip(key.guid).expect("it was just committed");
-                self.meter.born(now, node, key.guid);
+            Receipt::Held(line) if authored => {
+                let guid = line.key.guid;
+                let gossip = host.disk.gossip(guid).expect("it was just committed");
+                self.meter.born(now, node, guid);
                 running.learn(now, &gossip);
-                self.acknowledged.insert(key.guid);
+                if !self.left.contains(&guid) {
+                    self.acknowledged.insert(guid);
+                }
             }
             receipt => {
                 running.handle_receipt(now, receipt);
                 // Short records were noted as they came; of a long one this is the end.
-                if let Receipt::Held(key) = receipt {
-                    self.meter.arrived(now, node, key.guid, &host.settings.key, &[]);
+                if let Receipt::Held(line) = receipt {
+                    self.meter.arrived(now, node, line.key.guid, &host.settings.key, &[]);
                 }
             }
         }
@@ -169,6 +172,8 @@ impl Network {
         let (now, check) = (self.now, self.check);
         let mut said = std::mem::take(&mut self.said);
         let host = &mut self.hosts[index];
+        let wall = host.wall(BEGINNING, now);
+        host.node.iter_mut().for_each(|node| node.handle_clock(now, wall));
         if let Some(Settled { wake, renamed }) = host.settle(now, check, &mut said) {
             self.seen.renamed += u64::from(renamed);
             host.wake = if wake.at == Tick::NEVER { wake.at } else { wake.at.max(now + Duration::from_micros(1)) };
@@ -177,6 +182,11 @@ impl Network {
             }
             self.schedule_disk(index);
             self.set_alarm(index);
+            self.created.extend(said.decrees.drain(..));
+            for guid in said.left.drain(..) {
+                self.acknowledged.remove(&guid);
+                self.left.insert(guid);
+            }
             said.reach.drain(..).for_each(|fact| self.witness(index, &fact));
             said.datagrams.drain(..).for_each(|(to, bytes)| self.send(index, to, bytes));
         }

@@ -3,7 +3,7 @@
 use super::disk::Disk;
 use crate::effects::{Effects, settle};
 use crate::proto::fact::{Fact, ReachFact};
-use crate::proto::gossip::Guid;
+use crate::proto::gossip::{Guid, Kind};
 use crate::proto::node::{Node, Transmit, Wake};
 use crate::proto::settings::Settings;
 use crate::proto::time::{Tick, Timestamp};
@@ -37,6 +37,10 @@ pub(super) struct Said {
     /// Records that came.
     pub(super) records: Vec<Guid>,
     pub(super) reach: Vec<ReachFact>,
+    /// Decrees that came, or that it made.
+    pub(super) decrees: Vec<Guid>,
+    /// Records that left.
+    pub(super) left: Vec<Guid>,
 }
 
 struct Surroundings<'a> {
@@ -54,8 +58,13 @@ impl Effects for Surroundings<'_> {
             Fact::Identity(guid) => self.identity = Some(guid),
             Fact::Reach(fact) => self.said.reach.push(fact),
             fact => {
-                if let Fact::Gossip(gossip) = &fact {
-                    self.said.records.push(gossip.guid());
+                match &fact {
+                    Fact::Gossip(gossip) if gossip.head().kind() != Kind::Message => {
+                        self.said.decrees.push(gossip.guid());
+                    }
+                    Fact::Gossip(gossip) => self.said.records.push(gossip.guid()),
+                    Fact::Left(_, _, keys) => self.said.left.extend(keys.iter().map(|key| key.guid)),
+                    _ => {}
                 }
                 self.disk.keep(self.now, fact, false);
             }
@@ -90,6 +99,7 @@ impl Host {
         settings.epoch = self.disk.next_epoch(self.wall(beginning, now));
         settings.started = self.wall(beginning, Tick(0));
         let mut node = Node::new(settings, seed, now);
+        node.handle_clock(now, self.wall(beginning, now));
         self.disk.restore().into_iter().for_each(|restored| node.restore(now, restored));
         node.restore_authored(self.disk.last_authored());
         (self.node, self.since) = (Some(node), now);

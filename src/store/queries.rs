@@ -2,11 +2,11 @@
 //! never keeps the writer waiting.
 
 use super::queue::Job;
-use super::reader::{Ask, walk};
+use super::reader::Ask;
 use super::rows::{self, HEAD, Stored, date};
-use super::{NetworkId, Store, StoreError};
+use super::{NetworkId, Store, StoreError, aside};
 use crate::proto::fact::{LIST, PeerFact, Restored};
-use crate::proto::gossip::{Guid, Head, Key};
+use crate::proto::gossip::{Gossip, Guid, Head, Key, Kind, Line};
 use crate::proto::limits::PEERS;
 use crate::proto::time::Timestamp;
 use bytes::Bytes;
@@ -61,13 +61,18 @@ impl Store {
     ///
     /// Where this fails by damage ([`StoreError::is_damage`]), open the store again: that salvages it.
     pub fn restore(&self, network: NetworkId, each: &mut dyn FnMut(Restored)) -> Result<Option<Timestamp>, StoreError> {
-        let (mut newest, mut keys, mut in_order) = (None, 0, true);
         self.shared.reading(|db| {
-            walk(db, network, None, usize::MAX, &mut |key| {
+            each(Restored::Horizon(aside::horizon(db, network)?));
+            let decrees = decrees(db, network)?;
+            decrees.iter().for_each(|line| each(Restored::Held(*line)));
+            let (mut newest, mut keys, mut in_order) = (None, 0, true);
+            lines(db, network, &mut |key, held| {
                 in_order &= newest < Some(key);
                 newest = Some(key);
                 keys += 1;
-                each(Restored::Held(key));
+                if let Some((Kind::Message, origin)) = held {
+                    each(Restored::Held(Line { key, origin, decree: None }));
+                }
             })?;
             let counted = db.query_row("SELECT count FROM network WHERE id = ?1", [network.0], |row| row.get(0));
             if !in_order || counted.optional()?.unwrap_or(0) != keys {
@@ -75,10 +80,12 @@ impl Store {
                 let why = format!("{keys} keys do not make sense");
                 return Err(rusqlite::Error::SqliteFailure(damage, Some(why)));
             }
+            aside::restore(db, network, each)?;
             restore_partials(db, network, each)?;
-            restore_peers(db, network, each)
-        })?;
-        Ok(newest.map(|key| key.date_time))
+            restore_peers(db, network, each)?;
+            aside::restore_silences(db, network, each)?;
+            Ok(newest.map(|key| key.date_time))
+        })
     }
 
     /// One record, complete or not.
@@ -150,6 +157,40 @@ impl Store {
     pub fn partials(&self, network: NetworkId) -> Result<Vec<Row>, StoreError> {
         self.shared.reading(|db| partials(db, network))
     }
+}
+
+/// The decrees among the records held. A damaged one is left out, and comes back from others.
+fn decrees(db: &Connection, network: NetworkId) -> rusqlite::Result<Vec<Line>> {
+    let sql = format!("SELECT {HEAD}, msg FROM gossip INDEXED BY gossip_decree WHERE network = ?1 AND kind <> 0");
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut found = statement.query([network.0])?;
+    let mut decrees = Vec::new();
+    while let Some(row) = found.next()? {
+        let msg = rows::bytes(row.get_ref(8)?).map(Bytes::copy_from_slice);
+        let record = rows::head(row, 0).zip(msg).and_then(|((_, head), msg)| Gossip::new(head, msg).ok());
+        decrees.extend(record.map(|record| record.line()));
+    }
+    Ok(decrees)
+}
+
+/// Each key with kind and origin, in order, from the covering index alone.
+fn lines(db: &Connection, network: NetworkId, each: &mut dyn FnMut(Key, Option<(Kind, Guid)>)) -> rusqlite::Result<()> {
+    for (first, last) in rows::spans(Timestamp(0)) {
+        let mut statement = db.prepare_cached(
+            "SELECT date_time, guid, kind, origin FROM gossip INDEXED BY gossip_key
+             WHERE network = ?1 AND date_time BETWEEN ?2 AND ?3 ORDER BY date_time, guid",
+        )?;
+        let mut found = statement.query(params![network.0, first, last])?;
+        while let Some(row) = found.next()? {
+            // A GUID of another length is damage; it is left out, and its record comes back from others.
+            if let Ok(key) = rows::key(row) {
+                let kind = row.get_ref(2)?.as_i64().ok().and_then(|kind| u8::try_from(kind).ok());
+                let origin = row.get_ref(3)?.as_blob().ok().and_then(|origin| origin.try_into().ok());
+                each(key, kind.and_then(|kind| Kind::try_from(kind).ok()).zip(origin.map(Guid)));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn restore_partials(db: &Connection, network: NetworkId, each: &mut dyn FnMut(Restored)) -> rusqlite::Result<()> {

@@ -37,6 +37,7 @@ impl Job {
                 Job::Author(all) => all.iter().map(|one| OVERHEAD + one.gossip.msg().len()).sum(),
                 Job::Fact(Fact::Gossip(gossip)) => gossip.msg().len(),
                 Job::Fact(Fact::List(_, bytes) | Fact::Piece(_, _, bytes)) => bytes.len(),
+                Job::Fact(Fact::Left(_, _, keys) | Fact::Deleted(keys)) => keys.len() * size_of::<Key>(),
                 Job::Fact(_) | Job::Condemn(_) | Job::Reindex => 0,
             }
     }

@@ -3,12 +3,12 @@
 //! `application_id` says that the file is ours, `user_version` which schema it has. A kind of record that is added to
 //! the protocol needs a new schema version, since an older program takes records that it cannot read for damaged.
 
-use super::{network, requests, search};
+use super::{aside, network, requests, search};
 use rusqlite::{Connection, OpenFlags, params};
 use std::path::Path;
 
 /// The schema that this program writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 /// "goss" in ASCII.
 const APPLICATION: i64 = 0x676f_7373;
 /// Bytes of a page. [`pages`](super::pages) counts on it.
@@ -29,7 +29,6 @@ const SCHEMA: &str = "
         kind INTEGER NOT NULL, origin BLOB NOT NULL, who_name TEXT NOT NULL, len INTEGER NOT NULL, sha2 BLOB NOT NULL,
         pieces BLOB, msg TEXT, body INTEGER
     );
-    CREATE UNIQUE INDEX gossip_key ON gossip (network, date_time, guid);
     CREATE TABLE partial (
         body INTEGER PRIMARY KEY, network INTEGER NOT NULL, date_time INTEGER NOT NULL, guid BLOB NOT NULL,
         kind INTEGER NOT NULL, origin BLOB NOT NULL, who_name TEXT NOT NULL, len INTEGER NOT NULL, sha2 BLOB NOT NULL,
@@ -44,7 +43,18 @@ const SCHEMA: &str = "
 
 /// What version 2 added: the index of words, and the requests that may come again. Neither is salvaged: the one is made
 /// anew, and of the other nobody needs more than a day.
-const ADDED: [&str; 2] = [search::SCHEMA, requests::SCHEMA];
+const ADDED_BY_2: [&str; 2] = [search::SCHEMA, requests::SCHEMA];
+
+/// What version 3 added: records of other kinds than messages, what left the network (see `aside`), and an index from
+/// which a start can read all that a node keeps in mind of a record.
+const ADDED_BY_3: [&str; 2] = [KEYS, aside::SCHEMA];
+
+/// A record's kind and origin follow from its GUID, so the first three columns alone are unique, too.
+const KEYS: &str = "
+    DROP INDEX IF EXISTS gossip_key;
+    CREATE UNIQUE INDEX gossip_key ON gossip (network, date_time, guid, kind, origin);
+    CREATE INDEX gossip_decree ON gossip (network) WHERE kind <> 0;
+";
 
 /// What an existing file turned out to be.
 pub(super) enum Opened {
@@ -101,7 +111,7 @@ fn try_open(path: &Path) -> rusqlite::Result<Opened> {
     if db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))? == 0 {
         let made = db.transaction()?;
         made.execute_batch(SCHEMA)?;
-        add(&made)?;
+        add(&made, 1)?;
         made.pragma_update(None, "application_id", APPLICATION)?;
         made.pragma_update(None, "user_version", VERSION)?;
         made.commit()?;
@@ -127,15 +137,17 @@ fn try_open(path: &Path) -> rusqlite::Result<Opened> {
     }
     if version < VERSION {
         let made = db.transaction()?;
-        add(&made)?;
+        add(&made, version)?;
         made.pragma_update(None, "user_version", VERSION)?;
         made.commit()?;
     }
     Ok(Opened::Whole(db))
 }
 
-fn add(db: &Connection) -> rusqlite::Result<()> {
-    ADDED.into_iter().try_for_each(|added| db.execute_batch(added))
+/// What was added after this version.
+fn add(db: &Connection, version: i64) -> rusqlite::Result<()> {
+    let added = [(2, ADDED_BY_2), (3, ADDED_BY_3)].into_iter().filter(|(by, _)| *by > version);
+    added.flat_map(|(_, added)| added).try_for_each(|added| db.execute_batch(added))
 }
 
 /// Counts the keys, which visits each of their pages (0.02 s for a million records), and reads the small tables. What
@@ -159,7 +171,8 @@ fn look_over(db: &Connection, version: i64) -> rusqlite::Result<Option<String>> 
     pair("SELECT count(*), ifnull(sum(length(guid) + length(who_name) + length(sha2)), 0) FROM partial")?;
     pair("SELECT count(*), ifnull(sum(length(guid) + length(name) + length(addr) + last_update & 0), 0) FROM peer")?;
     // All columns that statements name exist.
-    let added: &[&str] = if version < 2 { &[] } else { &["request", "search"] };
+    let added = [(2, "request"), (2, "search"), (3, "aside"), (3, "horizon"), (3, "silence")];
+    let added = added.iter().filter(|(by, _)| *by <= version).map(|(_, table)| table);
     for table in ["gossip", "partial", "piece", "peer", "network"].iter().chain(added) {
         let names: Vec<String> = db
             .prepare("SELECT name FROM pragma_table_info(?1)")?
@@ -170,6 +183,8 @@ fn look_over(db: &Connection, version: i64) -> rusqlite::Result<Option<String>> 
             "partial" => 10,
             "piece" => 3,
             "search" => 1,
+            "aside" | "silence" => 4,
+            "horizon" => 2,
             _ => 5,
         };
         if names.len() != columns {

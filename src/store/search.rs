@@ -103,7 +103,7 @@ pub(super) fn index(db: &mut Connection) -> rusqlite::Result<bool> {
     let (mut count, mut size) = (0, 0);
     {
         let mut rows = transaction.prepare_cached(
-            "SELECT id, msg, body FROM gossip WHERE id > ifnull((SELECT max(id) FROM search_docsize), 0)
+            "SELECT id, msg, body, network FROM gossip WHERE id > ifnull((SELECT max(id) FROM search_docsize), 0)
              ORDER BY id LIMIT ?1",
         )?;
         let mut insert = transaction.prepare_cached("INSERT INTO search (rowid, words) VALUES (?1, ?2)")?;
@@ -112,6 +112,12 @@ pub(super) fn index(db: &mut Connection) -> rusqlite::Result<bool> {
         while size < BYTES
             && let Some(row) = found.next()?
         {
+            if row.get::<_, i64>(3)? < 0 {
+                // What was put aside is not to be found, but the row counts as done.
+                insert.execute(params![row.get::<_, i64>(0)?, ""])?;
+                count += 1;
+                continue;
+            }
             let long = match row.get_ref(2)?.as_i64() {
                 Ok(body) => rows::piece(&transaction, body, 0)?,
                 Err(_) => None,

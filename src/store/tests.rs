@@ -1,6 +1,8 @@
 //! Stories of the store.
 
 #[cfg(test)]
+mod aside;
+#[cfg(test)]
 mod paging;
 
 use super::*;
@@ -82,13 +84,13 @@ impl Running {
         for gossip in gossips {
             self.store.submit(self.home, Fact::Gossip(gossip.clone()));
         }
-        let expected: Vec<_> = gossips.iter().map(|gossip| Receipt::Held(gossip.key())).collect();
+        let expected: Vec<_> = gossips.iter().map(|gossip| Receipt::Held(gossip.line())).collect();
         assert_eq!(self.receipts(gossips.len()), expected);
     }
 
     fn author(&self, gossip: &Gossip) {
         self.store.author(self.home, vec![gossip.clone().into()]);
-        assert_eq!(self.receipts(1), [Receipt::Held(gossip.key())]);
+        assert_eq!(self.receipts(1), [Receipt::Held(gossip.line())]);
     }
 
     fn load(&self, load: Load) -> Loaded {
@@ -108,12 +110,13 @@ impl Running {
     fn restored(&self) -> Vec<Restored> {
         let mut restored = Vec::new();
         self.store.restore(self.home, &mut |fact| restored.push(fact)).unwrap();
+        assert!(matches!(restored.remove(0), Restored::Horizon(_)), "the horizon comes first");
         restored
     }
 
     fn keys(&self) -> Vec<Key> {
         let held = |fact| match fact {
-            Restored::Held(key) => Some(key),
+            Restored::Held(line) => Some(line.key),
             _ => None,
         };
         self.restored().into_iter().filter_map(held).collect()
@@ -248,7 +251,7 @@ fn a_record_that_is_here_is_answered_and_counted_once() {
     running.author(&long);
     running.author(&long);
     running.store.submit(running.home, Fact::Partial(long.guid(), long.head().clone()));
-    assert_eq!(running.receipts(1), [Receipt::Held(long.key())]);
+    assert_eq!(running.receipts(1), [Receipt::Held(long.line())]);
     let bytes = (gossip.msg().len() + long.msg().len()) as u64;
     assert_eq!(running.store.totals(running.home).unwrap(), Totals { complete: 2, incomplete: 0, bytes });
     running.assert_sound();
@@ -275,7 +278,7 @@ fn a_long_record_survives_reopening_and_completes() {
         other => panic!("{other:?}"),
     }
     running.store.submit(running.home, Fact::Piece(long.guid(), 3, piece(&long, 3)));
-    assert_eq!(running.receipts(2), [Receipt::Piece(long.guid(), 3), Receipt::Held(long.key())]);
+    assert_eq!(running.receipts(2), [Receipt::Piece(long.guid(), 3), Receipt::Held(long.line())]);
     assert_eq!(running.store.msg(running.home, long.key()).unwrap().as_ref(), Some(long.msg()));
     for index in 0..4 {
         let load = Load::Piece(long.key(), index as u16);
@@ -333,7 +336,7 @@ fn ten_thousand_records_share_few_commits() {
         commits += 1;
     }
     assert!(commits <= 40, "{commits} commits");
-    assert_eq!(receipts, gossips.iter().map(|gossip| Receipt::Held(gossip.key())).collect::<Vec<_>>());
+    assert_eq!(receipts, gossips.iter().map(|gossip| Receipt::Held(gossip.line())).collect::<Vec<_>>());
     assert_eq!(running.keys(), keys(&gossips));
 
     let after = gossips[4000].key();
@@ -380,10 +383,10 @@ fn two_networks_keep_apart() {
     let (ours, both) = (gossip(1, "ours"), gossip(2, "both"));
     running.keep(&[ours.clone(), both.clone()]);
     running.store.author(work, vec![both.clone().into()]);
-    assert_eq!(running.receipts.recv().unwrap(), [(work, Receipt::Held(both.key()))]);
+    assert_eq!(running.receipts.recv().unwrap(), [(work, Receipt::Held(both.line()))]);
     let mut there = Vec::new();
     running.store.restore(work, &mut |fact| there.push(fact)).unwrap();
-    assert!(matches!(there[..], [Restored::Held(key)] if key == both.key()));
+    assert!(matches!(there[..], [Restored::Horizon(_), Restored::Held(line)] if line.key == both.key()));
     assert_eq!(running.keys(), [ours.key(), both.key()]);
     assert_eq!(running.store.totals(work).unwrap(), Totals { complete: 1, incomplete: 0, bytes: 4 });
     assert!(running.store.find(work, &ours.guid().to_string()).unwrap().is_empty());
@@ -473,7 +476,7 @@ fn a_record_that_rots_is_reported_and_can_come_back() {
     assert_eq!(running.keys(), [short.key(), fine.key()]);
     begin(&running, &long);
     running.store.submit(running.home, Fact::Piece(long.guid(), 2, piece(&long, 2)));
-    assert_eq!(running.receipts(2)[1], Receipt::Held(long.key()));
+    assert_eq!(running.receipts(2)[1], Receipt::Held(long.line()));
     running.assert_sound();
 
     // People's reads notice it as well.

@@ -7,9 +7,9 @@
 use super::queue::Job;
 use super::rows::{self, HEAD, Stored, date};
 use super::spare::Spare;
-use super::{Authored, NetworkId, Shared, network, requests, search};
+use super::{Authored, NetworkId, Shared, aside, network, requests, search};
 use crate::proto::fact::{Fact, LIST, PeerFact, Receipt};
-use crate::proto::gossip::{Gossip, Guid, Head, Key, piece_list};
+use crate::proto::gossip::{Gossip, Guid, Head, Key, Line, piece_list};
 use crate::proto::limits::PIECE;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, ToSql, TransactionBehavior, params, params_from_iter};
@@ -82,7 +82,9 @@ fn failures(job: &Job) -> Vec<Receipt> {
         Job::Fact(Fact::Partial(guid, _) | Fact::List(guid, _) | Fact::Piece(guid, _, _)) => {
             vec![Receipt::Failed(*guid)]
         }
-        Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Forgotten(_) | Fact::Identity(_) | Fact::Reach(_))
+        Job::Fact(Fact::Left(..) | Fact::Deleted(_)) => vec![Receipt::Cleared(false)],
+        Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Forgotten(_) | Fact::Identity(_))
+        | Job::Fact(Fact::Reach(_) | Fact::Horizon(_) | Fact::Silence(..))
         | Job::Condemn(_)
         | Job::Reindex => Vec::new(),
     }
@@ -141,6 +143,21 @@ impl<'a> Batch<'a> {
             Job::Fact(Fact::List(guid, list)) => self.list(network, *guid, list),
             Job::Fact(Fact::Piece(guid, index, bytes)) => self.piece(network, *guid, *index, bytes),
             Job::Fact(Fact::Abandoned(guid)) => self.abandoned(network, *guid),
+            Job::Fact(Fact::Left(left, until, keys)) => {
+                self.receipts.push((network, Receipt::Cleared(true)));
+                let moved = aside::put(self.db, network, *left, *until, keys)?;
+                self.count(network, -moved.count, -moved.bytes);
+                self.count(aside::of(network), moved.count - moved.replaced, moved.bytes - moved.replaced_bytes);
+                Ok(())
+            }
+            Job::Fact(Fact::Deleted(keys)) => {
+                self.receipts.push((network, Receipt::Cleared(true)));
+                let deleted = aside::delete(self.db, network, keys)?;
+                self.count(aside::of(network), -deleted.count, -deleted.bytes);
+                Ok(())
+            }
+            Job::Fact(Fact::Silence(guid, silence)) => aside::keep_silence(self.db, network, *guid, *silence),
+            Job::Fact(Fact::Horizon(horizon)) => aside::keep_horizon(self.db, network, *horizon),
             Job::Fact(Fact::Peer(peer)) => self.peer(network, peer),
             Job::Fact(Fact::Forgotten(guid)) => self.forget_peer(network, *guid),
             // Who this node is stands in `server.json`; how others are reached is found out anew.
@@ -171,7 +188,7 @@ impl<'a> Batch<'a> {
             }
             self.blob(body, LIST, &piece_list(gossip.msg()))?;
         }
-        self.receipts.push((network, Receipt::Held(gossip.key())));
+        self.receipts.push((network, Receipt::Held(gossip.line())));
         Ok(new)
     }
 
@@ -185,7 +202,7 @@ impl<'a> Batch<'a> {
     ) -> rusqlite::Result<bool> {
         let sql = format!(
             "INSERT INTO gossip (network, {HEAD}, msg, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-             ON CONFLICT (network, date_time, guid) DO NOTHING"
+             ON CONFLICT DO NOTHING"
         );
         let values = rows::head_values(network, &key.guid, head).into_iter().chain([msg.to_sql()?, body.to_sql()?]);
         let new = self.db.prepare_cached(&sql)?.execute(params_from_iter(values))? == 1;
@@ -205,7 +222,8 @@ impl<'a> Batch<'a> {
     fn partial(&mut self, network: NetworkId, guid: Guid, head: &Head) -> rusqlite::Result<()> {
         let key = Key { date_time: head.date_time(), guid };
         if Stored::read(self.db, network, key)?.is_some() {
-            self.receipts.push((network, Receipt::Held(key)));
+            let line = Line { key, origin: head.origin(), decree: None };
+            self.receipts.push((network, Receipt::Held(line)));
             return Ok(());
         }
         let sql = format!(
@@ -270,7 +288,7 @@ impl<'a> Batch<'a> {
         self.blob(body, LIST, &piece_list(gossip.msg()))?;
         self.row(network, gossip.key(), gossip.head(), None, Some(body))?;
         self.db.prepare_cached("DELETE FROM partial WHERE body = ?1")?.execute([body])?;
-        self.receipts.push((network, Receipt::Held(gossip.key())));
+        self.receipts.push((network, Receipt::Held(gossip.line())));
         Ok(())
     }
 

@@ -168,7 +168,7 @@ export class List {
     if (part) Object.assign(row.bar, { max: part.len, value: part.received });
     sayForeign(row.what, record ? (record.complete ? record.preview : "still arriving") : "");
     say(row.size, record ? bytes(record.len) : "");
-    say(row.time, record ? when(record.date_time) : "");
+    say(row.time, record ? when(record.date_time) + (record.date_doubtful ? " (to come)" : "") : "");
     if (record) row.time.dateTime = record.date_time;
   }
 }

@@ -11,6 +11,9 @@ const LOOK = 2_000;
 const SOON = 1_500;
 const LATER = 15_000;
 
+/** What a record is for, in words. */
+const KINDS = { message: "message", forget: "forget, for nodes", settings: "network settings, for nodes" };
+
 export class Message {
   constructor(store, { close }) {
     this.store = store;
@@ -102,7 +105,11 @@ export class Message {
           ? [foreign(origin, { class: "name" }), " ", h("code", { class: "quiet" }, line(record.origin))]
           : h("code", {}, line(record.origin)),
       ],
-      ["Created", h("code", {}, line(record.date_time))],
+      [
+        "Created",
+        [h("code", {}, line(record.date_time)), record.date_doubtful ? " (to come: a clock was wrong)" : ""],
+      ],
+      ["Kind", KINDS[record.kind] ?? "message"],
     ];
     fresh(this.facts, rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]).flat());
   }
@@ -111,7 +118,8 @@ export class Message {
     this.bar = null;
     const path = `/gossip/${encodeURIComponent(record.guid)}/msg`;
     const whole = () => request(path, { signal });
-    const text = record.msg ?? new TextDecoder().decode(await (await whole()).arrayBuffer());
+    const decree = record.kind && record.kind !== "message" && record.preview;
+    const text = decree || record.msg || new TextDecoder().decode(await (await whole()).arrayBuffer());
     fresh(
       this.tools,
       copyButton("Copy text", () => text),

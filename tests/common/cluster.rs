@@ -54,6 +54,8 @@ pub struct Node {
     child: Option<Child>,
     /// A process whose network namespace it runs in.
     within: Option<u32>,
+    /// What its environment has beside ours.
+    pub env: Vec<(String, String)>,
     /// What it said when it was ready.
     pub ready: Value,
 }
@@ -83,7 +85,7 @@ impl Drop for Cluster {
 impl Node {
     /// Its home, made and configured, at `home`; not running yet.
     pub fn new(home: PathBuf) -> Node {
-        Node { home, child: None, within: None, ready: Value::Null }
+        Node { home, child: None, within: None, env: Vec::new(), ready: Value::Null }
     }
 
     /// The same, to run in the network namespace of a process.
@@ -103,6 +105,7 @@ impl Node {
             }
         };
         command.args(["run", "--json", "--home"]).arg(&self.home).env_remove("GOSSIP_NODE_NETWORK");
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -111,7 +114,8 @@ impl Node {
         self.ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line:?}\n{}", log()));
     }
 
-    fn log(&self) -> PathBuf {
+    /// Where its standard error goes.
+    pub fn log(&self) -> PathBuf {
         self.home.with_extension("log")
     }
 

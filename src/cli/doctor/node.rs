@@ -1,7 +1,8 @@
 //! What the running daemon sees of others.
 
+use super::super::peers::{address, clock as skew};
 use super::{Daemon, Finding};
-use crate::api::{Discovery, NetworkStatus, Reach};
+use crate::api::{Discovery, NetworkStatus, OwnClock, Reach};
 use crate::display::counted;
 use crate::proto::seal::PROTOCOL_VERSION;
 use std::collections::BTreeSet;
@@ -24,6 +25,7 @@ pub(super) fn network(daemon: &Daemon) -> Vec<Finding> {
         found.extend(versions(status, &of));
         found.extend(passwords(status, &of));
     }
+    found.extend(daemon.networks.iter().find_map(clock));
     // All networks are discovered by the same sockets.
     found.extend(daemon.networks.first().map(|status| discovery(status.discovery.as_ref())));
     found.extend(clones(daemon));
@@ -55,11 +57,25 @@ fn peers(status: &NetworkStatus, of: &str) -> Finding {
 fn versions(status: &NetworkStatus, of: &str) -> Option<Finding> {
     let other =
         status.peers.iter().filter(|peer| peer.protocol_version.is_some_and(|version| version != PROTOCOL_VERSION));
-    let names: Vec<&str> = other.map(|peer| peer.name.as_str()).collect();
+    let names = other.map(|peer| peer.name.clone());
+    let strangers = status.other_versions.iter().map(|other| address(&other.ip, other.port));
+    let names: Vec<String> = names.chain(strangers).collect();
     (!names.is_empty()).then(|| {
         let what = format!("{}{of} speak another version of the protocol", names.join(", "));
         Finding::warning("version", what, "not all of what one says is understood by the other")
             .hint("bring all nodes to one version")
+    })
+}
+
+/// Whether this host's clock is like those of its peers.
+fn clock(status: &NetworkStatus) -> Option<Finding> {
+    let OwnClock { ahead_ms, peers, doubtful } = status.clock.as_ref()?;
+    let what = format!("{} from most of {}", skew(*ahead_ms), counted(*peers, "peer"));
+    Some(if *doubtful {
+        let why = "what is said here has a wrong date, and stands in the wrong place in every list";
+        Finding::warning("clock", what, why).hint("set the clock, best for good: timedatectl set-ntp true")
+    } else {
+        Finding::ok("clock", what)
     })
 }
 

@@ -10,28 +10,29 @@ use std::net::IpAddr;
 pub(in crate::http) struct Hosts(BTreeSet<String>);
 
 impl Hosts {
-    /// `localhost`, this host's own names, and those that were configured.
-    pub(in crate::http) fn new(host_name: Option<String>, configured: &[String]) -> Hosts {
+    /// `localhost` and this host's own names.
+    pub(in crate::http) fn new(host_name: Option<String>) -> Hosts {
         let mut names = BTreeSet::from(["localhost".to_owned()]);
         if let Some(name) = host_name {
             let first = name.split('.').next().unwrap_or_default();
             names.extend([canonical(first), canonical(&format!("{first}.local")), canonical(&name)]);
         }
-        names.extend(configured.iter().map(|name| canonical(name)));
         names.remove("");
         Hosts(names)
     }
 
-    /// Whether a request for `authority` (`HOST` or `HOST:PORT`) is for us, on a connection to our address `local`. The
-    /// port may be any: who forwards one to us sees another.
-    pub(in crate::http) fn include(&self, authority: &Authority, local: IpAddr) -> bool {
+    /// Whether a request for `authority` (`HOST` or `HOST:PORT`) is for us, on a connection to our address `local`, where
+    /// `more` names are configured. The port may be any: who forwards one to us sees another.
+    pub(in crate::http) fn include(&self, authority: &Authority, local: IpAddr, more: &[String]) -> bool {
         if authority.as_str().contains('@') {
             return false;
         }
         let host = canonical(authority.host());
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         let is_here = |address: IpAddr| address.is_loopback() || address == local.to_canonical();
-        address.is_ok_and(|address| is_here(address.to_canonical())) || self.0.contains(&host)
+        address.is_ok_and(|address| is_here(address.to_canonical()))
+            || self.0.contains(&host)
+            || more.iter().any(|name| !host.is_empty() && canonical(name) == host)
     }
 }
 
@@ -45,9 +46,10 @@ mod tests {
 
     #[test]
     fn only_our_own_names_and_addresses_are_ours() {
-        let hosts = Hosts::new(Some("Nas.lan".into()), &["gossip.example.org".into(), "192.0.2.7".into()]);
+        let (hosts, more) = (Hosts::new(Some("Nas.lan".into())), ["gossip.example.org".into(), "192.0.2.7".into()]);
         let local = "192.0.2.1".parse().unwrap();
-        let is_ours = |authority: &str| authority.parse().is_ok_and(|authority| hosts.include(&authority, local));
+        let is_ours =
+            |authority: &str| authority.parse().is_ok_and(|authority| hosts.include(&authority, local, &more));
         for ours in [
             "localhost",
             "LOCALHOST:1",
@@ -93,7 +95,7 @@ mod tests {
     #[test]
     fn a_host_without_a_name_has_no_empty_one() {
         for name in [None, Some(String::new()), Some(".".into())] {
-            let hosts = Hosts::new(name, &[]);
+            let hosts = Hosts::new(name);
             assert!(!hosts.0.contains(""), "{hosts:?}");
         }
     }

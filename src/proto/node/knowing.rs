@@ -6,7 +6,7 @@ use crate::proto::gossip::Guid;
 use crate::proto::limits::{HEADER, MAX_DATAGRAM, MAX_NAME, MIN_MAX_BODY, NETWORKS, TAG, UPDATES};
 use crate::proto::peers::Errand;
 use crate::proto::ring::Range;
-use crate::proto::time::{Tick, Timestamp};
+use crate::proto::time::Tick;
 use crate::proto::wire::{Blob, Card, CardPage, Hello, Leave, List, Message, Name, Update};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -90,6 +90,27 @@ impl Node {
         forgotten
     }
 
+    /// By how many milliseconds this node's clock is ahead of most clocks of those that it reaches, and how many they are:
+    /// the median; of two the lesser difference, and none where one is ahead and one behind.
+    pub fn clock_ahead(&self) -> Option<(i64, usize)> {
+        let reached = self.peers.iter().filter(|(_, peer)| peer.reach.answers());
+        let mut all: Vec<i64> = reached.filter_map(|(_, peer)| peer.clock_ahead).map(|ahead| -ahead).collect();
+        all.sort_unstable();
+        let median = match all[..] {
+            // Of two, each may be the one that is wrong: what holds of both holds.
+            [low, high] if low.signum() != high.signum() => 0,
+            [low, high] => {
+                if low.abs() < high.abs() {
+                    low
+                } else {
+                    high
+                }
+            }
+            _ => *all.get(all.len() / 2)?,
+        };
+        Some((median, all.len()))
+    }
+
     /// How long a peer took to answer the last [`ping`](Node::ping), if it has.
     pub fn pong(&self, peer: &Guid) -> Option<Duration> {
         self.pings.took(peer)
@@ -117,7 +138,7 @@ impl Node {
         Hello {
             stamp,
             state: self.ledger.state(),
-            horizon: Timestamp(0),
+            horizon: self.retention.horizon(),
             list: self.peers.list(),
             incarnation: self.peers.incarnation(),
             health: self.peers.health(),
@@ -139,6 +160,7 @@ impl Node {
     /// What HELLO and HELLO_BACK say alike. Returns what the peer should know and does not.
     fn note_hello(&mut self, now: Tick, peer: Guid, hello: &Hello) -> Vec<Update> {
         self.peers.holds(&peer, hello.state);
+        self.follow_horizon(now, peer, hello.horizon);
         if hello.state == self.ledger.state() {
             self.receipts.equals(now, peer);
         }
@@ -166,7 +188,10 @@ impl Node {
     }
 
     pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, hello: Hello) {
-        self.peers.answered(now, &peer, Tick(hello.stamp));
+        let (ours, trip) = (self.wall(now), now.since(Tick(hello.stamp)));
+        let halfway = ours.0.saturating_sub(trip.as_micros() as u64 / 2);
+        let ahead = i64::try_from(i128::from(hello.clock.0) - i128::from(halfway)).unwrap_or(i64::MAX);
+        self.peers.answered(now, &peer, Tick(hello.stamp), ahead);
         self.pings.answer(now, &peer, Tick(hello.stamp));
         if let Some(trip) = self.peers.rtt(&peer).smoothed() {
             self.rumors.handle_trip(trip);

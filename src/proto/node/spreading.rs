@@ -1,7 +1,7 @@
 //! What the node does about fresh records: passes rumours on, answers them, pulls what did not come by itself, and keeps
 //! account of who holds what.
 
-use super::{Node, Spread};
+use super::Node;
 use crate::proto::gossip::{Gossip, Guid, Head, Key};
 use crate::proto::limits::{HEADER, MAX_PIECES, TAG};
 use crate::proto::peers::Peers;
@@ -17,6 +17,15 @@ use std::time::Duration;
 const YOUNG: Duration = Duration::from_secs(1);
 /// Random peers looked at to find one with a session.
 const DRAWS: usize = 8;
+
+/// How far a record has come, as far as this node knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spread {
+    /// Reachable peers that are known to hold it on disk.
+    pub known: usize,
+    /// Reachable peers.
+    pub reachable: usize,
+}
 
 /// Peers and sessions as rumours see them.
 pub(super) struct Known<'a> {
@@ -73,6 +82,10 @@ impl Node {
                 self.refuse(now, peer, guid);
                 continue;
             };
+            if self.refuses(now, &gossip.line()) {
+                self.rumors.acknowledge(now, peer, guid, ways!(self));
+                continue;
+            }
             let key = gossip.key();
             // What the disk cannot take now is not acknowledged: its range goes to somebody else.
             let Some(fact) = self.fetches.handle_record(now, peer, gossip) else { continue };
@@ -91,6 +104,10 @@ impl Node {
                 self.refuse(now, peer, guid);
                 continue;
             };
+            if head.line(guid).is_some_and(|line| self.refuses(now, &line)) {
+                self.rumors.acknowledge(now, peer, guid, ways!(self));
+                continue;
+            }
             let key = Key { date_time: head.date_time(), guid };
             self.facts.extend(self.fetches.handle_head(now, peer, guid, head.clone()));
             let learnt = Learnt { key, hops: pushed.hops, long: true, head: Some(head) };
@@ -156,7 +173,7 @@ impl Node {
 
     /// A peer holds what we lack: it may be on its way here, and is pulled if it does not come.
     pub(super) fn expect(&mut self, now: Tick, peer: Guid, guid: Guid) {
-        if self.fetches.is_known(&guid) {
+        if self.fetches.is_known(&guid) || self.retention.gone.why(&guid).is_some() {
             return;
         }
         if self.fetches.is_partial(&guid) || !self.rumors.expect_record(now, guid, peer, ways!(self)) {

@@ -196,6 +196,10 @@ impl Node {
         };
         self.stats.differences_found += guids.len() as u64;
         let (ours, theirs): (Vec<Guid>, Vec<Guid>) = guids.into_iter().partition(|guid| self.ledger.contains(guid));
+        // What it counts as too old it does not want to hear of.
+        let horizon = self.peers.peer(&peer).map(|peer| peer.horizon).unwrap_or_default();
+        let recent = |guid: &Guid| self.ledger.key(*guid).is_some_and(|key| key.date_time >= horizon);
+        let ours: Vec<Guid> = ours.into_iter().filter(recent).collect();
         let (young, ours): (Vec<Guid>, Vec<Guid>) = ours.into_iter().partition(|guid| self.is_young(now, guid));
         if !ours.is_empty() {
             self.rumors.trouble(now);
@@ -226,7 +230,8 @@ impl Node {
     }
 
     pub(super) fn want(&mut self, peer: Guid, guids: &[Guid]) {
-        for guid in guids.iter().filter(|guid| !self.ledger.contains(guid)) {
+        let gone = &self.retention.gone;
+        for guid in guids.iter().filter(|guid| !self.ledger.contains(guid) && gone.why(guid).is_none()) {
             self.fetches.want(*guid, peer);
         }
     }
@@ -250,6 +255,7 @@ impl Node {
                 continue;
             }
             match record.verify() {
+                Ok(gossip) if self.refuses(now, &gossip.line()) => {}
                 Ok(gossip) => {
                     let key = gossip.key();
                     if let Some(fact) = self.fetches.handle_record(now, peer, gossip) {
@@ -264,6 +270,7 @@ impl Node {
             let guid = head.guid;
             match head.verify() {
                 Ok(_) if self.ledger.contains(&guid) => self.stats.records_received_duplicate += 1,
+                Ok(head) if head.line(guid).is_some_and(|line| self.refuses(now, &line)) => {}
                 Ok(head) => {
                     let key = Key { date_time: head.date_time(), guid };
                     self.facts.extend(self.fetches.handle_head(now, peer, guid, head.clone()));

@@ -90,7 +90,7 @@ impl Peers {
                 );
                 Some((suspicion.deadline, text))
             }
-            Reach::Unreachable | Reach::Left if self.returns.awaits(place) => {
+            Reach::Unreachable | Reach::Left if self.returns.is_untried(place) => {
                 Some((self.next_return, "it is registered with, since others say that it is back".to_owned()))
             }
             Reach::Unreachable | Reach::Left => {

@@ -1,6 +1,7 @@
 //! [`Contacts`]: what a node knows of those peers with whom it talks, beyond what it knows of all. Bounded: the one that
 //! was not talked with for longest goes, and its round-trip times are measured afresh when it is next met.
 
+use super::offsets::Offsets;
 use super::pace::Pace;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::CONTACTS;
@@ -25,10 +26,14 @@ pub(super) struct Contact {
     pub(super) rtt: Rtt,
     pub(super) networks: Vec<Box<str>>,
     pub(super) state: Option<LedgerState>,
+    /// Records older than this it does not hold.
+    pub(super) horizon: Timestamp,
     /// The incarnation that it told us itself.
     pub(super) told: u32,
     /// The incarnation in which it counted as dead or gone before it was met again.
     pub(super) died: Option<u32>,
+    /// How its clock differs.
+    pub(super) offsets: Offsets,
     /// How much comes from it.
     pub(super) pace: Pace,
     /// The second in which it was last heard, and its datagrams in it.
@@ -40,8 +45,25 @@ pub(super) struct Contact {
 
 impl Contact {
     fn new(now: Tick, addr: SocketAddr, slot: usize) -> Contact {
-        let (met, heard, remembered, rtt, networks, state, told, died, pace, second) = Default::default();
-        Contact { addr, met, heard, remembered, rtt, networks, state, told, died, pace, second, filed: now, slot }
+        let (met, heard, remembered, rtt, networks, state, horizon) = Default::default();
+        let (told, died, offsets, pace, second, filed) = (0, None, Offsets::default(), Pace::default(), (0, 0), now);
+        Contact {
+            addr,
+            met,
+            heard,
+            remembered,
+            rtt,
+            networks,
+            state,
+            horizon,
+            told,
+            died,
+            offsets,
+            pace,
+            second,
+            filed,
+            slot,
+        }
     }
 }
 

@@ -80,6 +80,13 @@ impl Hints {
         }
     }
 
+    /// The user takes back that there is a seed.
+    pub(super) fn dismiss(&mut self, addr: &SocketAddr) {
+        if self.hints.get(addr).is_some_and(|hint| hint.seed) {
+            self.remove(addr);
+        }
+    }
+
     /// Addresses to try now, of which seeds whom nobody `rests`. What was tried often enough goes.
     pub(super) fn due(&mut self, now: Tick, rests: impl Fn(&SocketAddr) -> bool) -> Vec<SocketAddr> {
         let mut due = Vec::new();
@@ -188,6 +195,18 @@ mod tests {
         assert_eq!(hints.due(now + Duration::from_secs(30), |_| true).len(), 0);
         hints.settle(&addr(1));
         assert!(hints.next() <= now + 2 * MOST_RETRY);
+    }
+
+    #[test]
+    fn a_seed_that_is_taken_back_is_tried_no_more_and_what_others_name_is() {
+        let mut hints = Hints::default();
+        hints.ask(Tick(0), addr(1), true);
+        hints.tell(Tick(0), addr(2), None, Guid([1; 16]), addr(9));
+        hints.due(Tick(0), |_| false);
+        hints.dismiss(&addr(1));
+        hints.dismiss(&addr(2));
+        hints.check();
+        assert_eq!(hints.due(Tick(60_000_000), |_| false), [addr(2)]);
     }
 
     #[test]

@@ -104,12 +104,13 @@ impl Peers {
         }
     }
 
-    /// It answered a HELLO that left at `sent`, by our clock.
-    pub fn answered(&mut self, now: Tick, guid: &Guid, sent: Tick) {
+    /// It answered a HELLO that left at `sent`; on the way its clock was ahead of ours by so many microseconds.
+    pub fn answered(&mut self, now: Tick, guid: &Guid, sent: Tick, ahead: i64) {
         let Some(contact) = self.contacts.get_mut(guid) else { return };
         // Any HELLO will do, as each carries its own stamp; a stamp of long ago is none of ours.
         if sent <= now && now.since(sent) < STAMP {
             contact.rtt.sample(now.since(sent));
+            contact.offsets.sample(ahead, now.since(sent));
             self.trips.sample(now.since(sent));
             self.hello_answered(now, guid, sent);
         }
@@ -119,6 +120,13 @@ impl Peers {
     pub fn holds(&mut self, guid: &Guid, state: LedgerState) {
         if let Some(contact) = self.contacts.get_mut(guid) {
             contact.state = Some(state);
+        }
+    }
+
+    /// It said which records are too old for it.
+    pub fn ages(&mut self, guid: &Guid, horizon: Timestamp) {
+        if let Some(contact) = self.contacts.get_mut(guid) {
+            contact.horizon = horizon;
         }
     }
 

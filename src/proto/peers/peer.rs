@@ -97,6 +97,10 @@ pub struct Peer<'a> {
     pub networks: &'a [Box<str>],
     /// What it held, as it said last.
     pub state: Option<LedgerState>,
+    /// What it counted as too old, as it said last.
+    pub horizon: Timestamp,
+    /// By how many milliseconds its clock is ahead of this node's, if it told.
+    pub clock_ahead: Option<i64>,
     /// Which share of the last 32 probes it did not answer at once; none where there were few.
     pub loss: Option<f64>,
     pub(super) pace: Pace,

@@ -50,7 +50,7 @@ impl Returns {
     }
 
     /// Whether it is still to be tried.
-    pub(super) fn awaits(&self, place: u64) -> bool {
+    pub(super) fn is_untried(&self, place: u64) -> bool {
         self.untried.contains(&place)
     }
 

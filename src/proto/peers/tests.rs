@@ -298,7 +298,7 @@ fn probes_have_a_period_of_their_own_where_that_is_shorter_than_the_round() {
                 if let Errand::Hello(guid) = errand {
                     hellos += 1;
                     to_neighbour += u32::from(guid == neighbour);
-                    peers.answered(now, &guid, now);
+                    peers.answered(now, &guid, now, 0);
                 }
             }
             peers.check();
@@ -326,7 +326,7 @@ fn who_is_doubted_is_probed_at_once_but_not_everybody_together() {
     assert_eq!(peers.poll_errand(), None, "it is being probed");
     peers.doubt(secs(2) + DOUBTS * 2, &guid(2));
     assert_eq!(peers.poll_errand(), Some(Errand::Hello(guid(2))));
-    peers.answered(secs(3), &guid(2), secs(3));
+    peers.answered(secs(3), &guid(2), secs(3), 0);
     assert_eq!(reach(&peers, 2), Reach::Reachable);
     pass(&mut peers, secs(4));
     assert_eq!(reach(&peers, 1), Reach::Suspect);
@@ -460,4 +460,19 @@ fn three_tellers_at_three_addresses_bring_back_whom_they_met_unless_it_died_agai
         gone.check();
     }
     assert_eq!(reach(&gone, 4), Reach::Unreachable, "its death in that incarnation is the later word");
+}
+
+#[test]
+fn another_pace_holds_at_once_even_where_the_next_round_was_hours_away() {
+    let key = NetworkKey::new(&Secret([7; 32]));
+    let slow = Settings { gossip_timer: Duration::from_secs(3600), ..Settings::new(guid(0), "me", key) };
+    let slow = Settings { timing: Timing { probe_period: Duration::from_secs(3600), ..slow.timing }, ..slow };
+    let mut peers = Peers::new(&slow, [0; 32], Tick(0));
+    (1..=3).for_each(|n| meet(&mut peers, secs(1), n, 5));
+    let hellos = |errands: Vec<Errand>| errands.iter().filter(|errand| matches!(errand, Errand::Hello(_))).count();
+    assert_eq!(hellos(pass(&mut peers, secs(600))), 0);
+    let fast = Settings { gossip_timer: Duration::from_millis(500), timing: Timing::FAST, ..slow };
+    peers.adjust(secs(600), &fast);
+    let count = hellos(pass(&mut peers, secs(601)));
+    assert!((1..=10).contains(&count), "{count}");
 }

@@ -24,7 +24,7 @@ fn paged(running: &Running, filter: &ListFilter, order: Order) -> (Vec<u64>, usi
 
 /// Waits until it is so.
 #[expect(clippy::disallowed_methods, reason = "a test waits")]
-fn until(mut is_so: impl FnMut() -> bool) {
+pub(super) fn until(mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(Instant::now() < end, "never");
@@ -151,7 +151,11 @@ fn the_index_goes_on_where_it_stood_and_a_store_without_one_gets_one() {
     assert_eq!((found(&running, "number7"), found(&running, "number1999")), (vec![7], vec![1999]));
     drop(running);
     let db = Connection::open(disk.path()).unwrap();
-    db.execute_batch("DROP TABLE search; DROP TABLE request; PRAGMA user_version = 1;").unwrap();
+    db.execute_batch(
+        "DROP TABLE search; DROP TABLE request; DROP TABLE aside; DROP TABLE horizon; DROP TABLE silence; DROP INDEX gossip_decree;
+         DROP INDEX gossip_key; CREATE UNIQUE INDEX gossip_key ON gossip (network, date_time, guid);
+         PRAGMA user_version = 1;",
+    ).unwrap();
     drop(db);
     let running = disk.open();
     assert!(running.store.notes().is_empty(), "{:?}", running.store.notes());

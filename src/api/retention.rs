@@ -1,0 +1,102 @@
+//! How long the network keeps what, and who is forgotten.
+
+use super::Added;
+use serde::{Deserialize, Serialize};
+
+/// What a record is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// What a person or a program says.
+    Message,
+    /// That a node is forgotten, together with what it said.
+    Forget,
+    /// Network settings.
+    Settings,
+}
+
+/// `GET /retention`: how long the network keeps what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct Retention {
+    /// Records that are older leave the network: a time such as `720h`; null: they stay.
+    pub max_age: Option<String>,
+    /// A node that is not reached for longer is forgotten, together with what it said; null: nobody is.
+    pub origin_timeout: Option<String>,
+    /// The record that says so; null where nobody set anything.
+    pub guid: Option<String>,
+    /// Its date; 1970 where it comes from `server.json`.
+    pub date_time: Option<String>,
+    /// Records older than this have left, RFC 3339; null: none have.
+    pub horizon: Option<String>,
+    /// Records that left and are on this node's disk still.
+    pub aside: u64,
+}
+
+/// `PUT /retention`: what is to be changed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RetentionChange {
+    /// A time such as `30d`, or `off`; absent: as it is.
+    #[serde(default)]
+    pub max_age: Option<String>,
+    /// A time such as `30d`, or `off`; absent: as it is.
+    #[serde(default)]
+    pub origin_timeout: Option<String>,
+}
+
+/// `POST /forget`: which node to forget, in the whole network.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ForgetRequest {
+    /// Its name, its address, or its GUID or the beginning of it.
+    pub node: String,
+    /// Only say what would go.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What goes, or would go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct Forgotten {
+    /// The node's GUID.
+    pub origin: String,
+    /// Its name; null if it is not known.
+    pub name: Option<String>,
+    /// Messages of it that this node holds: all nodes drop these.
+    pub messages: u64,
+    /// The date of the newest of them; null if there are none.
+    pub up_to: Option<String>,
+    /// The record that says so to all nodes; null where there was no message to forget, or nothing was done.
+    pub record: Option<Added>,
+}
+
+/// By how much this host's clock differs from those of its peers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct OwnClock {
+    /// Milliseconds by which it is ahead of most of them.
+    pub ahead_ms: i64,
+    /// Of how many peers that is known.
+    pub peers: u64,
+    /// Whether that is more than two seconds, so that this clock is probably wrong.
+    pub doubtful: bool,
+}
+
+/// Somebody who seems to speak another version of the protocol. A hint: such datagrams are not authentic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct OtherVersion {
+    /// Its address.
+    pub ip: String,
+    /// Its UDP port.
+    pub port: u16,
+    /// Its protocol version.
+    pub version: u8,
+    /// When it was heard last, RFC 3339.
+    pub last_heard: String,
+}

@@ -1,0 +1,50 @@
+//! [`Hangups`]: SIGHUP, which says two things: to a daemon, that it is to read its configuration again; to a program in a
+//! terminal, that the terminal is gone.
+
+use super::failure::{Exit, Failure};
+use std::fs::{self, File};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What a SIGHUP means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hangup {
+    /// Somebody wants the configuration read again.
+    Reload,
+    /// The terminal is gone, and with it who ran the program.
+    Gone,
+}
+
+/// See the module.
+pub struct Hangups {
+    signal: Signal,
+    /// Whether the end of the terminal is to end the program: it has one, and was not told by `nohup` to outlive it.
+    is_bound: bool,
+}
+
+impl Hangups {
+    /// Takes the signal; from here on it does not kill.
+    pub fn take() -> Result<Hangups, Failure> {
+        let is_bound = has_terminal() && !is_ignored();
+        let signal = signal(SignalKind::hangup())
+            .map_err(|error| Failure::new(Exit::No, "cannot watch for signals").why(error.to_string()))?;
+        Ok(Hangups { signal, is_bound })
+    }
+
+    /// Returns at the next.
+    pub async fn next(&mut self) -> Hangup {
+        self.signal.recv().await;
+        if self.is_bound && !has_terminal() { Hangup::Gone } else { Hangup::Reload }
+    }
+}
+
+/// Whether this process is still in the session of a terminal.
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
+}
+
+/// Whether whoever started us had SIGHUP ignored.
+fn is_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}

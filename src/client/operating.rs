@@ -1,0 +1,24 @@
+//! Calls about a daemon as such: its configuration read again, its log made louder.
+
+use super::{Client, ClientError, PATIENCE, parsed};
+use crate::api;
+use bytes::Bytes;
+use hyper::Method;
+
+impl Client {
+    /// Has the daemon read `server.json` again.
+    pub async fn reload(&self) -> Result<api::Reloaded, ClientError> {
+        parsed(&self.call(Method::POST, "/reload", &[], "", Bytes::new(), PATIENCE).await?)
+    }
+
+    /// What the log shows.
+    pub async fn log_level(&self) -> Result<api::LogLevel, ClientError> {
+        self.ask("/log/level", &[], PATIENCE).await
+    }
+
+    /// What the log is to show; nothing: as it is configured.
+    pub async fn set_log_level(&self, level: Option<String>) -> Result<api::LogLevel, ClientError> {
+        let body = serde_json::to_vec(&api::LogLevelChange { level }).expect("plain data becomes JSON").into();
+        parsed(&self.call(Method::PUT, "/log/level", &[], "application/json", body, PATIENCE).await?)
+    }
+}

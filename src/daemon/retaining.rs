@@ -1,0 +1,174 @@
+//! How long the network keeps what: shown and set; and nodes that are forgotten by hand.
+
+use super::engine::Moment;
+use super::explain::find;
+use super::handle::{Handle, Refusal, stopping};
+use super::member::Member;
+use super::view::{self, View};
+use super::wall_clock;
+use crate::api;
+use crate::config::parse_duration;
+use crate::display::rfc3339;
+use crate::proto::decree::{Decree, Forget, Terms};
+use crate::proto::fact::Fact;
+use crate::proto::gossip::{Gossip, Guid};
+use crate::proto::retention::Left;
+use crate::proto::time::Timestamp;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What says that there is no such time.
+const OFF: &str = "off";
+
+impl Handle {
+    /// How long the network keeps what.
+    pub async fn retention(&self, network: Option<&str>) -> Result<api::Retention, Refusal> {
+        self.look(self.network(network)?, |member, _| view::retention(&member.node)).await
+    }
+
+    /// Changes that, for all nodes; answers once it is on this node's disk.
+    pub async fn set_retention(
+        &self,
+        network: Option<&str>,
+        change: api::RetentionChange,
+    ) -> Result<api::Retention, Refusal> {
+        let index = self.network(network)?;
+        let (max_age, origin_timeout) =
+            (term("max_age", change.max_age)?, term("origin_timeout", change.origin_timeout)?);
+        if (&max_age, &origin_timeout) == (&None, &None) {
+            return Err(Refusal::Invalid("nothing is to be changed: give max_age or origin_timeout".to_owned()));
+        }
+        let made = self.look(index, move |member, _| {
+            let now = member.node.retention().terms();
+            let terms = Terms {
+                max_age: max_age.unwrap_or(now.max_age),
+                origin_timeout: origin_timeout.unwrap_or(now.origin_timeout),
+            };
+            proclaim(member, Decree::Settings(terms))
+        });
+        self.kept(index, made.await??).await?;
+        self.retention(network).await
+    }
+
+    /// Forgets a node in the whole network, with all that it said so far; answers once that is on this node's disk.
+    pub async fn forget_node(
+        &self,
+        network: Option<&str>,
+        request: api::ForgetRequest,
+    ) -> Result<api::Forgotten, Refusal> {
+        let index = self.network(network)?;
+        let made = self.look(index, move |member, moment| forget(member, moment, &request)).await??;
+        let (mut forgotten, made) = made;
+        if let Some(made) = made {
+            forgotten.record = Some(self.kept(index, made).await?);
+        }
+        Ok(forgotten)
+    }
+
+    /// Has a decree kept, and waits for it.
+    async fn kept(&self, index: usize, (gossip, answer): Made) -> Result<api::Added, Refusal> {
+        // Not as a record of a person's: its date may be ahead of the clock, and the next ones must not be.
+        self.store.submit(self.networks[index].id, Fact::Gossip(gossip));
+        answer.await.map_err(|_| stopping())?
+    }
+
+    /// Why a record is not here any more, where that is known: `digits` are a GUID or begin one.
+    pub(super) async fn why_gone(&self, index: usize, digits: &str) -> Result<Option<String>, Refusal> {
+        let Some((low, high)) = span(digits) else { return Ok(None) };
+        self.look(index, move |member, _| {
+            let (guid, left) = member.node.retention().gone.find(low, high)?;
+            Some(match left {
+                Left::Expired => format!("{guid} left the network: it is older than the network keeps records"),
+                Left::Forgotten => format!("{guid} left the network: the node that it came from was forgotten"),
+            })
+        })
+        .await
+    }
+}
+
+/// A decree on its way to the disk, and who waits for it.
+type Made = (Gossip, oneshot::Receiver<Result<api::Added, Refusal>>);
+
+fn proclaim(member: &mut Member, decree: Decree) -> Result<Made, Refusal> {
+    let name = member.node.settings().node_name.clone();
+    let gossip = member.node.decree(wall_clock(), &name, decree);
+    let gossip = gossip.map_err(|invalid| Refusal::Invalid(invalid.to_string()))?;
+    Ok((gossip.clone(), member.adding(gossip)))
+}
+
+fn forget(
+    member: &mut Member,
+    moment: Moment,
+    request: &api::ForgetRequest,
+) -> Result<(api::Forgotten, Option<Made>), Refusal> {
+    let view = View::new(member, moment);
+    let peers = &view.network.peers;
+    let (origin, name) = match find(peers, &request.node) {
+        Ok(peer) => (peer.guid.parse().ok(), Some(peer.name.clone())),
+        // One that is no peer any more may have said something all the same.
+        Err(missing @ Refusal::NotFound(_)) => (Some(origin(member, &request.node).ok_or(missing)?), None),
+        Err(refusal) => return Err(refusal),
+    };
+    let origin: Guid = origin.ok_or_else(|| Refusal::Unavailable("a GUID of a peer is none".to_owned()))?;
+    if origin == member.node.settings().guid {
+        return Err(Refusal::Invalid("this is this very node: forget it at another one".to_owned()));
+    }
+    let found = member.node.forgettable(&origin);
+    let (up_to, messages) = found.map_or((None, 0), |(up_to, messages)| (Some(up_to), u64::from(messages)));
+    let forgotten =
+        api::Forgotten { origin: origin.to_string(), name, messages, up_to: up_to.map(rfc3339), record: None };
+    match up_to {
+        _ if request.dry_run => Ok((forgotten, None)),
+        Some(up_to) => {
+            let made = proclaim(member, Decree::Forget(Forget { origin, up_to }))?;
+            Ok((forgotten, Some(made)))
+        }
+        None => {
+            member.touch();
+            match member.node.forget(moment.now, &origin) {
+                true => Ok((forgotten, None)),
+                false => Err(Refusal::Conflict(format!("{} answers, and said nothing to forget", request.node))),
+            }
+        }
+    }
+}
+
+/// The one origin of records whose GUID begins so.
+fn origin(member: &Member, who: &str) -> Option<Guid> {
+    let digits: String = who.chars().filter(|&c| c != '-').collect();
+    let (low, high) = span(&digits).filter(|_| digits.len() >= 4)?;
+    let mut found = member.node.ledger().origins().filter(|guid| (low..=high).contains(guid));
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// The first and the last GUID that begin with these hex digits.
+fn span(digits: &str) -> Option<(Guid, Guid)> {
+    let digits: String = digits.chars().filter(|&c| c != '-').collect();
+    let fill = |filler: char| {
+        let filled: String = digits.chars().chain(std::iter::repeat(filler)).take(32).collect();
+        filled.parse::<Guid>().ok()
+    };
+    (digits.len() <= 32).then_some(())?;
+    Some((fill('0')?, fill('f')?))
+}
+
+/// A time as somebody gave it: none where it is to stay as it is.
+fn term(name: &str, text: Option<String>) -> Result<Option<Option<Duration>>, Refusal> {
+    let Some(text) = text else { return Ok(None) };
+    if text == OFF {
+        return Ok(Some(None));
+    }
+    let span = parse_duration(&text).map_err(|why| Refusal::Invalid(format!("{name}: {why}")))?;
+    match crate::proto::decree::is_term(span) {
+        true => Ok(Some(Some(span))),
+        false => Err(Refusal::Invalid(format!("{name}: {text} is no time from 1s to 10000d; {OFF} is none at all"))),
+    }
+}
+
+/// Whether a date cannot be right: it is to come.
+pub(super) fn is_doubtful(date: Timestamp) -> bool {
+    date.0 > wall_clock().0.saturating_add(SLACK.as_micros() as u64)
+}
+
+/// How far a date may be ahead of this host's clock before it is marked.
+const SLACK: Duration = Duration::from_secs(60);

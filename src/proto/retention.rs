@@ -1,0 +1,269 @@
+//! [`Retention`]: the network's law on what is kept. Which records a node holds follows from the set of records alone and
+//! from one date, the *horizon*, whatever came in which order: so all nodes end with equal sets.
+//!
+//! - The latest settings record, by (date, GUID), holds; it never leaves. One that was replaced ages like any record.
+//! - Where it names a `max_age`, records older than the horizon leave. The horizon is this node's clock less `max_age`, in
+//!   steps of a 64th of `max_age`, or the highest that others named, at most one step past that: so a clock that is ahead
+//!   takes no more than a step from others, and clocks that differ by less than a step end up with one horizon.
+//! - A forget record takes all messages of its origin up to a date. It is not taken by another, and ages like any record:
+//!   what it covers is older than it is, so nothing comes back.
+//!
+//! What leaves is out of the ledger at once and not taken in again; from the disk it goes later (see `gone`), so that a
+//! node that still lists it is recognised as late instead of being asked for it. Where `max_age` is changed, the horizon
+//! is found anew: what a longer time spares, and some node still holds, is taken in again by all.
+
+mod gone;
+mod silences;
+
+pub use gone::Left;
+pub use silences::{Silence, Silences};
+
+use crate::proto::decree::{Decree, Terms};
+use crate::proto::gossip::{Guid, Key, Line};
+use crate::proto::time::Timestamp;
+use gone::Gone;
+use std::collections::BTreeMap;
+
+/// Steps of the horizon in one `max_age`.
+const STEPS: u64 = 64;
+
+/// See the module.
+#[derive(Default)]
+pub struct Retention {
+    terms: Terms,
+    /// The settings record that holds.
+    settings: Option<Key>,
+    /// Up to when the messages of an origin are forgotten.
+    forgets: BTreeMap<Guid, Timestamp>,
+    horizon: Timestamp,
+    /// Whether the disk is to be told of it.
+    moved: bool,
+    /// What left.
+    pub gone: Gone,
+    /// Who is not reached.
+    pub silences: Silences,
+}
+
+impl Retention {
+    /// What the network's settings say; nothing is limited where there are none.
+    pub fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    /// The settings record that holds.
+    pub fn settings(&self) -> Option<Key> {
+        self.settings
+    }
+
+    /// Records older than this leave; 0: none do.
+    pub fn horizon(&self) -> Timestamp {
+        self.horizon
+    }
+
+    /// Up to when the messages of this origin are forgotten.
+    pub fn forgotten(&self, origin: &Guid) -> Option<Timestamp> {
+        self.forgets.get(origin).copied()
+    }
+
+    /// Why a record is not to be held, if it is not.
+    pub fn verdict(&self, line: &Line) -> Option<Left> {
+        let date = line.key.date_time;
+        let holds = self.settings.is_none_or(|settings| line.key >= settings);
+        match line.decree {
+            Some(Decree::Settings(_)) if holds => None,
+            _ if date < self.horizon => Some(Left::Expired),
+            None if self.forgets.get(&line.origin).is_some_and(|&up_to| date <= up_to) => Some(Left::Forgotten),
+            _ => None,
+        }
+    }
+
+    /// A record is held from now on, by this clock: whether the law has changed by it.
+    pub fn take(&mut self, clock: Timestamp, line: &Line) -> bool {
+        match line.decree {
+            Some(Decree::Forget(forget)) if forget.up_to >= self.horizon => {
+                let up_to = self.forgets.entry(forget.origin).or_default();
+                let further = forget.up_to > *up_to || *up_to == Timestamp(0);
+                *up_to = forget.up_to.max(*up_to);
+                further
+            }
+            Some(Decree::Settings(terms)) if self.settings.is_none_or(|settings| line.key > settings) => {
+                self.settings = Some(line.key);
+                let before = std::mem::replace(&mut self.terms, terms);
+                if before.max_age != terms.max_age {
+                    (self.horizon, self.moved) = (self.own(clock), true);
+                    self.gone.release(self.horizon);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The horizon as the disk knew it.
+    pub fn restore(&mut self, horizon: Timestamp) {
+        self.horizon = horizon.max(self.horizon);
+    }
+
+    /// Moves the horizon on to where this clock has it; whether it has moved.
+    pub fn advance(&mut self, clock: Timestamp) -> bool {
+        self.raise(self.own(clock))
+    }
+
+    /// Another node's horizon; whether ours has moved.
+    pub fn adopt(&mut self, clock: Timestamp, theirs: Timestamp) -> bool {
+        let Some(step) = self.step() else { return false };
+        let most = self.own(clock).0.saturating_add(step);
+        self.raise(Timestamp((theirs.0 - theirs.0 % step).min(most)))
+    }
+
+    /// When, by the clock, this node's horizon moves next.
+    pub fn next_step(&self, clock: Timestamp) -> Option<Timestamp> {
+        let (step, max_age) = (self.step()?, self.max_age()?);
+        Some(Timestamp(self.own(clock).0.saturating_add(step).saturating_add(max_age)))
+    }
+
+    /// The horizon, if the disk is to be told that it has moved.
+    pub fn poll_moved(&mut self) -> Option<Timestamp> {
+        std::mem::take(&mut self.moved).then_some(self.horizon)
+    }
+
+    /// Panics if a bound is broken.
+    pub fn check(&self) {
+        self.gone.check();
+        self.silences.check();
+    }
+
+    fn max_age(&self) -> Option<u64> {
+        self.terms.max_age.map(|age| u64::try_from(age.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn step(&self) -> Option<u64> {
+        self.max_age().map(|age| (age / STEPS).max(1))
+    }
+
+    /// The horizon by this clock alone.
+    fn own(&self, clock: Timestamp) -> Timestamp {
+        let (Some(age), Some(step)) = (self.max_age(), self.step()) else { return Timestamp(0) };
+        let least = clock.0.saturating_sub(age);
+        Timestamp(least - least % step)
+    }
+
+    fn raise(&mut self, horizon: Timestamp) -> bool {
+        if horizon <= self.horizon || self.terms.max_age.is_none() {
+            return false;
+        }
+        (self.horizon, self.moved) = (horizon, true);
+        // What these cover is older than the horizon.
+        self.forgets.retain(|_, up_to| *up_to >= horizon);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::decree::Forget;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    const HOUR: u64 = 3_600_000_000;
+    const STEP: u64 = HOUR / STEPS;
+
+    fn line(at: u64, guid: u8, origin: u8, decree: Option<Decree>) -> Line {
+        let key = Key { date_time: Timestamp(at), guid: Guid([guid; 16]) };
+        Line { key, origin: Guid([origin; 16]), decree }
+    }
+
+    fn settings(at: u64, guid: u8, hours: Option<u64>) -> Line {
+        let max_age = hours.map(|hours| Duration::from_secs(hours * 3600));
+        line(at, guid, 9, Some(Decree::Settings(Terms { max_age, origin_timeout: None })))
+    }
+
+    fn forget(at: u64, guid: u8, origin: u8, up_to: u64) -> Line {
+        let forget = Forget { origin: Guid([origin; 16]), up_to: Timestamp(up_to) };
+        line(at, guid, 9, Some(Decree::Forget(forget)))
+    }
+
+    #[test]
+    fn the_horizon_moves_in_steps_and_follows_others_by_one_at_most() {
+        let mut law = Retention::default();
+        let clock = Timestamp(1000 * HOUR + 7);
+        assert!(!law.advance(clock) && !law.adopt(clock, clock), "nothing is limited yet");
+        assert!(law.take(clock, &settings(1, 1, Some(1))));
+        assert_eq!(law.horizon(), Timestamp(999 * HOUR));
+        assert!(!law.advance(Timestamp(clock.0 + STEP - 8)));
+        assert_eq!(law.next_step(clock), Some(Timestamp(1000 * HOUR + STEP)));
+        assert!(law.advance(Timestamp(1000 * HOUR + STEP)));
+        assert!(!law.advance(clock), "it never goes back");
+        assert!(law.adopt(Timestamp(1000 * HOUR + STEP), Timestamp(u64::MAX)));
+        assert_eq!(law.horizon(), Timestamp(999 * HOUR + 2 * STEP), "one step past the own clock's, whoever says what");
+        assert_eq!((law.poll_moved(), law.poll_moved()), (Some(law.horizon()), None));
+    }
+
+    #[test]
+    fn the_latest_settings_hold_and_never_age() {
+        let mut law = Retention::default();
+        let clock = Timestamp(1000 * HOUR);
+        let (old, new) = (settings(5, 1, None), settings(6, 0, Some(2)));
+        assert!(law.take(clock, &new) && !law.take(clock, &old));
+        assert_eq!(law.verdict(&new), None);
+        assert_eq!(law.verdict(&old), Some(Left::Expired), "it was replaced, and is old");
+        assert_eq!(law.verdict(&settings(6, 1, None)), None, "a later one is to come in");
+        assert!(law.take(clock, &settings(7, 0, Some(4))));
+        assert_eq!(law.horizon(), Timestamp(996 * HOUR), "a longer time spares more");
+        assert!(law.take(clock, &settings(8, 0, None)));
+        assert_eq!((law.horizon(), law.verdict(&old)), (Timestamp(0), None));
+    }
+
+    #[test]
+    fn a_forget_takes_messages_up_to_its_date_and_no_decree() {
+        let mut law = Retention::default();
+        assert!(law.take(Timestamp(0), &forget(9, 1, 2, 5)));
+        assert_eq!(law.verdict(&line(5, 7, 2, None)), Some(Left::Forgotten));
+        assert_eq!(law.verdict(&line(6, 7, 2, None)), None);
+        assert_eq!(law.verdict(&line(5, 7, 3, None)), None);
+        assert_eq!(law.verdict(&Line { origin: Guid([2; 16]), ..forget(4, 3, 8, 1) }), None, "no forget is forgotten");
+        assert_eq!(law.verdict(&Line { origin: Guid([2; 16]), ..settings(4, 3, None) }), None);
+        assert!(!law.take(Timestamp(0), &forget(10, 4, 2, 4)), "less far is nothing new");
+    }
+
+    proptest! {
+        /// Whatever comes in which order, the same is held in the end.
+        #[test]
+        fn the_order_of_arrival_does_not_matter(
+            all in proptest::collection::vec((0u64..8, 0u8..30, 0u8..3, 0u8..4, 0u64..8), 1..40),
+            shift in 0usize..40,
+        ) {
+            let clock = Timestamp(1010 * HOUR);
+            let made = |&(at, guid, origin, what, n): &(u64, u8, u8, u8, u64)| {
+                let at = (1000 + at) * HOUR;
+                match what {
+                    0 => settings(at, guid, Some(7)),
+                    1 => forget(at, guid, origin, at.min((1000 + n) * HOUR)),
+                    _ => line(at, guid, origin, None),
+                }
+            };
+            let mut all: Vec<Line> = all.iter().map(made).collect();
+            all.sort_by_key(|line| line.key.guid);
+            all.dedup_by_key(|line| line.key.guid);
+            let held = |order: &[Line]| {
+                let mut law = Retention::default();
+                let mut held: Vec<Line> = Vec::new();
+                for line in order {
+                    if law.verdict(line).is_none() {
+                        law.take(clock, line);
+                        held.push(*line);
+                    }
+                    held.retain(|line| law.verdict(line).is_none());
+                }
+                held.sort_by_key(|line| line.key);
+                held
+            };
+            let one = held(&all);
+            let by = shift % all.len();
+            all.rotate_left(by);
+            all.reverse();
+            prop_assert_eq!(one, held(&all));
+        }
+    }
+}
