@@ -119,6 +119,7 @@ pub mod beacon;
 pub mod fact;
 pub mod fetches;
 pub mod gossip;
+pub mod keyring;
 pub mod ledger;
 pub mod limits;
 pub mod node;

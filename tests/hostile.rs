@@ -137,7 +137,7 @@ fn a_wrong_password_and_another_networks_name_are_silence() {
     let mut net = Network::new(70);
     let all = net.add_cluster(2);
     net.run(2 * SECOND);
-    let ours = net.node(all[0]).settings().key.key_id();
+    let ours = net.node(all[0]).settings().keys.primary().key_id();
     let others = [("home", "close sesame"), ("home", "open sesame"), ("work", "open sesame")];
     let keys = others.map(|(name, password)| NetworkKey::new(&Secret::derive(name, password.as_bytes())));
     assert_eq!(keys.iter().map(NetworkKey::key_id).collect::<BTreeSet<_>>().len(), 3);
@@ -160,7 +160,7 @@ fn random_bytes_of_all_lengths_are_silence() {
     let mut net = Network::new(71);
     let all = net.add_cluster(2);
     net.run(2 * SECOND);
-    let id = net.node(all[0]).settings().key.key_id();
+    let id = net.node(all[0]).settings().keys.primary().key_id();
     let mut rng = ChaCha8Rng::seed_from_u64(71);
     let mut seen = BTreeSet::new();
     for len in 0..=1500 {

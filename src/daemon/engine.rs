@@ -152,7 +152,7 @@ impl Engine {
             let received = socket.receive(|from, datagram| {
                 // Those that name no network of ours are the first one's to count.
                 let claimed = claimed_key_id(datagram);
-                let ours = |member: &Member| claimed == Some(member.node.settings().key.key_id());
+                let ours = |member: &Member| claimed.is_some_and(|key| member.node.settings().keys.contains(key));
                 let index = members.iter().position(ours).unwrap_or(0);
                 if let Some(member) = members.get_mut(index) {
                     member.touched = true;

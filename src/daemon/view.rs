@@ -6,6 +6,7 @@ use crate::api;
 use crate::display::rfc3339;
 use crate::proto::fact::ReachFact;
 use crate::proto::gossip::{Guid, Head};
+use crate::proto::ledger::Ledger;
 use crate::proto::peers::{Peer, Reach};
 use crate::proto::ring::place;
 use crate::proto::seal::PROTOCOL_VERSION;
@@ -32,7 +33,7 @@ impl View {
         let Member { name: network, node, rate, .. } = member;
         let (ours, addr, stats) = (node.ledger().state(), moment.addr, node.stats());
         let mut peers: Vec<api::Peer> =
-            node.peers().iter().map(|(guid, peer)| shown(&guid, &peer, network, ours, moment)).collect();
+            node.peers().iter().map(|(guid, peer)| shown(&guid, &peer, network, node.ledger(), moment)).collect();
         peers.sort_by(|a, b| (&a.name, &a.guid).cmp(&(&b.name, &b.guid)));
         let reachable = peers.iter().filter(|peer| peer.reach == api::Reach::Reachable).count() as u64;
         let in_sync = peers.iter().filter(|peer| peer.in_sync).count() as u64;
@@ -62,10 +63,13 @@ impl View {
     }
 }
 
-fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ours: LedgerState, moment: Moment) -> api::Peer {
+fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ledger: &Ledger, moment: Moment) -> api::Peer {
     let remembered = Some(peer.remembered).filter(|&at| at != Timestamp(0));
     let last_update = peer.heard.map(|tick| moment.wall(tick)).or(remembered).map(rfc3339);
     let reach = reach(peer.reach);
+    // Of one set a person sees one root, whichever key each side made its own with.
+    let equal = peer.state.is_some_and(|claim| ledger.equals(claim));
+    let state = if equal { Some(ledger.state()) } else { peer.state.map(|claim| claim.state) };
     let (met, (datagrams, bytes)) = (peer.met.is_some(), peer.rate(moment.now));
     let tenths = |rate: f64| (rate * 10.0).round() / 10.0;
     api::Peer {
@@ -86,10 +90,10 @@ fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ours: LedgerState, moment:
         loss: peer.loss,
         datagrams_per_s: met.then(|| tenths(datagrams)),
         bytes_per_s: met.then(|| bytes.round()),
-        gossip_count: peer.state.map(|state| state.count),
-        root: peer.state.map(|state| hex(&state.root)),
-        in_sync: reach == api::Reach::Reachable && peer.state == Some(ours),
-        differs: peer.state.and_then(|state| differs(state, ours)),
+        gossip_count: state.map(|state| state.count),
+        root: state.map(|state| hex(&state.root)),
+        in_sync: reach == api::Reach::Reachable && equal,
+        differs: state.and_then(|state| differs(state, ledger.state())),
     }
 }
 

@@ -59,6 +59,9 @@ pub const GUIDS_PER_ASK: usize = 64;
 /// Pieces that one TELL_ME_MORE may ask fragments of.
 pub const PIECES_PER_ASK: usize = 16;
 
+/// Keys of one network that a node accepts at once.
+pub const KEYS: usize = 4;
+
 /// Sessions at once; the least recently used goes.
 pub const SESSIONS: usize = 16_384;
 /// Sessions of one IP address.

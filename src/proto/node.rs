@@ -2,6 +2,7 @@
 //! timer means is in the parts.
 
 mod answers;
+mod keys;
 mod knowing;
 mod making;
 mod spreading;
@@ -17,12 +18,12 @@ use crate::proto::pings::Pings;
 use crate::proto::receipts::Receipts;
 use crate::proto::repairs::Repairs;
 use crate::proto::rumors::Rumors;
-use crate::proto::seal::Header;
+use crate::proto::seal::{Header, KeyId};
 use crate::proto::session::Sessions;
 use crate::proto::settings::Settings;
 use crate::proto::stats::{Rejected, Stats};
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{Message, Name};
+use crate::proto::wire::{Claim, Message, Name};
 use answers::Answers;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -69,6 +70,8 @@ pub struct Spread {
 
 enum To {
     Peer(Guid),
+    /// What only makes sense under this key, whichever is the primary by then.
+    Under(KeyId, Guid),
     Stranger(SocketAddr, Header),
 }
 
@@ -103,6 +106,9 @@ pub struct Node {
     last_authored: Timestamp,
     seen_at: Option<SocketAddr>,
     last_digest: Tick,
+    /// The primary to be, as soon as its sketch is whole.
+    next_key: Option<KeyId>,
+    next_build: Tick,
 }
 
 impl Node {
@@ -118,14 +124,16 @@ impl Node {
             seed
         };
         let (sessions, peers, rumors) = (seed(), seed(), seed());
-        let digest_key = settings.key.digest_key();
-        let (fetches, receipts, pings, answers, outbox, facts, stats, last_authored, seen_at) = Default::default();
+        let mut ledger = Ledger::new(settings.keys.primary());
+        settings.keys.iter().skip(1).for_each(|key| ledger.begin(key));
+        let (repairs, fetches, receipts, pings, answers, outbox, facts, stats, last_authored, seen_at) =
+            Default::default();
         Node {
             name: Name::new(&settings.node_name).expect("a node's name is checked where it is configured"),
             sessions: Sessions::new(settings.guid, settings.epoch, sessions),
             peers: Peers::new(&settings, peers, now),
-            ledger: Ledger::new(&digest_key),
-            repairs: Repairs::new(digest_key),
+            ledger,
+            repairs,
             rumors: Rumors::new(&settings, rumors, now),
             settings,
             fetches,
@@ -139,6 +147,8 @@ impl Node {
             last_authored,
             seen_at,
             last_digest: now,
+            next_key: None,
+            next_build: now,
         }
     }
 
@@ -246,7 +256,9 @@ impl Node {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Tick) {
-        self.peers.handle_timeout(now, self.ledger.state());
+        self.build_sketches(now);
+        let claims: Vec<Claim> = self.ledger.claims().collect();
+        self.peers.handle_timeout(now, &claims);
         self.run_errands(now);
         self.fetches.handle_timeout(now);
         self.spread_timeout(now);
@@ -326,21 +338,22 @@ impl Node {
                 next
             } else if let Some((peer, message)) = self.rumors.poll(now, bodies, room, ways!(self)) {
                 (To::Peer(peer), message)
-            } else if let Some((peer, ask)) = self.poll_ask(now) {
-                (To::Peer(peer), Message::TellMeMore(ask))
-            } else if let Some((peer, answer)) = self.poll_answer(bodies, room) {
-                (To::Peer(peer), answer)
+            } else if let Some((peer, key, ask)) = self.poll_ask(now) {
+                (To::peer(peer, key), Message::TellMeMore(ask))
+            } else if let Some((peer, key, answer)) = self.poll_answer(bodies, room) {
+                (To::peer(peer, key), answer)
             } else {
                 return false;
             };
+            let Some(key) = to.key(&self.settings.keys) else { continue };
             let (addr, header) = match to {
                 To::Stranger(addr, header) => (addr, header),
-                To::Peer(guid) => match self.sessions.header(now, guid, message.kind()) {
+                To::Peer(guid) | To::Under(_, guid) => match self.sessions.header(now, guid, message.kind()) {
                     Some(addressed) => addressed,
                     None => continue,
                 },
             };
-            self.settings.key.seal(&header, &mut out.bytes, |bytes| message.encode(bytes));
+            key.seal(&header, &mut out.bytes, |bytes| message.encode(bytes));
             out.to = addr;
             assert!(out.bytes.len() <= self.settings.max_datagram, "a {} fits a datagram", message.kind());
             self.count_sent(&message, out.bytes.len());
@@ -356,6 +369,7 @@ impl Node {
             Wake { at: self.fetches.poll_timeout(now), why: "fetches" },
             Wake { at: self.rumors.poll_timeout(), why: "rumours" },
             Wake { at: self.receipts.poll_timeout(), why: "receipts" },
+            Wake { at: self.next_step(), why: "keys" },
         ];
         wakes.into_iter().min_by_key(|wake| wake.at).unwrap_or(Wake { at: Tick::NEVER, why: "nothing" })
     }

@@ -262,6 +262,7 @@ impl Peers {
             rtt: contact.map(|contact| contact.rtt).unwrap_or_default(),
             networks: contact.map_or(&[], |contact| &contact.networks),
             state: contact.and_then(|contact| contact.state),
+            key: contact.and_then(|contact| contact.key),
             loss: contact.and_then(|contact| contact.pace.loss()),
             pace: contact.map(|contact| contact.pace).unwrap_or_default(),
         }

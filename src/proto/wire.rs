@@ -38,7 +38,7 @@ use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{
     DECODE, DIGEST_SYMBOLS, ESTIMATORS, GUIDS_PER_ASK, MORE_SYMBOLS, PAGE, PIECES_PER_ASK, REGISTER_SIZE,
 };
-use crate::proto::seal::Verified;
+use crate::proto::seal::{KeyId, Verified};
 use crate::proto::sketch::Symbol;
 use crate::proto::stats::Rejected;
 use crate::proto::time::Timestamp;
@@ -144,6 +144,15 @@ pub struct LedgerState {
     pub count: u64,
     /// Sum of their keyed hashes.
     pub root: [u8; 16],
+}
+
+/// What a node says that it holds, and the key that its root is made with: that of the datagram which says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The key.
+    pub key: KeyId,
+    /// What it holds.
+    pub state: LedgerState,
 }
 
 /// The answer to a [`Register`] with a good cookie: both sides have the session now.

@@ -28,7 +28,7 @@ impl Insider {
         let mut guid = Guid([0xee; 16]);
         guid.0[..2].copy_from_slice(&n.to_be_bytes());
         let addr = SocketAddr::from(([10, 66, (n >> 8) as u8, n as u8], 6666));
-        let key = net.node(victim).settings().key.clone();
+        let key = net.node(victim).settings().keys.primary().clone();
         Insider { guid, addr, epoch: 1, counter: 0, key, victim, session: 0x6666_0000 + u64::from(n), theirs: 0 }
     }
 

@@ -6,8 +6,9 @@ use crate::proto::gossip::Guid;
 use crate::proto::limits::{GOODBYES, MAX_NAME, MIN_MAX_BODY, NETWORKS};
 use crate::proto::peers::Errand;
 use crate::proto::ring::Range;
+use crate::proto::seal::KeyId;
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{Card, CardPage, Hello, Leave, List, Message, Name, Update};
+use crate::proto::wire::{Card, CardPage, Claim, Hello, Leave, List, Message, Name, Update};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -124,9 +125,9 @@ impl Node {
     }
 
     /// What HELLO and HELLO_BACK say alike. Returns what the peer should know and does not.
-    fn note_hello(&mut self, now: Tick, peer: Guid, hello: &Hello) -> Vec<Update> {
-        self.peers.holds(&peer, hello.state);
-        if hello.state == self.ledger.state() {
+    fn note_hello(&mut self, now: Tick, peer: Guid, claim: Claim, hello: &Hello) -> Vec<Update> {
+        self.peers.holds(&peer, claim);
+        if self.ledger.equals(claim) {
             self.receipts.equals(now, peer);
         }
         self.peers.belongs(&peer, &hello.networks);
@@ -138,26 +139,27 @@ impl Node {
         newer
     }
 
-    pub(super) fn take_hello(&mut self, now: Tick, peer: Guid, hello: Hello) {
-        let newer = self.note_hello(now, peer, &hello);
+    pub(super) fn take_hello(&mut self, now: Tick, peer: Guid, key: KeyId, hello: Hello) {
+        let newer = self.note_hello(now, peer, Claim { key, state: hello.state }, &hello);
         let page = hello.page_ask.map(|range| self.peers.cards(peer, range));
         let back = self.make_hello(now, peer, hello.stamp, page, newer);
         self.send(peer, Message::HelloBack(back));
     }
 
-    pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, hello: Hello) {
+    pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, key: KeyId, hello: Hello) {
         self.peers.answered(now, &peer, Tick(hello.stamp));
         self.pings.answer(now, &peer, Tick(hello.stamp));
         if let Some(trip) = self.peers.rtt(&peer).smoothed() {
             self.rumors.handle_trip(trip);
         }
-        let newer = self.note_hello(now, peer, &hello);
+        let claim = Claim { key, state: hello.state };
+        let newer = self.note_hello(now, peer, claim, &hello);
         if !newer.is_empty() {
             self.tell_news(now, peer, newer);
         }
         // Whoever asked compares, lest both sides send a digest for the same difference.
         if hello.stamp != NO_ANSWER {
-            self.compare(now, peer, hello.state);
+            self.compare(now, peer, claim);
         }
         self.peers.compare_list(now, hello.list);
     }

@@ -5,8 +5,9 @@ use super::pace::Pace;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::CONTACTS;
 use crate::proto::rtt::Rtt;
+use crate::proto::seal::KeyId;
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::LedgerState;
+use crate::proto::wire::Claim;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,7 +25,9 @@ pub(super) struct Contact {
     pub(super) remembered: Timestamp,
     pub(super) rtt: Rtt,
     pub(super) networks: Vec<Box<str>>,
-    pub(super) state: Option<LedgerState>,
+    pub(super) state: Option<Claim>,
+    /// The key that it seals with.
+    pub(super) key: Option<KeyId>,
     /// The incarnation that it told us itself.
     pub(super) told: u32,
     /// The incarnation in which it counted as dead or gone before it was met again.
@@ -40,8 +43,8 @@ pub(super) struct Contact {
 
 impl Contact {
     fn new(now: Tick, addr: SocketAddr, slot: usize) -> Contact {
-        let (met, heard, remembered, rtt, networks, state, told, died, pace, second) = Default::default();
-        Contact { addr, met, heard, remembered, rtt, networks, state, told, died, pace, second, filed: now, slot }
+        let (met, heard, remembered, rtt, networks, state, key, told, died, pace, second) = Default::default();
+        Contact { addr, met, heard, remembered, rtt, networks, state, key, told, died, pace, second, filed: now, slot }
     }
 }
 

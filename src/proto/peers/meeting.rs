@@ -7,9 +7,10 @@ use crate::proto::fact::{Fact, PeerFact};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{DATAGRAMS_PER_PEER, PEERS};
 use crate::proto::ring::place;
+use crate::proto::seal::KeyId;
 use crate::proto::stats::Rejected;
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{LedgerState, Name, Word};
+use crate::proto::wire::{Claim, Name, Word};
 use rand::Rng;
 use std::time::Duration;
 
@@ -69,8 +70,8 @@ impl Peers {
     }
 
     /// An authentic datagram came from this peer. It is dropped where the peer sends too many, or is dead: only a
-    /// handshake brings it back.
-    pub fn heard(&mut self, now: Tick, guid: &Guid, bytes: usize) -> Result<(), Rejected> {
+    /// handshake brings it back. `key` is what it seals with, where the datagram tells.
+    pub fn heard(&mut self, now: Tick, guid: &Guid, bytes: usize, key: Option<KeyId>) -> Result<(), Rejected> {
         if self.contacts.get(guid).is_none() {
             let Some((_, entry)) = self.table.find(guid) else { return Err(Rejected::Full) };
             self.contacts.open(now, *guid, entry.addr()).told = entry.incarnation;
@@ -86,6 +87,7 @@ impl Peers {
             false => Err(Rejected::Budget),
             true => {
                 contact.heard = Some(now);
+                contact.key = key.or(contact.key);
                 contact.pace.heard(now, bytes);
                 Ok(())
             }
@@ -103,10 +105,10 @@ impl Peers {
         }
     }
 
-    /// It said what it holds.
-    pub fn holds(&mut self, guid: &Guid, state: LedgerState) {
+    /// It said what it holds, under the key that it seals with.
+    pub fn holds(&mut self, guid: &Guid, claim: Claim) {
         if let Some(contact) = self.contacts.get_mut(guid) {
-            contact.state = Some(state);
+            (contact.state, contact.key) = (Some(claim), Some(claim.key));
         }
     }
 
