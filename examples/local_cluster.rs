@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let nodes: u8 = std::env::args().nth(1).map_or(Ok(3), |count| count.parse())?;
     let homes = tempfile::tempdir()?;
     // A network's secret is made of its name and a password by `Secret::derive`; here any will do.
-    let network = Network { network_name: "example".into(), network_key: Secret([7; 32]) };
+    let network = Network::new("example", Secret([7; 32]));
 
     let mut daemons = Vec::new();
     for number in 1..=nodes {

@@ -12,6 +12,7 @@ mod gauges;
 mod handle;
 mod importing;
 mod journal;
+mod keys;
 mod live;
 mod member;
 mod news;
@@ -20,6 +21,7 @@ mod rate;
 mod receipts;
 mod records;
 mod settings;
+mod sharing;
 mod tally;
 mod view;
 
@@ -36,7 +38,6 @@ use crate::config::{ConfigError, Home, HomeLock, LockError, PeerSelectType, Serv
 use crate::net::{Faults, Socket};
 use crate::proto::gossip::Guid;
 use crate::proto::node::Node;
-use crate::proto::seal::NetworkKey;
 use crate::proto::settings::{PeerSelect, Settings};
 use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Store, StoreError};
@@ -231,6 +232,7 @@ impl Prepared {
         let networks: Vec<Known> = members.iter().map(known).collect();
         let pulses: Vec<Arc<Pulse>> = networks.iter().map(|known| known.pulse.clone()).collect();
         let http: Arc<OnceLock<SocketAddr>> = Arc::default();
+        let server_json = Arc::new(home.server_json());
         let engine = Engine {
             home,
             file: file.clone(),
@@ -241,11 +243,12 @@ impl Prepared {
             clock,
             changed,
             wake: Tick::NEVER,
+            share_at: Tick(0),
             http: Arc::clone(&http),
         };
         let (networks, stop, said, bounds) = (Arc::new(networks), Arc::new(stop), Arc::new(said), Arc::default());
         let seeds = file.seeds.clone();
-        let handle = Handle { file, said, addr, networks, commands, changes, stop, store, bounds, http };
+        let handle = Handle { file, server_json, said, addr, networks, commands, changes, stop, store, bounds, http };
         let task = tokio::spawn(engine.run(taken, incoming, stopping));
         for (network, pulse) in pulses.into_iter().enumerate() {
             tokio::spawn(live::run(handle.clone(), network, pulse));
@@ -269,9 +272,7 @@ fn member(
 ) -> Result<Member, StoreError> {
     let id = store.network(&network.network_name)?;
     let epoch = store.next_epoch(id, clock.wall)?;
-    let others = file.networks.iter().map(|other| &other.network_name).filter(|name| **name != network.network_name);
     let settings = Settings {
-        other_networks: others.cloned().collect(),
         epoch,
         started: clock.wall,
         gossip_timer: file.gossip_timer,
@@ -283,7 +284,7 @@ fn member(
         },
         max_datagram: file.max_datagram,
         timing: file.timing.timing(file.profile, file.gossip_timer),
-        ..Settings::new(file.node_guid, &file.node_name, NetworkKey::new(&network.network_key))
+        ..Settings::new(file.node_guid, &file.node_name, network.keyring())
     };
     #[expect(clippy::disallowed_methods, reason = "the daemon owns the randomness")]
     let seed = rand::random();
@@ -292,16 +293,20 @@ fn member(
     store.restore(id, &mut |restored| node.restore(now, restored))?;
     // The epoch is later than all that was authored before.
     node.restore_authored(Timestamp(epoch));
-    Ok(Member::new(network.network_name.clone(), id, node))
+    Ok(Member::new(network.network_name.clone(), id, node, network.ring().collect()))
 }
 
 /// A copy of this node is alive: from now on it has another GUID, which `server.json` must know.
 fn rename(home: &Home, file: &mut Arc<ServerFile>, guid: Guid) {
     tracing::warn!(%guid, "another node has this node's GUID (a copied home?): this one takes a new GUID and keeps its records");
     Arc::make_mut(file).node_guid = guid;
-    let (file, path) = (file.clone(), home.server_json());
+    let path = home.server_json();
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = file.save(&path) {
+        let renamed = ServerFile::amend(&path, |file| {
+            file.node_guid = guid;
+            Ok::<(), ConfigError>(())
+        });
+        if let Err(error) = renamed {
             tracing::error!("the new GUID is not saved, so the next start will meet the copy again: {error}");
         }
     });

@@ -116,6 +116,7 @@
 //! - Digests leave what was learnt less than a second ago to the rumours, and are rare while these flow.
 
 pub mod beacon;
+pub mod beyond;
 pub mod fact;
 pub mod fetches;
 pub mod gossip;

@@ -25,7 +25,7 @@ fn home(dir: &Path, number: u8, records: &[Range<u64>]) -> Home {
     home.create().unwrap();
     let mut file = ServerFile::new(Guid::random([number; 16]), &format!("node-{number}"));
     (file.ip, file.port) = (Ipv4Addr::LOCALHOST.into(), 0);
-    file.networks = vec![Network { network_name: "large".into(), network_key: Secret([7; 32]) }];
+    file.networks = vec![Network::new("large", Secret([7; 32]))];
     file.save(&home.server_json()).unwrap();
     let store = Store::open(&home.gossip_db()).unwrap();
     let network = store.network("large").unwrap();

@@ -1,13 +1,21 @@
 //! Stories of changing the password: the new key is accepted everywhere, then used everywhere, then the old one is
 //! removed, node by node and at any time, and nobody notices.
 
+#[path = "common/insider.rs"]
+#[allow(dead_code, reason = "not every test needs all of it")]
+mod insider;
+
 use gossip_node::proto::gossip::{Gossip, Guid, Kind};
 use gossip_node::proto::keyring::KeyError;
 use gossip_node::proto::limits::KEYS;
 use gossip_node::proto::peers::Reach;
+use gossip_node::proto::repairs::Repairs;
+use gossip_node::proto::seal::claimed_key_id;
 use gossip_node::proto::stats::{Rejected, Stats};
 use gossip_node::proto::time::{Tick, Timestamp};
+use gossip_node::proto::wire::{Message, SymbolsAsk, TellMeMore};
 use gossip_node::sim::{Link, Network, PASSWORD};
+use insider::Insider;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -228,6 +236,36 @@ fn a_digest_is_compared_under_the_key_that_it_came_under() {
         net.use_key(all[0], NEW).unwrap();
         net.use_key(all[1], PASSWORD).unwrap();
         assert!(net.run_until(20 * SECOND, Network::converged), "{differences}");
+    }
+}
+
+#[test]
+fn symbols_are_answered_under_the_key_that_they_were_asked_under() {
+    let mut net = Network::new(51);
+    let node = net.add();
+    (0..200).for_each(|number| net.preload(node, &old(number)));
+    let mut insider = Insider::met(&mut net, node, 1);
+    net.add_key(node, NEW).unwrap();
+    net.use_key(node, NEW).unwrap();
+    insider.keys.add(Network::key_of(NEW)).unwrap();
+    net.run(Duration::from_millis(5));
+    let (before, after) = (Network::key_of(PASSWORD).key_id(), Network::key_of(NEW).key_id());
+    assert_eq!(net.primary(node), after);
+    for key in [before, after] {
+        insider.keys.prefer(key).unwrap();
+        let change = net.node(node).ledger().sketch_under(key).unwrap().change();
+        let symbols = Some(SymbolsAsk { change, first: 0, chunks: 1 });
+        net.captured.clear();
+        insider.tell(&mut net, &Message::TellMeMore(TellMeMore { symbols, ..Default::default() })).unwrap();
+        net.run(Duration::from_millis(2));
+        let to = insider.addr;
+        let keys = net.captured.iter().filter(|(_, other, bytes)| *other == to && bytes[2] == 13);
+        assert!(keys.map(|(.., bytes)| claimed_key_id(bytes)).eq([Some(key)]));
+        let heard = insider.hear(&mut net).into_iter().map(|(_, message)| message);
+        let heard: Vec<Message> = heard.filter(|message| matches!(message, Message::Symbols(_))).collect();
+        let sketch = net.node(node).ledger().sketch_under(key).unwrap();
+        let right = Repairs::more(sketch, change, 0, 1).unwrap().remove(0);
+        assert_eq!(heard, [Message::Symbols(right)]);
     }
 }
 

@@ -215,7 +215,7 @@ impl Wishes {
         let network_key = Secret::derive(&network_name, password.as_bytes());
         match file.networks.iter_mut().find(|network| network.network_name == network_name) {
             Some(network) => network.network_key = network_key,
-            None => file.networks.push(Network { network_name, network_key }),
+            None => file.networks.push(Network::new(network_name, network_key)),
         }
         Ok(())
     }

@@ -208,6 +208,7 @@ mod tests {
             place: 0.5,
             version: "0.1.0".into(),
             other_networks: Vec::new(),
+            other_nodes: Vec::new(),
             gossip_count: 12,
             root: "9f3c1a2b00000000".into(),
             discovery: None,

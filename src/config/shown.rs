@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn every_value_says_where_it_comes_from_and_no_key_is_shown() {
         let mut file = ServerFile::new(Guid([7; 16]), "nas");
-        file.networks.push(Network { network_name: "home".into(), network_key: Secret([0xAB; 32]) });
+        file.networks.push(Network::new("home", Secret([0xAB; 32])));
         file.timing.suspicion = Some(Duration::from_millis(1500));
         let text = r#"{"node_name":"nas","seeds":[],"timing":{"suspicion":"1500ms","grace":null},"networks":[{"network_name":"home"}]}"#;
         let shown = file.shown(&keys(&serde_json::from_str(text).unwrap()));

@@ -1,6 +1,7 @@
 //! Stories of `server.json`.
 
 use super::*;
+use crate::proto::seal::Secret;
 use crate::proto::settings::Timing;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -44,7 +45,7 @@ impl Place {
 
 fn sample() -> ServerFile {
     let mut file = ServerFile::new(GUID.parse().unwrap(), "nas");
-    file.networks.push(Network { network_name: "home".to_owned(), network_key: Secret([7; 32]) });
+    file.networks.push(Network::new("home", Secret([7; 32])));
     file.seeds.push("192.168.1.10:6884".to_owned());
     file
 }

@@ -68,6 +68,8 @@ pub struct Engine {
     pub(super) clock: Clock,
     pub(super) changed: watch::Sender<u64>,
     pub(super) wake: Tick,
+    /// When the networks hear of each other again.
+    pub(super) share_at: Tick,
     pub(super) http: Arc<OnceLock<SocketAddr>>,
 }
 
@@ -226,7 +228,8 @@ impl Engine {
     /// Lets every node that something happened to, or whose time has come, do what it wants done.
     fn settle(&mut self) {
         let now = self.clock.now();
-        self.wake = Tick::NEVER;
+        self.share(now);
+        self.wake = self.share_at;
         for member in &mut self.members {
             if member.wake <= now {
                 member.node.handle_timeout(now);

@@ -13,6 +13,7 @@ use crate::store::{ListFilter, NetworkId, Request, Store, StoreError};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
@@ -112,6 +113,8 @@ pub struct Known {
 #[derive(Clone)]
 pub struct Handle {
     pub(super) file: Arc<ServerFile>,
+    /// Where it lies.
+    pub(super) server_json: Arc<PathBuf>,
     /// Which keys of it were said there, dotted; all others are defaults.
     pub(super) said: Arc<BTreeSet<String>>,
     pub(super) addr: SocketAddr,

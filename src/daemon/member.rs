@@ -8,6 +8,7 @@ use super::tally::Tally;
 use super::view;
 use super::wall_clock;
 use crate::api;
+use crate::config::RingKey;
 use crate::proto::fact::Receipt;
 use crate::proto::gossip::{Draft, Gossip, Guid, Key};
 use crate::proto::node::Node;
@@ -33,6 +34,8 @@ pub struct Member {
     pub tally: Tally,
     /// What its beacons told, where discovery is on.
     pub discovery: Option<watch::Receiver<api::Discovery>>,
+    /// The network's keys as `server.json` has them, the primary first.
+    pub ring: watch::Sender<Vec<RingKey>>,
     /// What of the disk is at hand.
     pub cache: Cache,
     /// When the node wants to be woken.
@@ -49,12 +52,27 @@ pub struct Member {
 
 impl Member {
     /// A node that has not done anything yet.
-    pub fn new(name: String, id: NetworkId, node: Node) -> Member {
+    pub fn new(name: String, id: NetworkId, node: Node, ring: Vec<RingKey>) -> Member {
         let (rate, tally, cache, adding, importing, registering) = Default::default();
         // The epoch grows with each start.
         let news = News::new(node.settings().epoch);
-        let (wake, touched, discovery) = (Tick(0), true, None);
-        Member { name, id, node, news, rate, tally, discovery, cache, wake, touched, adding, importing, registering }
+        let (wake, touched, discovery, ring) = (Tick(0), true, None, watch::Sender::new(ring));
+        Member {
+            name,
+            id,
+            node,
+            news,
+            rate,
+            tally,
+            discovery,
+            ring,
+            cache,
+            wake,
+            touched,
+            adding,
+            importing,
+            registering,
+        }
     }
 
     /// Has it settled: it was told something.

@@ -42,6 +42,15 @@ impl View {
             if addr.ip().is_unspecified() { node.seen_at().map_or(addr.ip(), |seen| seen.ip()) } else { addr.ip() };
         let others: BTreeSet<&str> = peers.iter().flat_map(|peer| &peer.other_networks).map(String::as_str).collect();
         let other_networks = others.into_iter().filter(|name| name != network).map(str::to_owned).collect();
+        let other_nodes =
+            node.beyond().iter().filter(|(other, ..)| other != network).map(|(other, card, told)| api::OtherNode {
+                guid: card.guid.to_string(),
+                name: card.name.as_str().to_owned(),
+                ip: card.addr.0.ip().to_string(),
+                port: card.addr.0.port(),
+                network_name: other.to_owned(),
+                last_update: rfc3339(moment.wall(told)),
+            });
         let network = api::NetworkStatus {
             network_name: network.to_owned(),
             node_guid: node.settings().guid.to_string(),
@@ -52,6 +61,7 @@ impl View {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             http: moment.http.map(|addr| addr.to_string()),
             other_networks,
+            other_nodes: other_nodes.collect(),
             gossip_count: ours.count,
             root: hex(&ours.root),
             send_rate: rate.mean(moment.now, &stats),

@@ -116,3 +116,6 @@ fn state_of(sketch: &Sketch) -> LedgerState {
 fn guids<'a>(dates: &'a BTreeMap<Guid, Timestamp>) -> impl Fn(Span) -> Box<dyn Iterator<Item = Guid> + 'a> {
     |span| Box::new(dates.range(span).map(|(&guid, _)| guid))
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,8 +129,13 @@ pub const NEIGHBOURS: usize = 32;
 pub const CARDS: usize = 24;
 /// Pieces of news of peers in one HELLO.
 pub const UPDATES: usize = 24;
-/// Names of other networks in one HELLO.
+/// Names of other networks in one HELLO; of more, some in turn.
 pub const NETWORKS: usize = 4;
+
+/// Other networks that peers named, of which something is kept for people: about 150 bytes a node, 300 KiB in all.
+pub const FAR_NETWORKS: usize = 16;
+/// Nodes of each of them.
+pub const FAR_NODES: usize = 128;
 
 /// GUIDs that a node wants and does not have yet.
 pub const WANTED: usize = 65_536;

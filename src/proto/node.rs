@@ -8,6 +8,7 @@ mod making;
 mod spreading;
 mod taking;
 
+use crate::proto::beyond::Beyond;
 use crate::proto::fact::{Bodies, Fact, PeerFact, Receipt, Restored};
 use crate::proto::fetches::Fetches;
 use crate::proto::gossip::{Draft, Gossip, Guid, Head, Invalid, Kind};
@@ -98,6 +99,7 @@ pub struct Node {
     rumors: Rumors,
     receipts: Receipts,
     pings: Pings,
+    beyond: Beyond,
     answers: Answers,
     outbox: VecDeque<(To, Message)>,
     facts: VecDeque<Fact>,
@@ -126,7 +128,7 @@ impl Node {
         let (sessions, peers, rumors) = (seed(), seed(), seed());
         let mut ledger = Ledger::new(settings.keys.primary());
         settings.keys.iter().skip(1).for_each(|key| ledger.begin(key));
-        let (repairs, fetches, receipts, pings, answers, outbox, facts, stats, last_authored, seen_at) =
+        let (repairs, fetches, receipts, beyond, pings, answers, outbox, facts, stats, last_authored, seen_at) =
             Default::default();
         Node {
             name: Name::new(&settings.node_name).expect("a node's name is checked where it is configured"),
@@ -139,6 +141,7 @@ impl Node {
             fetches,
             receipts,
             pings,
+            beyond,
             answers,
             outbox,
             facts,
@@ -232,6 +235,7 @@ impl Node {
         self.rumors.check();
         self.receipts.check();
         self.pings.check();
+        self.beyond.check();
         assert!(self.outbox.len() <= OUTBOX);
         let busy = self.repairs.peers().chain(self.fetches.peers()).chain(self.answers.peers());
         let busy = busy.chain(self.rumors.peers()).chain(self.receipts.peers());

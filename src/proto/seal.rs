@@ -7,6 +7,7 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::str::FromStr;
 use zeroize::Zeroize;
 
 const MAGIC: u8 = 0x67;
@@ -43,6 +44,16 @@ pub struct KeyId(pub [u8; 4]);
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<KeyId, ()> {
+        let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u32::from_str_radix(text, 16).ok().filter(|_| digits);
+        number.map(|number| KeyId(number.to_be_bytes())).ok_or(())
     }
 }
 
@@ -209,6 +220,16 @@ mod tests {
     #[test]
     fn another_secret_does_not_open_it() {
         assert_eq!(NetworkKey::new(&Secret([2; 32])).open(&sealed()).unwrap_err(), Rejected::KeyId);
+    }
+
+    #[test]
+    fn a_key_is_named_by_eight_digits() {
+        let id = KeyId([0x0a, 0xff, 0, 7]);
+        assert_eq!(id.to_string(), "0aff0007");
+        assert_eq!("0aff0007".parse(), Ok(id));
+        for text in ["", "0aff000", "0aff00070", "+aff0007", "0aff000g"] {
+            assert_eq!(text.parse::<KeyId>(), Err(()), "{text}");
+        }
     }
 
     #[test]

@@ -73,8 +73,6 @@ pub struct Settings {
     pub guid: Guid,
     /// NODE_NAME, a name by [`crate::proto::gossip::check_name`].
     pub node_name: String,
-    /// Names of the daemon's other networks, told to peers.
-    pub other_networks: Vec<String>,
     /// The keys of the network.
     pub keys: Keyring,
     /// Greater at each start: orders this node's sessions.
@@ -99,7 +97,6 @@ impl Settings {
         Settings {
             guid,
             node_name: node_name.to_owned(),
-            other_networks: Vec::new(),
             keys: keys.into(),
             epoch: 1,
             started: Timestamp(0),

@@ -21,8 +21,9 @@
 //! | 12 | [`Leave`] | restarting 1 |
 //! | 13 | [`Symbols`] | change 8, chunk 2, symbols list |
 //! | 14 | [`Holding`] | answer 4, page 1, next 24, last 1, guids list |
+//! | 15 | [`Nodes`] | network name, after 16, ask 1, last 1, cards list |
 //!
-//! 13 and 14 answer the two ways of asking on after a digest.
+//! 13 and 14 answer the two ways of asking on after a digest; 15 is what HELLO says of other networks, page by page.
 
 mod codec;
 mod hello;
@@ -30,7 +31,7 @@ mod rumor;
 mod tell;
 
 pub use codec::{Address, Blob, List, Name};
-pub use hello::{Card, CardPage, Errand, Hello, HelloFor, ListState, Update, Word};
+pub use hello::{Card, CardPage, Errand, Hello, HelloFor, ListState, Nodes, Update, Word};
 pub use rumor::{Heard, Parts, Pushed, Rumor};
 pub use tell::{Fragment, HeadTold, Record, Tell};
 
@@ -289,6 +290,7 @@ pub enum Message {
     Leave(Leave),
     Symbols(Symbols),
     Holding(Holding),
+    Nodes(Nodes),
 }
 
 macro_rules! kinds {
@@ -330,6 +332,7 @@ kinds! {
     12 = Leave(Leave),
     13 = Symbols(Symbols),
     14 = Holding(Holding),
+    15 = Nodes(Nodes),
 }
 
 fn append<T: Encode>(body: &T, out: &mut Vec<u8>) {

@@ -14,7 +14,7 @@ use std::ops::Sub;
 /// Where a datagram's header says its kind.
 const KIND: usize = 2;
 /// The kinds by name, as `wire` numbers them.
-pub const KINDS: [&str; 15] = [
+pub const KINDS: [&str; 16] = [
     "other",
     "REGISTER",
     "CHALLENGE",
@@ -30,6 +30,7 @@ pub const KINDS: [&str; 15] = [
     "LEAVE",
     "SYMBOLS",
     "HOLDING",
+    "NODES",
 ];
 const TELL: usize = 9;
 const RUMOR: usize = 10;

@@ -28,6 +28,15 @@ impl Keyed {
     fn covers(&self, guid: Guid) -> bool {
         self.upto.is_none_or(|upto| guid <= upto)
     }
+
+    /// Makes the prefix as long as the records in it want it.
+    fn grow<I: Iterator<Item = Guid>>(&mut self, index: impl Fn(Span) -> I) {
+        let wanted = Sketch::wanted_prefix(self.sketch.count());
+        if wanted > self.sketch.prefix() {
+            let covered = self.covered();
+            self.sketch.grow(wanted, index(covered));
+        }
+    }
 }
 
 /// The sketches of a ring of keys, the primary's first.
@@ -65,18 +74,17 @@ impl Sketches {
 
     /// Takes the next records into a sketch that is not whole; false if there is none.
     pub(super) fn build<I: Iterator<Item = Guid>>(&mut self, index: impl Fn(Span) -> I) -> bool {
-        let Some(Keyed { sketch, upto, .. }) = self.others.iter_mut().find(|keyed| keyed.upto.is_some()) else {
-            return false;
-        };
+        let Some(keyed) = self.others.iter_mut().find(|keyed| keyed.upto.is_some()) else { return false };
         // No record has the GUID that is all zero.
-        let after = upto.map_or(Bound::Unbounded, Bound::Excluded);
+        let after = keyed.upto.map_or(Bound::Unbounded, Bound::Excluded);
         let mut taken = 0;
         for guid in index((after, Bound::Unbounded)).take(STEP) {
-            sketch.insert(guid);
-            (*upto, taken) = (Some(guid), taken + 1);
+            keyed.sketch.insert(guid);
+            (keyed.upto, taken) = (Some(guid), taken + 1);
         }
+        keyed.grow(&index);
         if taken < STEP {
-            *upto = None;
+            keyed.upto = None;
         }
         true
     }
@@ -104,11 +112,7 @@ impl Sketches {
     pub(super) fn insert<I: Iterator<Item = Guid>>(&mut self, guid: Guid, index: impl Fn(Span) -> I) {
         for keyed in self.all_mut().filter(|keyed| keyed.covers(guid)) {
             keyed.sketch.insert(guid);
-            let wanted = Sketch::wanted_prefix(keyed.sketch.count());
-            if wanted > keyed.sketch.prefix() {
-                let covered = keyed.covered();
-                keyed.sketch.grow(wanted, index(covered));
-            }
+            keyed.grow(&index);
         }
     }
 

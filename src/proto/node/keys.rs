@@ -81,3 +81,40 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::wire::Message;
+    use crate::sim::{Network, PASSWORD};
+
+    const NEW: &str = "sesame street";
+
+    #[test]
+    fn what_waits_to_be_sent_is_sealed_with_the_key_that_it_speaks_under() {
+        let mut net = Network::new(7);
+        let all = net.add_cluster(2);
+        net.run(Duration::from_secs(5));
+        all.iter().for_each(|&node| net.add_key(node, NEW).unwrap());
+        net.create(0, "so that the roots differ").unwrap();
+        net.run(Duration::from_secs(5));
+        let (now, state, other) = (net.now(), net.node(0).ledger().state(), net.node(1).settings().guid);
+        let node = net.node_mut(0);
+        node.ping(now, other);
+        node.use_key(Network::key_of(NEW).key_id()).unwrap();
+        node.ping(now, other);
+        net.capture = true;
+        net.run(Duration::from_millis(1500));
+        let hellos = net.captured.iter().filter(|(from, ..)| *from == net.addr(0)).filter_map(|(_, _, bytes)| {
+            let opened = net.node(1).settings().keys.open(bytes).unwrap();
+            match Message::decode(&opened).unwrap() {
+                Message::Hello(hello) => Some((opened.key(), hello.state)),
+                _ => None,
+            }
+        });
+        let hellos: Vec<_> = hellos.collect();
+        assert_eq!(hellos[0], (Network::key_of(PASSWORD).key_id(), state));
+        assert_eq!(hellos[1].0, Network::key_of(NEW).key_id());
+        assert_ne!(hellos[1].1.root, state.root);
+    }
+}

@@ -2,13 +2,14 @@
 
 use super::Node;
 use crate::proto::beacon::Standing;
+use crate::proto::beyond::Beyond;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{GOODBYES, MAX_NAME, MIN_MAX_BODY, NETWORKS};
 use crate::proto::peers::Errand;
 use crate::proto::ring::Range;
 use crate::proto::seal::KeyId;
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{Card, CardPage, Claim, Hello, Leave, List, Message, Name, Update};
+use crate::proto::wire::{Card, CardPage, Claim, Hello, Leave, Message, Name, Nodes, Update};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -97,8 +98,7 @@ impl Node {
         page: Option<CardPage>,
         newer: Vec<Update>,
     ) -> Hello {
-        let others = self.settings.other_networks.iter().take(NETWORKS);
-        let networks = List::new(others.filter_map(|name| Name::new(name)).collect::<Vec<Name>>());
+        let networks = self.beyond.names();
         let cards = page.iter().flat_map(|page| page.cards.iter()).map(|card| Card::size(card.name.as_str().len()));
         let paged = if page.is_some() { CardPage::EMPTY + cards.sum::<usize>() } else { 0 };
         let taken = Hello::EMPTY + 16 + NETWORKS * (2 + MAX_NAME) + paged;
@@ -131,6 +131,9 @@ impl Node {
             self.receipts.equals(now, peer);
         }
         self.peers.belongs(&peer, &hello.networks);
+        if let Some(ask) = self.beyond.named(now, &hello.networks) {
+            self.send(peer, Message::Nodes(ask));
+        }
         self.peers.incarnate(now, &peer, hello.incarnation);
         let newer = self.peers.hear(now, peer, &hello.updates);
         if let Some(page) = &hello.page {
@@ -162,6 +165,22 @@ impl Node {
             self.compare(now, peer, claim);
         }
         self.peers.compare_list(now, hello.list);
+    }
+
+    /// Tells peers of other networks from now on; each with the nodes that are in it.
+    pub fn share(&mut self, networks: impl IntoIterator<Item = (Name, Vec<Card>)>) {
+        self.beyond.share(networks);
+    }
+
+    /// What peers tell of other networks.
+    pub fn beyond(&self) -> &Beyond {
+        &self.beyond
+    }
+
+    pub(super) fn take_nodes(&mut self, now: Tick, peer: Guid, nodes: Nodes) {
+        if let Some(nodes) = self.beyond.take(now, nodes) {
+            self.send(peer, Message::Nodes(nodes));
+        }
     }
 
     /// Says goodbye to some who listen; they tell the others.

@@ -79,7 +79,7 @@ impl Node {
             Message::Rumor(_) => self.stats.rumor_sent += 1,
             Message::Heard(_) => self.stats.heard_sent += 1,
             Message::HelloFor(_) => self.stats.hello_for_sent += 1,
-            Message::Registered(_) | Message::Leave(_) => {}
+            Message::Registered(_) | Message::Leave(_) | Message::Nodes(_) => {}
         }
     }
 }

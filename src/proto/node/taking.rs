@@ -73,6 +73,7 @@ impl Node {
             Message::HelloFor(errand) => self.peers.take_errand(now, peer, errand),
             Message::Rumor(rumor) => self.take_rumor(now, peer, rumor),
             Message::Heard(heard) => self.take_heard(now, peer, heard),
+            Message::Nodes(nodes) => self.take_nodes(now, peer, nodes),
             Message::Leave(leave) => {
                 self.peers.left(now, &peer, leave.restarting);
             }

@@ -5,7 +5,7 @@ use super::table::Entry;
 use super::{Errand, Met, Peers, Reach, Reason};
 use crate::proto::fact::{Fact, PeerFact};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{DATAGRAMS_PER_PEER, PEERS};
+use crate::proto::limits::{DATAGRAMS_PER_PEER, NETWORKS, PEERS};
 use crate::proto::ring::place;
 use crate::proto::seal::KeyId;
 use crate::proto::stats::Rejected;
@@ -112,11 +112,15 @@ impl Peers {
         }
     }
 
-    /// It said in which other networks it is.
+    /// It said in which other networks it is. Whoever is in more than it can say at once says them in turn.
     pub fn belongs(&mut self, guid: &Guid, networks: &[Name]) {
-        if let Some(contact) = self.contacts.get_mut(guid) {
-            contact.networks = networks.iter().map(|name| name.as_str().into()).collect();
+        let Some(contact) = self.contacts.get_mut(guid) else { return };
+        if networks.len() < NETWORKS {
+            contact.networks.clear();
         }
+        let before = contact.networks.iter().filter(|name| networks.iter().all(|other| other.as_str() != &***name));
+        let names = networks.iter().map(|name| name.as_str().into());
+        contact.networks = names.chain(before.cloned()).take(2 * NETWORKS).collect();
     }
 
     /// It said goodbye.
