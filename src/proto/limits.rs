@@ -76,7 +76,9 @@ pub const TOMBSTONE: Duration = Duration::from_secs(300);
 pub const COOKIE_SECRET: Duration = Duration::from_secs(120);
 /// A CHALLENGE or REGISTERED counts only this long after what it answers.
 pub const ECHO: Duration = Duration::from_secs(5);
-/// REGISTERs that wait for an answer.
+/// How long a handshake may go on from a cookie that came; whoever gave it takes it for longer.
+pub const FRESH_COOKIE: Duration = Duration::from_secs(10);
+/// REGISTERs that wait for an answer, and cookies for more of them.
 pub const PENDING_REGISTERS: usize = 1024;
 /// Bits of the replay window.
 pub const REPLAY_WINDOW: u64 = 2048;
@@ -209,6 +211,7 @@ const _: () = {
     assert!(SLABS * PIECE + ARRIVING <= 4 << 20, "all fetches together take at most 4 MiB");
     assert!(MIN_PREFIX.is_power_of_two() && MAX_PREFIX.is_power_of_two());
     assert!(REPLAY_WINDOW.is_multiple_of(64));
+    assert!(FRESH_COOKIE.as_secs() < COOKIE_SECRET.as_secs());
     assert!(COUNTER_LEAP > REPLAY_WINDOW && CHALLENGE_GAP.as_micros() < ECHO.as_micros());
     assert!(COOKIE_SECRET.as_secs() * 2 <= TOMBSTONE.as_secs(), "a tombstone outlives every cookie");
     assert!(REGISTER_SIZE >= MIN_CHALLENGED && REGISTER_SIZE <= MIN_MAX_DATAGRAM);

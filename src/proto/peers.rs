@@ -5,8 +5,8 @@
 //! Phillips, Currey, DSN-W 2018). Each round, one HELLO probes the peer that *this node* probed longest ago; who does
 //! not answer is probed through three others, then suspected, then dead. What is found out is passed on in updates, an
 //! update about a node counts for the *incarnation* that it names, and only that node itself makes a later one. Nobody
-//! comes alive by what others say: an address that others name is a *hint*, a dead peer whose return is announced is
-//! registered with, and a handshake decides.
+//! comes alive by what another one says: an address that is named is a *hint*, a dead peer whose return is announced is
+//! registered with, and a handshake decides, or the word of three who met it, each at an address of its own.
 
 mod cases;
 mod contacts;
@@ -18,6 +18,7 @@ mod pace;
 mod paging;
 mod peer;
 mod probing;
+mod returns;
 mod rule;
 mod suspicion;
 mod table;
@@ -39,10 +40,11 @@ use hints::Hints;
 use news::News;
 use paging::Pager;
 use probing::{Favour, Probe};
+use returns::Returns;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 use suspicion::Suspicions;
@@ -106,8 +108,7 @@ pub struct Peers {
     pager: Pager,
     probes: Vec<Probe>,
     favours: Vec<Favour>,
-    /// Dead peers whose return was announced, by place.
-    returns: BTreeSet<u64>,
+    returns: Returns,
     errands: VecDeque<Errand>,
     facts: VecDeque<Fact>,
     gone: Vec<Guid>,
@@ -245,6 +246,9 @@ impl Peers {
             assert_eq!(self.table.at(place).map(Entry::reach), Some(Reach::Suspect));
         }
         assert!(self.contacts.iter().all(|(guid, _)| self.table.find(guid).is_some()));
+        for place in self.returns.places() {
+            assert!(self.table.at(place).is_some_and(|entry| !entry.reach().answers()));
+        }
     }
 
     fn shown<'a>(&'a self, entry: &'a Entry) -> Peer<'a> {
@@ -297,7 +301,7 @@ impl Peers {
         let entry = (Entry::new(fact.guid, fact.addr, 0), &*fact.name);
         if self.table.insert(now, entry, 0, Reach::Unreachable, Reason::Remembered) {
             self.contacts.open(now, fact.guid, fact.addr).remembered = fact.last_update;
-            self.returns.insert(place(&fact.guid));
+            self.returns.remember(place(&fact.guid));
         }
     }
 
@@ -378,7 +382,7 @@ impl Peers {
             self.gone.push(guid);
         }
         self.suspicions.end(place);
-        self.returns.remove(&place);
+        self.returns.end(place);
         self.table.remove(place);
     }
 }

@@ -23,6 +23,7 @@ mod challenge;
 mod cookie;
 mod echo;
 mod install;
+mod jar;
 #[cfg(test)]
 mod replay;
 mod rule;
@@ -37,6 +38,7 @@ pub use self::verdict::{Installed, Registering, Registration, Verdict};
 
 use self::challenge::Challenges;
 use self::echo::Pending;
+use self::jar::Jar;
 use self::rule::Rule;
 use self::table::{Entry, Table};
 use self::tombstones::Tombstones;
@@ -69,6 +71,7 @@ pub struct Sessions {
     table: Table,
     tombstones: Tombstones,
     pending: Pending,
+    jar: Jar,
     /// No datagram to a session that has no entry had a higher counter. New entries start above it, so a pair of
     /// sessions never sees a counter twice, whoever forgot whom in between.
     tx_floor: u64,
@@ -92,6 +95,7 @@ impl Sessions {
             table: Table::default(),
             tombstones: Tombstones::default(),
             pending: Pending::default(),
+            jar: Jar::default(),
             tx_floor: 0,
             challenges: Challenges::new(key),
             #[cfg(test)]
@@ -121,12 +125,14 @@ impl Sessions {
         (self.guid, self.epoch, self.own) = (guid, epoch, session_id(&mut self.rng));
         self.table = Table::default();
         self.tombstones = Tombstones::default();
-        self.pending = Pending::default();
+        (self.pending, self.jar) = Default::default();
     }
 
-    /// The first REGISTER to an address.
+    /// A REGISTER to an address: the first one, or where an earlier one brought a CHALLENGE and nothing came of it, the
+    /// one that answers that.
     pub fn register(&mut self, now: Tick, to: SocketAddr) -> Registration {
-        self.registration(now, to, 0, [0; 16])
+        let (session, cookie) = self.jar.fresh(now, to).unwrap_or((0, [0; 16]));
+        self.registration(now, to, session, cookie)
     }
 
     /// The header of the next datagram to a peer, and the peer's address. `None`: no session, [`Sessions::register`].
@@ -211,6 +217,7 @@ impl Sessions {
         if !registered && !self.challenged(now, from, echo) && !self.lacks(Rule::ChallengeEcho) {
             return Err(Rejected::Echo);
         }
+        self.jar.keep(now, from, header.src_session, cookie);
         Ok(self.registration(now, from, header.src_session, cookie))
     }
 
@@ -229,6 +236,7 @@ impl Sessions {
         if !asked && !self.lacks(Rule::RegisteredEcho) {
             return Err(Rejected::Echo);
         }
+        self.jar.spend(&from);
         self.install(now, from, header, guid, epoch)
     }
 
@@ -279,6 +287,7 @@ impl Sessions {
         self.table.check();
         self.tombstones.check();
         self.pending.check();
+        self.jar.check();
         assert_ne!(self.own, 0);
         assert!(self.table.get(self.own).is_none() && !self.contains(self.guid), "no session with ourselves");
         assert!(self.tombstones.guids().all(|guid| !self.contains(guid)), "nobody is both live and buried");

@@ -2,7 +2,7 @@
 
 use super::{Explanation, Peers, Reach, Reason};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{CASES, NOTES};
+use crate::proto::limits::{CASES, NOTES, VOUCHES};
 use crate::proto::time::Tick;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub(super) enum Note {
     Objected(u32),
     /// Others say that it is back, in this incarnation.
     Announced(u32),
+    /// As many as a newcomer needs say so.
+    Vouched,
     /// It said goodbye.
     Goodbye(bool),
     /// It was registered with again.
@@ -88,7 +90,7 @@ impl Peers {
                 );
                 Some((suspicion.deadline, text))
             }
-            Reach::Unreachable | Reach::Left if self.returns.contains(&place) => {
+            Reach::Unreachable | Reach::Left if self.returns.awaits(place) => {
                 Some((self.next_return, "it is registered with, since others say that it is back".to_owned()))
             }
             Reach::Unreachable | Reach::Left => {
@@ -136,6 +138,7 @@ impl Peers {
             Note::CalledDead(guid) => format!("{} says that it is dead", name(&guid)),
             Note::Objected(incarnation) => format!("it objected, in incarnation {incarnation}"),
             Note::Announced(incarnation) => format!("others say that it is back, in incarnation {incarnation}"),
+            Note::Vouched => format!("{VOUCHES} peers at different addresses say that it is back"),
             Note::Goodbye(false) => "it said goodbye".to_owned(),
             Note::Goodbye(true) => "it said goodbye, to be back at once".to_owned(),
             Note::Tried => "it was registered with again".to_owned(),

@@ -48,10 +48,10 @@ impl Contact {
     }
 }
 
-/// Contacts by GUID.
+/// Contacts by GUID, each in a box: half of a B-tree's room is empty.
 #[derive(Debug, Default)]
 pub(super) struct Contacts {
-    contacts: BTreeMap<Guid, Contact>,
+    contacts: BTreeMap<Guid, Box<Contact>>,
     silence: BTreeSet<(Tick, Guid)>,
     places: BTreeSet<(SocketAddr, Guid)>,
     all: Vec<Guid>,
@@ -59,11 +59,11 @@ pub(super) struct Contacts {
 
 impl Contacts {
     pub(super) fn get(&self, guid: &Guid) -> Option<&Contact> {
-        self.contacts.get(guid)
+        self.contacts.get(guid).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, guid: &Guid) -> Option<&mut Contact> {
-        self.contacts.get_mut(guid)
+        self.contacts.get_mut(guid).map(Box::as_mut)
     }
 
     /// The contact of this GUID, which is at this address; made where there is none.
@@ -79,7 +79,7 @@ impl Contacts {
             self.all.push(guid);
         }
         let last = self.all.len().saturating_sub(1);
-        let contact = self.contacts.entry(guid).or_insert_with(|| Contact::new(now, addr, last));
+        let contact = self.contacts.entry(guid).or_insert_with(|| Box::new(Contact::new(now, addr, last)));
         if contact.addr != addr {
             self.places.remove(&(contact.addr, guid));
             self.places.insert((addr, guid));
@@ -115,7 +115,7 @@ impl Contacts {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Guid, &Contact)> {
-        self.contacts.iter()
+        self.contacts.iter().map(|(guid, contact)| (guid, contact.as_ref()))
     }
 
     /// All GUIDs, in no order: one drawn from them is as likely as any other.

@@ -43,8 +43,10 @@ impl Peers {
         self.table.identify(place, addr, last.max(incarnation), Some(name));
         let contact = self.contacts.open(now, guid, addr);
         (contact.met, contact.heard, contact.told) = (Some(now), Some(now), incarnation);
+        let announced = self.returns.incarnation(place);
         let dead = before.is_some_and(|(reach, _)| !reach.answers());
-        if dead && incarnation <= last {
+        // Unless that is the incarnation in which it is said to be back.
+        if dead && incarnation <= last && announced != Some(incarnation) {
             contact.died = Some(last);
         }
         self.contacts.refile(now, &guid);
@@ -54,7 +56,7 @@ impl Peers {
             Some((Reach::Suspect, _)) if incarnation <= last => {}
             Some(_) => self.set(now, place, Reach::Reachable, Reason::Heard),
         }
-        if before.is_none() || incarnation > last {
+        if before.is_none() || incarnation > last || announced == Some(incarnation) {
             self.pass_on(place, Word::Alive, 0, false);
         }
         if dead || before.is_some_and(|(reach, _)| reach == Reach::Suspect) {
@@ -64,7 +66,7 @@ impl Peers {
         if self.objection(&guid).is_some() {
             self.errands.push_back(Errand::Tell(guid));
         }
-        self.returns.remove(&place);
+        self.returns.end(place);
         self.probe_answered(now, &guid);
         self.note_joined(now);
     }

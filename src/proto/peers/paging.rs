@@ -20,10 +20,15 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const DIFFERENT: Duration = Duration::from_secs(10);
 /// So often at most.
 const AGAIN: Duration = Duration::from_secs(60);
-/// A newcomer pages as soon as it met somebody, and again while it still lacks some.
+/// A newcomer pages as soon as it met somebody, and again while it still lacks some: for so long, and longer where its
+/// list never was another's yet.
 const NEWCOMER: Duration = Duration::from_secs(10);
+const NEWCOMER_MOST: Duration = Duration::from_secs(60);
 const NEWCOMER_FIRST: Duration = Duration::from_millis(30);
 const NEWCOMER_AGAIN: Duration = Duration::from_secs(1);
+/// The more pages there were, the later all of them are asked for again: where thousands join at once, what is paged too
+/// early is paged for nothing.
+const PER_PAGE: Duration = Duration::from_millis(30);
 /// Names asked for at once, and how often.
 const NAMES: usize = 256;
 const NAMES_GAP: Duration = Duration::from_millis(200);
@@ -54,6 +59,9 @@ pub(super) struct Pager {
     /// Since when peers' lists have been another than ours, and when all was paged last.
     different: Option<Tick>,
     paged: Option<Tick>,
+    /// Pages asked for since then, and whether our list was another's once.
+    pages: u32,
+    agreed: bool,
     /// When to page all.
     at: Option<Tick>,
     nameless: BTreeSet<u64>,
@@ -127,14 +135,15 @@ impl Peers {
     pub fn compare_list(&mut self, now: Tick, theirs: ListState) {
         let ours = self.list();
         if theirs == ours {
-            (self.pager.different, self.pager.at) = (None, None);
+            (self.pager.different, self.pager.at, self.pager.agreed) = (None, None, true);
             return;
         }
-        let joining = self.pager.joined.is_some_and(|joined| now.since(joined) < NEWCOMER);
+        let joining = self.is_joining(now);
         if joining && !self.pager.looked_back {
             self.look_back(theirs.count);
         }
-        let (wait, again) = if joining { (Duration::ZERO, NEWCOMER_AGAIN) } else { (DIFFERENT, AGAIN) };
+        let often = NEWCOMER_AGAIN.max(PER_PAGE * self.pager.pages);
+        let (wait, again) = if joining { (Duration::ZERO, often) } else { (DIFFERENT, AGAIN) };
         let since = *self.pager.different.get_or_insert(now);
         let due = now.since(since) >= wait && self.pager.paged.is_none_or(|paged| now.since(paged) >= again);
         if due && self.pager.spans.is_empty() && self.pager.at.is_none() {
@@ -145,6 +154,11 @@ impl Peers {
     /// A handshake: the first one makes this node a member.
     pub(super) fn note_joined(&mut self, now: Tick) {
         self.pager.joined.get_or_insert(now);
+    }
+
+    fn is_joining(&self, now: Tick) -> bool {
+        let span = if self.pager.agreed { NEWCOMER } else { NEWCOMER_MOST };
+        self.pager.joined.is_some_and(|joined| now.since(joined) < span)
     }
 
     /// This node registered with a peer. The first time it asks for its neighbours on the ring at once.
@@ -181,7 +195,7 @@ impl Peers {
 
     fn begin_paging(&mut self, now: Tick) {
         let met = self.some_contacts(SPANS, None).len();
-        self.pager.paged = Some(now);
+        (self.pager.paged, self.pager.pages) = (Some(now), 0);
         let step = if met <= 1 { u64::MAX } else { u64::MAX / met as u64 };
         let end = Range::all_but(self.place);
         for k in 0..met as u64 {
@@ -208,6 +222,7 @@ impl Peers {
         let tellers = if self.table.len() < FEW_PEERS { 1 } else { VOUCHES };
         span.asked = self.some_contacts(tellers, None).into_iter().map(|guid| (guid, None)).collect();
         span.deadline = now + PATIENCE;
+        self.pager.pages += span.asked.len() as u32;
         for &(guid, _) in &span.asked {
             self.errands.push_back(Errand::Ask(guid, span.range));
         }
@@ -225,7 +240,7 @@ impl Peers {
 
     /// Records are handed down along the ring, so a newcomer must be known to those who stand next to it.
     fn greet_neighbours(&mut self, now: Tick, cards: &[Card]) {
-        let joining = self.pager.joined.is_some_and(|joined| now.since(joined) < NEWCOMER);
+        let joining = self.is_joining(now);
         for card in cards.iter().filter(|_| joining) {
             let met = self.contacts.get(&card.guid).is_some_and(|contact| contact.met.is_some());
             if self.pager.greeted < NEIGHBOURS && !met && self.is_live(&card.guid) {

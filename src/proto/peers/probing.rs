@@ -54,7 +54,8 @@ pub(super) struct Probe {
 pub(super) struct Favour {
     asker: Guid,
     ask: HelloFor,
-    /// When to say that there was no answer; said: never.
+    /// When it is repeated, and when to say that there was no answer; said: never.
+    repeat: Tick,
     silent: Tick,
     end: Tick,
 }
@@ -97,7 +98,7 @@ impl Peers {
     /// When that is next.
     pub fn poll_timeout(&self) -> Tick {
         let probes = self.probes.iter().map(|probe| probe.indirect.min(probe.repeat).min(probe.end));
-        let favours = self.favours.iter().map(|favour| favour.silent.min(favour.end));
+        let favours = self.favours.iter().map(|favour| favour.repeat.min(favour.silent).min(favour.end));
         let draw = if self.table.others().is_empty() && self.hints.seeds().next().is_none() {
             Tick::NEVER
         } else {
@@ -197,11 +198,8 @@ impl Peers {
                 }
                 let (_, most) = self.timing.probe_timeout;
                 let silent = now + most.mul_f64(0.8);
-                self.favours.push(Favour { asker: from, ask, silent, end: now + most * 3 });
-                // Only whom we know ourselves, and where we know it: nobody is sent to an address by another's word.
-                if self.table.find(&ask.guid).is_some() {
-                    self.errands.push_back(Errand::Hello(ask.guid));
-                }
+                self.favours.push(Favour { asker: from, ask, repeat: now, silent, end: now + most * 3 });
+                self.continue_favours(now);
             }
             said => {
                 let place = place(&ask.guid);
@@ -271,7 +269,15 @@ impl Peers {
     }
 
     fn continue_favours(&mut self, now: Tick) {
-        let Peers { favours, errands, .. } = self;
+        let Peers { favours, errands, table, timing, .. } = self;
+        for favour in favours.iter_mut().filter(|favour| favour.repeat <= now) {
+            let next = now + timing.probe_timeout.0;
+            favour.repeat = if next < favour.silent { next } else { Tick::NEVER };
+            // Only whom we know ourselves, and where we know it: nobody is sent to an address by another's word.
+            if table.find(&favour.ask.guid).is_some() {
+                errands.push_back(Errand::Hello(favour.ask.guid));
+            }
+        }
         for favour in favours.iter_mut().filter(|favour| favour.silent <= now) {
             favour.silent = Tick::NEVER;
             let answer = HelloFor { errand: wire::Errand::Silent, ..favour.ask };
@@ -317,9 +323,7 @@ impl Peers {
         for _ in 0..RETURNS_PER_SECOND / TURNS {
             // From a random place on, or all nodes would turn to the same peer at once.
             let start: u64 = self.rng.random();
-            let next = self.returns.range(start..).next().or(self.returns.first()).copied();
-            let Some(place) = next else { return };
-            self.returns.remove(&place);
+            let Some(place) = self.returns.pop(start) else { return };
             self.try_again(now, place);
         }
     }

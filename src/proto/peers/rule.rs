@@ -10,7 +10,7 @@ pub(super) enum Rule {
     Suspicion,
     /// A later incarnation outdoes what was said of an earlier one, and nothing else does.
     Incarnation,
-    /// What others say never makes anyone alive: only a handshake does.
+    /// What another says makes nobody alive: a handshake does, or three who say it.
     OwnEars,
 }
 

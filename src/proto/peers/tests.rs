@@ -10,6 +10,7 @@ use crate::proto::time::Timestamp;
 use crate::proto::wire::{Address, Card, CardPage, List, Name, Update, Word};
 use crate::sim::Network;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::net::{Ipv6Addr, SocketAddrV6};
 
 thread_local! {
@@ -393,26 +394,23 @@ fn a_moments_silence_is_forgiven(rule: Option<Rule>) -> bool {
     !early && !net.run_until(30 * SECOND, forgotten)
 }
 
-/// Whether a node that others announce counts as alive only for those who met it.
-fn only_a_handshake_brings_back(rule: Option<Rule>) -> bool {
-    let mut net = cluster(6, rule);
+/// Whether a node that others announce counts as alive where it was not met, in a network of so many.
+fn comes_back_unmet(nodes: usize, rule: Option<Rule>) -> bool {
+    let mut net = cluster(nodes, rule);
     let guid = net.node(3).settings().guid;
     net.cut(0, 3);
     net.cut(3, 0);
     net.crash(3);
     net.run(30 * SECOND);
-    assert!(
-        (0..6)
-            .filter(|node| *node != 3)
-            .all(|node| net.node(node).peers().peer(&guid).unwrap().reach == Reach::Unreachable)
-    );
+    let mut others = (0..nodes).filter(|node| *node != 3);
+    assert!(others.all(|node| net.node(node).peers().peer(&guid).unwrap().reach == Reach::Unreachable));
     LACKING.set(rule);
     net.start(3);
     LACKING.set(None);
     net.register(3, 1);
     net.run(10 * SECOND);
     assert_eq!(seen(&net, 1, 3), Reach::Reachable, "it is back");
-    seen(&net, 0, 3) == Reach::Unreachable
+    seen(&net, 0, 3) == Reach::Reachable
 }
 
 #[test]
@@ -429,6 +427,37 @@ fn without_incarnations_no_objection_is_heard() {
 
 #[test]
 fn without_own_ears_the_dead_come_back_by_hearsay() {
-    assert!(only_a_handshake_brings_back(None));
-    assert!(!only_a_handshake_brings_back(Some(Rule::OwnEars)));
+    assert!(!comes_back_unmet(4, None), "two say so");
+    assert!(comes_back_unmet(4, Some(Rule::OwnEars)));
+    assert!(comes_back_unmet(5, None), "three do, and have met it");
+}
+
+#[test]
+fn three_tellers_at_three_addresses_bring_back_whom_they_met_unless_it_died_again() {
+    let dead = || {
+        let mut peers = peers(9);
+        peers.hear(secs(9), guid(1), &[update(4, Word::Dead, 5)]);
+        while !peers.news.is_empty() {
+            peers.news.take(1, 1, &mut Vec::new());
+        }
+        peers
+    };
+    let mut back = dead();
+    for teller in [1, 1, 2, 2, 3] {
+        assert_eq!(reach(&back, 4), Reach::Unreachable);
+        assert!(back.news.is_empty(), "what is not believed is not passed on");
+        back.hear(secs(9), guid(teller), &[update(4, Word::Alive, 6)]);
+        back.check();
+    }
+    let listed = back.peer(&guid(4)).unwrap();
+    assert_eq!((listed.reach, listed.reason, listed.incarnation), (Reach::Reachable, Reason::Named, 6));
+    assert!(!back.news.is_empty());
+    let mut gone = dead();
+    for (teller, word, incarnation) in
+        [(1, Word::Alive, 6), (2, Word::Alive, 6), (5, Word::Dead, 6), (3, Word::Alive, 6), (6, Word::Alive, 5)]
+    {
+        gone.hear(secs(9), guid(teller), &[update(4, word, incarnation)]);
+        gone.check();
+    }
+    assert_eq!(reach(&gone, 4), Reach::Unreachable, "its death in that incarnation is the later word");
 }

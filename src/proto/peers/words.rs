@@ -128,21 +128,18 @@ impl Peers {
                 self.pass_on(place, Word::Alive, 0, false);
             }
             Word::Alive if said > known => {
-                // Where it is now, it shall show itself; an address that was never met is believed like its node.
-                let met = self.contacts.get(&update.guid).is_some_and(|contact| contact.met.is_some());
-                if met {
-                    self.try_elsewhere(now, teller, update.guid, update.addr.0);
-                }
-                let named = self.named(&teller, update.addr.0).filter(|_| !met);
-                let addr = named.unwrap_or(addr);
-                self.table.identify(place, addr, said, None);
+                self.believe(now, teller, place, update);
                 if reach.answers() {
                     self.clear(now, place, Note::Objected(said));
+                    self.pass_on(place, Word::Alive, 0, false);
                 } else {
-                    self.returns.insert(place);
                     self.cases.note(now, place, Note::Announced(said));
+                    self.hear_return(now, teller, place, said);
                 }
-                self.pass_on(place, Word::Alive, 0, false);
+            }
+            Word::Alive if self.returns.incarnation(place) == Some(said) => {
+                self.try_elsewhere(now, teller, update.guid, update.addr.0);
+                self.hear_return(now, teller, place, said);
             }
             Word::Alive if reach != Reach::Reachable || entry.reason() == Reason::Through => {
                 self.try_elsewhere(now, teller, update.guid, update.addr.0);
@@ -161,7 +158,34 @@ impl Peers {
                 self.set(now, place, Reach::Left, Reason::Goodbye(update.word == Word::Restarting));
                 self.pass_on(place, update.word, update.accuser, false);
             }
+            // It came back for others, and is gone again.
+            Word::Dead | Word::Left if self.returns.incarnation(place).is_some_and(|back| said >= back) => {
+                self.returns.end(place);
+            }
             Word::Suspect | Word::Dead | Word::Left | Word::Restarting => {}
+        }
+    }
+
+    /// A later incarnation of a listed node was named. Where it is now, it shall show itself; an address that was never met
+    /// is believed like its node.
+    fn believe(&mut self, now: Tick, teller: Guid, place: u64, update: &Update) {
+        let Some(addr) = self.table.at(place).map(Entry::addr) else { return };
+        let met = self.contacts.get(&update.guid).is_some_and(|contact| contact.met.is_some());
+        if met {
+            self.try_elsewhere(now, teller, update.guid, update.addr.0);
+        }
+        let named = self.named(&teller, update.addr.0).filter(|_| !met);
+        self.table.identify(place, named.unwrap_or(addr), update.incarnation, None);
+    }
+
+    /// A dead peer is said to be back. It is registered with when its turn comes. Enough tellers are believed before that,
+    /// and only what is believed is passed on: so one of them has met it, unless all of them lie.
+    fn hear_return(&mut self, now: Tick, teller: Guid, place: u64, incarnation: u32) {
+        let Some(from) = self.contacts.get(&teller).map(|contact| contact.addr) else { return };
+        if self.returns.announce(place, incarnation, from, VOUCHES) >= VOUCHES {
+            self.cases.note(now, place, Note::Vouched);
+            self.set(now, place, Reach::Reachable, Reason::Named);
+            self.pass_on(place, Word::Alive, 0, false);
         }
     }
 
@@ -291,6 +315,7 @@ impl Peers {
             return;
         }
         self.tell_reach(place);
+        self.returns.end(place);
         if reach != Reach::Suspect {
             self.suspicions.end(place);
         }

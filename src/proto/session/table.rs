@@ -36,10 +36,10 @@ impl Entry {
     }
 }
 
-/// Entries by the peer's session id. The other orders hold session ids.
+/// Entries by the peer's session id, each in a box: half of a B-tree's room is empty. The other orders hold session ids.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, Box<Entry>>,
     by_guid: BTreeMap<Guid, u64>,
     by_addr: BTreeSet<(SocketAddr, u64)>,
     by_silence: BTreeSet<(Tick, u64)>,
@@ -51,12 +51,12 @@ impl Table {
     }
 
     pub(super) fn get(&self, session: u64) -> Option<&Entry> {
-        self.entries.get(&session)
+        self.entries.get(&session).map(Box::as_ref)
     }
 
     /// For changes to the window and to what was sent; whatever an index knows stays as it is.
     pub(super) fn get_mut(&mut self, session: u64) -> Option<&mut Entry> {
-        self.entries.get_mut(&session)
+        self.entries.get_mut(&session).map(Box::as_mut)
     }
 
     pub(super) fn session(&self, guid: Guid) -> Option<u64> {
@@ -67,7 +67,7 @@ impl Table {
         self.by_guid.insert(entry.guid, session);
         self.by_addr.insert((entry.addr, session));
         self.by_silence.insert((entry.filed, session));
-        self.entries.insert(session, entry);
+        self.entries.insert(session, Box::new(entry));
     }
 
     pub(super) fn remove(&mut self, session: u64) -> Option<Entry> {
@@ -75,7 +75,7 @@ impl Table {
         self.by_guid.remove(&entry.guid);
         self.by_addr.remove(&(entry.addr, session));
         self.by_silence.remove(&(entry.filed, session));
-        Some(entry)
+        Some(*entry)
     }
 
     /// A datagram of this session was accepted.

@@ -1,8 +1,8 @@
 //! A story for each rule, told with two or three nodes on a network that loses nothing.
 
 use super::*;
-use crate::proto::limits::{CHALLENGES_PER_SECOND, COOKIE_SECRET, ECHO, MIN_CHALLENGED, SESSIONS_PER_ADDRESS};
-use crate::proto::limits::{REGISTER_SIZE, SESSIONS, TOMBSTONE};
+use crate::proto::limits::{CHALLENGES_PER_SECOND, COOKIE_SECRET, ECHO, FRESH_COOKIE, MIN_CHALLENGED};
+use crate::proto::limits::{REGISTER_SIZE, SESSIONS, SESSIONS_PER_ADDRESS, TOMBSTONE};
 use std::time::Duration;
 
 const REGISTER: u8 = 1;
@@ -83,6 +83,9 @@ impl Host {
 
     fn challenged_by(&mut self, now: Tick, to: &mut Host) -> Registration {
         let first = self.sessions.register(now, to.addr);
+        if first.dst_session == to.sessions.own() {
+            return first;
+        }
         let Registering::Challenge(challenge) = to.gets_register(now, self, first) else { panic!("no CHALLENGE") };
         self.gets_challenge(now, to, challenge).expect("it answers our REGISTER")
     }
@@ -196,9 +199,9 @@ fn a_challenge_counts_once_from_the_address_of_the_register_and_not_for_long() {
     );
     assert!(a.gets_challenge(s(0) + ECHO, &b, challenge).is_ok());
     assert_eq!(a.gets_challenge(s(0) + ECHO, &b, challenge), echo);
-    let again = a.sessions.register(s(10), b.addr);
-    let Registering::Challenge(challenge) = b.gets_register(s(10), &a, again) else { panic!("no CHALLENGE") };
-    assert_eq!(a.gets_challenge(s(10) + ECHO + Duration::from_micros(1), &b, challenge), echo);
+    let again = a.sessions.register(s(20), b.addr);
+    let Registering::Challenge(challenge) = b.gets_register(s(20), &a, again) else { panic!("no CHALLENGE") };
+    assert_eq!(a.gets_challenge(s(20) + ECHO + Duration::from_micros(1), &b, challenge), echo);
 }
 
 #[test]
@@ -272,6 +275,27 @@ fn a_lower_epoch_gets_in_when_the_other_was_silent_for_long() {
     let register = restored.challenged_by(s(299), &mut b);
     assert_eq!(b.gets_register(s(299), &restored, register), Registering::Rejected(Rejected::Order));
     restored.meets(s(300), &mut b);
+}
+
+#[test]
+fn a_handshake_that_lost_a_datagram_goes_on_from_its_challenge() {
+    let (mut a, mut b) = (host(1, 1), host(2, 1));
+    let lost = a.challenged_by(s(0), &mut b);
+    let again = a.sessions.register(s(1), b.addr);
+    assert_eq!((again.dst_session, again.cookie, again.counter), (lost.dst_session, lost.cookie, lost.counter + 1));
+    a.finishes(s(1), &mut b, again);
+    assert_eq!(a.sessions.register(s(2), b.addr).dst_session, 0, "it is used up");
+    // Where the other has restarted in between, it asks anew.
+    let old = a.challenged_by(s(3), &mut b);
+    b.restart();
+    let stale = a.sessions.register(s(4), b.addr);
+    assert_eq!(stale.dst_session, old.dst_session);
+    let Registering::Challenge(challenge) = b.gets_register(s(4), &a, stale) else { panic!("no CHALLENGE") };
+    let register = a.gets_challenge(s(4), &b, challenge).unwrap();
+    a.finishes(s(4), &mut b, register);
+    let long_after = s(4) + FRESH_COOKIE;
+    a.challenged_by(s(4), &mut b);
+    assert_eq!(a.sessions.register(long_after, b.addr).dst_session, 0);
 }
 
 #[test]
@@ -353,7 +377,7 @@ fn nobody_takes_the_session_of_another() {
     thief.sessions.own = a.sessions.own();
     let register = thief.challenged_by(s(1), &mut b);
     assert_eq!(b.gets_register(s(1), &thief, register), Registering::Rejected(Rejected::Session));
-    thief.sessions.own = 0;
+    (thief.sessions.own, thief.sessions.jar) = (0, Jar::default());
     let register = thief.challenged_by(s(1), &mut b);
     assert_eq!(b.gets_register(s(1), &thief, register), Registering::Rejected(Rejected::Session));
 }

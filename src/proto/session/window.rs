@@ -6,18 +6,19 @@ use crate::proto::limits::REPLAY_WINDOW;
 /// word fills (RFC 6479, section 2).
 const WORDS: u64 = REPLAY_WINDOW / 64 + 1;
 
-/// The replay window of RFC 6479: a ring of words that never shifts, with a floor below which all counts as seen.
+/// The replay window of RFC 6479: a ring of words that never shifts, with a floor below which all counts as seen. It
+/// begins with the floor's word and grows with what comes: most sessions of a large network carry a few datagrams.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     floor: u64,
     top: u64,
-    words: Box<[u64; WORDS as usize]>,
+    words: Vec<u64>,
 }
 
 impl Window {
     /// A window in which `floor` and all below it were seen.
     pub(super) fn new(floor: u64) -> Window {
-        Window { floor, top: floor, words: Box::new([0; WORDS as usize]) }
+        Window { floor, top: floor, words: Vec::new() }
     }
 
     /// The highest counter seen.
@@ -32,15 +33,24 @@ impl Window {
         }
         if counter > self.top {
             let (old, new) = (self.top / 64, counter / 64);
+            let words = (new - self.floor / 64 + 1).min(WORDS) as usize;
+            if self.words.len() < words {
+                self.words.resize(words, 0);
+            }
             for block in (old + 1..=new).take(WORDS as usize) {
-                self.words[(block % WORDS) as usize] = 0;
+                let word = self.word(block);
+                self.words[word] = 0;
             }
             self.top = counter;
         }
-        let (word, bit) = (&mut self.words[(counter / 64 % WORDS) as usize], 1 << (counter % 64));
-        let fresh = *word & bit == 0;
-        *word |= bit;
+        let (word, bit) = (self.word(counter / 64), 1 << (counter % 64));
+        let fresh = self.words[word] & bit == 0;
+        self.words[word] |= bit;
         fresh
+    }
+
+    fn word(&self, block: u64) -> usize {
+        ((block - self.floor / 64) % WORDS) as usize
     }
 }
 

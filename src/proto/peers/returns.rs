@@ -1,0 +1,96 @@
+//! [`Returns`]: dead peers of whom others say that they are back. They are registered with, a few at a time; who is named
+//! by as many as a newcomer has to be is listed again before its turn comes, or after a long split of a large network
+//! everybody would have to shake hands with everybody.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+/// One that was announced.
+#[derive(Debug, Default)]
+struct Return {
+    /// The incarnation in which it is back.
+    incarnation: u32,
+    /// Who says so, by address.
+    tellers: Vec<SocketAddr>,
+}
+
+/// Dead peers that may be back, by place.
+#[derive(Debug, Default)]
+pub(super) struct Returns {
+    announced: BTreeMap<u64, Return>,
+    /// Those with whom this node did not register yet.
+    untried: BTreeSet<u64>,
+}
+
+impl Returns {
+    /// It was known before this node's last start: it is tried, whatever others say.
+    pub(super) fn remember(&mut self, place: u64) {
+        self.untried.insert(place);
+    }
+
+    /// Somebody says that it is back in this incarnation. Returns how many say so, at most `enough`.
+    pub(super) fn announce(&mut self, place: u64, incarnation: u32, from: SocketAddr, enough: usize) -> usize {
+        let known = self.announced.get(&place).is_some_and(|back| back.incarnation >= incarnation);
+        if !known {
+            self.announced.insert(place, Return { incarnation, tellers: Vec::new() });
+            self.untried.insert(place);
+        }
+        let Some(back) = self.announced.get_mut(&place).filter(|back| back.incarnation == incarnation) else { return 0 };
+        if back.tellers.len() < enough && !back.tellers.contains(&from) {
+            back.tellers.push(from);
+        }
+        back.tellers.len()
+    }
+
+    /// The incarnation in which it was said to be back.
+    pub(super) fn incarnation(&self, place: u64) -> Option<u32> {
+        self.announced.get(&place).map(|back| back.incarnation)
+    }
+
+    /// Whether it is still to be tried.
+    pub(super) fn awaits(&self, place: u64) -> bool {
+        self.untried.contains(&place)
+    }
+
+    /// Whether none is still to be tried.
+    pub(super) fn is_empty(&self) -> bool {
+        self.untried.is_empty()
+    }
+
+    /// The next to try, from a place on.
+    pub(super) fn pop(&mut self, from: u64) -> Option<u64> {
+        let next = self.untried.range(from..).next().or(self.untried.first()).copied()?;
+        self.untried.remove(&next);
+        Some(next)
+    }
+
+    /// It is back, or dead again, or nobody we know any more.
+    pub(super) fn end(&mut self, place: u64) {
+        self.announced.remove(&place);
+        self.untried.remove(&place);
+    }
+
+    /// All of them.
+    pub(super) fn places(&self) -> impl Iterator<Item = u64> {
+        self.announced.keys().chain(&self.untried).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_counts_once_and_a_later_incarnation_begins_anew() {
+        let mut returns = Returns::default();
+        let from = |n: u8| SocketAddr::from(([10, 0, 0, n], 7000));
+        let counts = [(5, 1), (5, 1), (5, 2), (4, 3), (6, 1), (5, 3), (6, 2), (6, 3), (6, 4)];
+        let counts = counts.map(|(incarnation, n)| returns.announce(9, incarnation, from(n), 3));
+        assert_eq!(counts, [1, 1, 2, 0, 1, 0, 2, 3, 3]);
+        assert_eq!((returns.incarnation(9), returns.pop(0), returns.pop(0)), (Some(6), Some(9), None));
+        returns.remember(8);
+        assert_eq!(returns.places().collect::<Vec<_>>(), [9, 8]);
+        returns.end(9);
+        assert_eq!((returns.incarnation(9), returns.pop(9)), (None, Some(8)), "around the end of the ring");
+    }
+}
