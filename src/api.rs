@@ -10,7 +10,7 @@ mod records;
 
 pub use demo::{Chaos, ChaosChange, DemoNode};
 pub use discovery::{Discovery, Namesake, Neighbour};
-pub use keys::{Key, KeyUser, Keys, NewKey, RemoveKeyQuery};
+pub use keys::{Key, KeyUser, Keys, NetworkEntry, NewKey, RemoveKeyQuery};
 pub use live::{
     Amount, Backlog, Event, EventsQuery, Explanation, Fetch, HeldBy, Metrics, Moment, PeerEvent, Reset, SendRate, Span,
     Traffic, Warning,

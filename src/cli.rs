@@ -10,8 +10,10 @@ mod explain;
 mod failure;
 mod follow;
 mod init;
+mod keys;
 mod list;
 mod log;
+mod network;
 mod password;
 mod peers;
 mod read;
@@ -73,6 +75,10 @@ enum Command {
     /// Create or update server.json; asks on a terminal
     #[command(visible_alias = "server-files")]
     Init(init::Init),
+    /// Be in several networks
+    Network(network::Network),
+    /// Change a network's password without an outage
+    Keys(keys::Keys),
     /// Be a node: the daemon
     Run(run::Run),
     /// Register this node with another
@@ -133,6 +139,8 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
     let context = Context::new(&cli.globals)?;
     match cli.command {
         Command::Init(init) => init.run(&context),
+        Command::Network(network) => on_one(network.run(&context)),
+        Command::Keys(keys) => on_one(keys.run(&context)),
         Command::Run(run) => on_many(run.run(&context)),
         Command::Register(register) => on_one(register.run(&context)),
         Command::Create(create) => on_one(create.run(&context)),

@@ -79,3 +79,14 @@ pub struct RemoveKeyQuery {
     #[serde(default)]
     pub force: bool,
 }
+
+/// `gossip-node network list`: a network of `server.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkEntry {
+    /// NETWORK_NAME.
+    pub network_name: String,
+    /// Its keys by name, the one that seals first.
+    pub key_ids: Vec<String>,
+    /// Whether the daemon is in it already; null where none runs.
+    pub running: Option<bool>,
+}

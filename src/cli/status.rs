@@ -78,6 +78,7 @@ fn network_text(status: &api::NetworkStatus, now: jiff::Timestamp) -> String {
         let ip = display_line(&namesake.ip);
         let _ = writeln!(text, "warning: a host at {ip} has a network of this name and another password");
     }
+    text.push_str(&others_text(status));
     if status.peers.is_empty() {
         text.push_str(match status.discovery {
             Some(_) => {
@@ -92,6 +93,25 @@ fn network_text(status: &api::NetworkStatus, now: jiff::Timestamp) -> String {
     text.push_str(&table(&heading, status.peers.iter().map(|peer| peer_row(peer, status.gossip_count, now))));
     for peer in status.peers.iter().filter(|peer| peer.reach != Reach::Reachable && !peer.reason.is_empty()) {
         let _ = writeln!(text, "  {}: {}", display_line(&peer.name), display_line(&peer.reason));
+    }
+    text
+}
+
+/// What peers tell of other networks, a line each.
+fn others_text(status: &api::NetworkStatus) -> String {
+    const SHOWN: usize = 5;
+    let mut text = String::new();
+    for name in &status.other_networks {
+        let nodes: Vec<&api::OtherNode> = status.other_nodes.iter().filter(|node| node.network_name == *name).collect();
+        let shown: Vec<String> = nodes.iter().take(SHOWN).map(|node| display_line(&node.name).into_owned()).collect();
+        let _ = write!(text, "other network {}", display_line(name));
+        if !shown.is_empty() {
+            let _ = write!(text, ": {}", shown.join(", "));
+        }
+        if nodes.len() > SHOWN {
+            let _ = write!(text, " and {} more", nodes.len() - SHOWN);
+        }
+        text.push('\n');
     }
     text
 }

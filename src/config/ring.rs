@@ -4,7 +4,7 @@
 use super::error::ConfigError;
 use super::fields;
 use super::{ServerFile, check_as_name};
-use crate::proto::keyring::Keyring;
+use crate::proto::keyring::{KeyError, Keyring};
 use crate::proto::limits::KEYS;
 use crate::proto::seal::{KeyId, NetworkKey, Secret};
 use crate::proto::time::Timestamp;
@@ -59,12 +59,43 @@ impl Network {
     }
 
     /// Makes these all its keys, the first the one that seals; nothing happens where there are none.
-    pub fn set_ring(&mut self, ring: impl IntoIterator<Item = RingKey>) {
+    fn set_ring(&mut self, ring: impl IntoIterator<Item = RingKey>) {
         let mut ring = ring.into_iter();
         if let Some(RingKey { network_key, added }) = ring.next() {
             (self.network_key, self.added) = (network_key, added);
             self.other_keys = ring.collect();
         }
+    }
+
+    /// Accepts another key.
+    pub fn add_key(&mut self, key: RingKey) -> Result<(), KeyError> {
+        if self.ring().any(|other| other.key_id() == key.key_id()) {
+            return Err(KeyError::Known);
+        }
+        if self.other_keys.len() + 1 >= KEYS {
+            return Err(KeyError::Full);
+        }
+        self.other_keys.push(key);
+        Ok(())
+    }
+
+    /// Makes a key of the ring the one that seals.
+    pub fn use_key(&mut self, key: KeyId) -> Result<(), KeyError> {
+        let mut ring: Vec<RingKey> = self.ring().collect();
+        let at = ring.iter().position(|other| other.key_id() == key).ok_or(KeyError::Unknown)?;
+        ring.swap(0, at);
+        self.set_ring(ring);
+        Ok(())
+    }
+
+    /// Accepts a key no longer.
+    pub fn remove_key(&mut self, key: KeyId) -> Result<(), KeyError> {
+        if NetworkKey::new(&self.network_key).key_id() == key {
+            return Err(KeyError::Primary);
+        }
+        let before = self.other_keys.len();
+        self.other_keys.retain(|other| other.key_id() != key);
+        if self.other_keys.len() < before { Ok(()) } else { Err(KeyError::Unknown) }
     }
 
     /// What opens and seals its datagrams.
@@ -117,5 +148,81 @@ impl ServerFile {
     /// The network of this name.
     pub fn network_mut(&mut self, name: &str) -> Option<&mut Network> {
         self.networks.iter_mut().find(|network| network.network_name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::gossip::Guid;
+
+    fn key(n: u8) -> RingKey {
+        RingKey { network_key: Secret([n; 32]), added: Some(Timestamp(1_700_000_000_000_000)) }
+    }
+
+    fn file(networks: Vec<Network>) -> ServerFile {
+        ServerFile { networks, ..ServerFile::new(Guid([7; 16]), "nas") }
+    }
+
+    #[test]
+    fn a_ring_is_written_beside_the_key_that_seals_and_reads_back() {
+        let mut network = Network::new("home", Secret([1; 32]));
+        let text = serde_json::to_string(&network).unwrap();
+        assert!(!text.contains("other_keys") && !text.contains("added"), "one key is written as ever: {text}");
+        network.add_key(key(2)).unwrap();
+        network.use_key(key(2).key_id()).unwrap();
+        assert_eq!(network.ring().map(|key| key.network_key.0[0]).collect::<Vec<u8>>(), [2, 1]);
+        assert_eq!(network.keyring().primary().key_id(), key(2).key_id());
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server.json");
+        file(vec![network.clone()]).save(&path).unwrap();
+        assert_eq!(ServerFile::load(&path).unwrap().file.networks, [network]);
+        let removed = ServerFile::amend(&path, |file| {
+            file.network_mut("home").unwrap().remove_key(key(1).key_id()).map_err(|error| error.to_string())?;
+            Ok::<(), Box<dyn std::error::Error>>(())
+        });
+        removed.unwrap();
+        let kept = ServerFile::load(&path).unwrap().file.networks.remove(0);
+        assert_eq!((kept.ring().count(), kept.network_key.0[0]), (1, 2));
+    }
+
+    #[test]
+    fn the_file_keeps_the_rules_of_a_ring() {
+        let mut network = Network::new("home", Secret([0; 32]));
+        (1..KEYS).for_each(|n| network.add_key(key(n as u8)).unwrap());
+        assert_eq!(network.add_key(key(9)), Err(KeyError::Full));
+        assert_eq!(network.add_key(key(1)), Err(KeyError::Known));
+        assert_eq!(network.remove_key(key(0).key_id()), Err(KeyError::Primary));
+        assert_eq!(network.remove_key(key(9).key_id()), Err(KeyError::Unknown));
+        assert_eq!(network.use_key(key(9).key_id()), Err(KeyError::Unknown));
+        file(vec![network.clone()]).check().unwrap();
+        let full = Network { other_keys: vec![key(1), key(2), key(3), key(4)], ..network.clone() };
+        let twice = Network { other_keys: vec![key(0)], ..network.clone() };
+        let shared = Network::new("work", Secret([1; 32]));
+        for networks in [vec![full], vec![twice], vec![network, shared]] {
+            let error = file(networks).check().unwrap_err().to_string();
+            assert!(error.contains("networks."), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_error_about_a_ring_shows_a_key() {
+        let secret = "5".repeat(64);
+        let start = r#"{"node_guid":"07070707-0707-0707-0707-070707070707","node_name":"nas","networks":[{"network_name":"home","#;
+        for ring in [
+            format!(r#""network_key":"{secret}","other_keys":"{secret}""#),
+            format!(r#""network_key":"{secret}","other_keys":["{secret}"]"#),
+            format!(r#""network_key":"{secret}","other_keys":[{{"network_key":"{secret}5"}}]"#),
+            format!(r#""network_key":"{secret}","other_keys":[{{"network_key":"{secret}"}}]"#),
+            format!(r#""network_key":"{secret}","other_keys":[{{"network_key":5555555555}}]"#),
+            format!(r#""network_key":"{secret}","other_keys":[{{"netwrk_key":"{secret}"}}]"#),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("server.json");
+            let text = format!("{start}{ring}}}]}}");
+            super::super::private::write(&path, &text).unwrap();
+            let error = ServerFile::load(&path).unwrap_err().to_string();
+            assert!(!error.contains("55555") && error.contains("networks.0"), "{error}");
+        }
     }
 }

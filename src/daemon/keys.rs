@@ -9,7 +9,7 @@ use crate::api;
 use crate::config::{ConfigError, Network, RingKey, ServerFile};
 use crate::display::rfc3339;
 use crate::proto::keyring::KeyError;
-use crate::proto::limits::{DEAD, KEYS};
+use crate::proto::limits::DEAD;
 use crate::proto::peers::Peer;
 use crate::proto::seal::{KeyId, NetworkKey, Secret};
 use crate::proto::time::Timestamp;
@@ -52,17 +52,7 @@ impl Handle {
         let derived = tokio::task::spawn_blocking(move || Secret::derive(&name, &password)).await;
         let key = RingKey { network_key: derived.map_err(|_| stopping())?, added: Some(wall_clock()) };
         let added = key.clone();
-        self.amend(index, move |network| {
-            if network.ring().any(|other| other.network_key == key.network_key) {
-                return Err(KeyError::Known.into());
-            }
-            if network.other_keys.len() + 1 >= KEYS {
-                return Err(KeyError::Full.into());
-            }
-            network.other_keys.push(key);
-            Ok(())
-        })
-        .await?;
+        self.amend(index, move |network| network.add_key(key)).await?;
         let key = NetworkKey::new(&added.network_key);
         self.tell(index, move |member, moment| member.node.add_key(moment.now, &key)).await?;
         self.keys(network).await
@@ -71,14 +61,7 @@ impl Handle {
     /// Seals with a key of the ring: answers when its sketch is whole and it does.
     pub async fn use_key(&self, network: Option<&str>, key: KeyId) -> Result<api::Keys, Refusal> {
         let index = self.network(network)?;
-        self.amend(index, move |network| {
-            let mut ring: Vec<RingKey> = network.ring().collect();
-            let at = ring.iter().position(|other| other.key_id() == key).ok_or(KeyError::Unknown)?;
-            ring.swap(0, at);
-            network.set_ring(ring);
-            Ok(())
-        })
-        .await?;
+        self.amend(index, move |network| network.use_key(key)).await?;
         self.tell(index, move |member, _| member.node.use_key(key)).await?;
         let used = async {
             while self.look(index, |member, _| member.node.settings().keys.primary().key_id()).await? != key {
@@ -102,14 +85,7 @@ impl Handle {
         if !forced && let Some(why) = still_used(found, &keys.unknown) {
             return Err(Refusal::Conflict(why));
         }
-        self.amend(index, move |network| {
-            if NetworkKey::new(&network.network_key).key_id() == key {
-                return Err(KeyError::Primary.into());
-            }
-            network.other_keys.retain(|other| other.key_id() != key);
-            Ok(())
-        })
-        .await?;
+        self.amend(index, move |network| network.remove_key(key)).await?;
         self.tell(index, move |member, _| member.node.remove_key(key)).await?;
         self.keys(network).await
     }
@@ -118,7 +94,7 @@ impl Handle {
     async fn amend(
         &self,
         index: usize,
-        change: impl FnOnce(&mut Network) -> Result<(), Refusal> + Send + 'static,
+        change: impl FnOnce(&mut Network) -> Result<(), KeyError> + Send + 'static,
     ) -> Result<(), Refusal> {
         let (path, name) = (self.server_json.clone(), self.networks[index].name.clone());
         let amended = tokio::task::spawn_blocking(move || {

@@ -175,7 +175,9 @@ mod tests {
         assert!(walk(secs(62), &mut learner, &mut teller) > 0);
         // What is gone there is forgotten here, late and for sure.
         teller.share([(name("work"), vec![card(7)])]);
-        (2..13).for_each(|minute| drop(walk(secs(62 * minute), &mut learner, &mut teller)));
+        for minute in 2..13 {
+            walk(secs(62 * minute), &mut learner, &mut teller);
+        }
         assert_eq!(learner.iter().map(|(_, card, _)| card.guid).collect::<Vec<_>>(), [card(7).guid]);
         learner.named(secs(62 * 12 + 601), &[]);
         assert_eq!(learner.iter().count(), 0);

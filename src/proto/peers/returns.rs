@@ -35,7 +35,9 @@ impl Returns {
             self.announced.insert(place, Return { incarnation, tellers: Vec::new() });
             self.untried.insert(place);
         }
-        let Some(back) = self.announced.get_mut(&place).filter(|back| back.incarnation == incarnation) else { return 0 };
+        let Some(back) = self.announced.get_mut(&place).filter(|back| back.incarnation == incarnation) else {
+            return 0;
+        };
         if back.tellers.len() < enough && !back.tellers.contains(&from) {
             back.tellers.push(from);
         }
