@@ -64,10 +64,10 @@
 //! | what | when | where |
 //! |---|---|---|
 //! | round | each `gossip_timer`, 10 % jitter | `peers` |
-//! | probe | again each 100 to 300 ms, by three RTT; after 300 ms through others too, for 300 to 600 ms; all times (local health + 1); then the peer is suspected | `peers` |
+//! | probe | again each 100 to 300 ms, by three RTT; after 300 ms through others too, who repeat it each 100 ms, for 300 to 600 ms; all times (local health + 1); then the peer is suspected | `peers` |
 //! | suspicion | 2 s x log10 of the number of nodes (at least 32), up to four times that while fewer than three others confirm it; then the peer is dead | `peers` |
 //! | REGISTER again | one dead peer or seed a second, for ever, and 64 a second of those said to be back; seeds and addresses that others name after 0.25 s, doubling to 30 s, the latter 7 times | `peers` |
-//! | lists of peers that differ | for 10 s: paged, once a minute at most; a newcomer at once | `peers` |
+//! | lists of peers that differ | for 10 s: paged, once a minute at most; by a newcomer at once, and again after 1 s or 30 ms for each page that it asked for, for 10 s, and up to 60 s until its list is equal to another's | `peers` |
 //! | rumour again | smoothed RTT + 4 variances + 5 ms, at least 10 ms, times 1, 1, 2, 2, 3, 3; then the peer gets each record once and alone for 10 s, or until it is heard of | `rumors` |
 //! | acknowledgement | after half a round trip, at most 5 ms; 5 ms after the one before | `rumors` |
 //! | announcement | each 20 ms with news, for 10 s after a silence, a late range or a repair | `rumors` |
@@ -108,6 +108,12 @@
 //! - A beacon names GUID and epoch, not the session: whom others named and who was not met yet is no stranger, or in a
 //!   large network each beacon would open sessions that nobody needs.
 //!
+//! - A handshake that lost a datagram goes on from the CHALLENGE that came, for 10 s: it needs two datagrams then, not four.
+//! - A dead peer comes back by a handshake, or by the word of three peers, each at an address of its own, who say that it
+//!   is back in a later incarnation: the rule by which a newcomer is listed. By handshakes alone, two halves of a network
+//!   that find each other again would need one for each pair of nodes, which took five thousand nodes 78 s and 20,000
+//!   datagrams each; and who reaches a node only through others would hold it for dead for ever. Only what a node believes
+//!   is passed on, so one of the three has met it, or all three lie.
 //! - A probe is repeated as often as answers could have come, and others are asked only when the longest time for an
 //!   answer is over: a lost HELLO or REGISTER is no sign of death. Else each suspicion, which takes every node some thirty
 //!   datagrams to hear of and to hear the end of, would make networks with loss the louder, the larger they are.

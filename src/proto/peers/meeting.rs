@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// A HELLO is answered within this time or counts as lost.
 const STAMP: Duration = Duration::from_secs(10);
+/// When a peer was met last is kept no more often than this.
+const KEPT: Duration = Duration::from_secs(60);
 
 impl Peers {
     /// A session with this peer was opened.
@@ -40,6 +42,12 @@ impl Peers {
             }
         }
         let last = before.map_or(incarnation, |(_, incarnation)| incarnation);
+        // What the disk has of it is still so, but for the minute.
+        let kept = self
+            .contacts
+            .get(&guid)
+            .is_some_and(|contact| contact.addr == addr && contact.met.is_some_and(|met| now.since(met) < KEPT))
+            && self.peer(&guid).is_some_and(|peer| peer.name == name);
         self.table.identify(place, addr, last.max(incarnation), Some(name));
         let contact = self.contacts.open(now, guid, addr);
         (contact.met, contact.heard, contact.told) = (Some(now), Some(now), incarnation);
@@ -50,7 +58,9 @@ impl Peers {
             contact.died = Some(last);
         }
         self.contacts.refile(now, &guid);
-        self.facts.push_back(Fact::Peer(PeerFact { guid, name: name.into(), addr, last_update: at }));
+        if !kept {
+            self.facts.push_back(Fact::Peer(PeerFact { guid, name: name.into(), addr, last_update: at }));
+        }
         match before {
             None => self.tell_reach(place),
             Some((Reach::Suspect, _)) if incarnation <= last => {}

@@ -3,9 +3,7 @@
 
 use super::{Errand, Peers};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{
-    CARDS, FEW_PEERS, MAX_NAME, MIN_MAX_BODY, NEIGHBOURS, NETWORKS, PAGES_PER_SPAN, SPANS, VOUCHES,
-};
+use crate::proto::limits::{CARDS, MAX_NAME, MIN_MAX_BODY, NEIGHBOURS, NETWORKS, PAGES_PER_SPAN, SPANS, VOUCHES};
 use crate::proto::ring::{Range, place};
 use crate::proto::time::Tick;
 use crate::proto::wire::{Address, Card, CardPage, Hello, List, ListState, Name};
@@ -219,8 +217,7 @@ impl Peers {
         if span.range.from == to || span.pages > PAGES_PER_SPAN || span.silences > TRIES {
             return false;
         }
-        let tellers = if self.table.len() < FEW_PEERS { 1 } else { VOUCHES };
-        span.asked = self.some_contacts(tellers, None).into_iter().map(|guid| (guid, None)).collect();
+        span.asked = self.some_contacts(VOUCHES, None).into_iter().map(|guid| (guid, None)).collect();
         span.deadline = now + PATIENCE;
         self.pager.pages += span.asked.len() as u32;
         for &(guid, _) in &span.asked {
