@@ -113,6 +113,7 @@ fn state_of(sketch: &Sketch) -> LedgerState {
 }
 
 /// The GUIDs of the index, part by part.
+#[expect(clippy::needless_lifetimes, reason = "elided, it would be that of the closure's argument")]
 fn guids<'a>(dates: &'a BTreeMap<Guid, Timestamp>) -> impl Fn(Span) -> Box<dyn Iterator<Item = Guid> + 'a> {
     |span| Box::new(dates.range(span).map(|(&guid, _)| guid))
 }
