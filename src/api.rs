@@ -3,6 +3,7 @@
 
 mod demo;
 mod discovery;
+mod keys;
 mod live;
 mod network;
 mod operating;
@@ -11,11 +12,12 @@ mod retention;
 
 pub use demo::{Chaos, ChaosChange, DemoNode};
 pub use discovery::{Discovery, Namesake, Neighbour};
+pub use keys::{Key, KeyUser, Keys, NetworkEntry, NewKey, RemoveKeyQuery};
 pub use live::{
     Amount, Backlog, Event, EventsQuery, Explanation, Fetch, HeldBy, Metrics, Moment, PeerEvent, Reset, SendRate, Span,
     Traffic, Warning,
 };
-pub use network::{Left, NetworkStatus, Peer, PingQuery, Pong, Reach, RegisterRequest, Registered, Split};
+pub use network::{Left, NetworkStatus, OtherNode, Peer, PingQuery, Pong, Reach, RegisterRequest, Registered, Split};
 pub use operating::{Change, LogLevel, LogLevelChange, Reloaded};
 pub use records::{
     Added, Created, Draft, Exported, Gossip, GossipState, GossipStatus, Holder, Holders, ListQuery, NewGossip, Order,

@@ -19,11 +19,13 @@ mod hangup;
 mod help;
 mod import;
 mod init;
+mod keys;
 mod leave;
 mod list;
 mod log;
 mod log_level;
 mod logs;
+mod network;
 mod paint;
 mod password;
 mod peers;
@@ -96,6 +98,10 @@ enum Command {
     /// Create or update server.json; asks on a terminal
     #[command(visible_alias = "server-files")]
     Init(init::Init),
+    /// Be in several networks
+    Network(network::Network),
+    /// Change a network's password without an outage
+    Keys(keys::Keys),
     /// Be a node: the daemon
     Run(run::Run),
     /// Have the daemon read server.json again
@@ -197,6 +203,8 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
     let context = Context::new(&cli.globals)?;
     match cli.command {
         Command::Init(init) => init.run(&context),
+        Command::Network(network) => on_one(network.run(&context)),
+        Command::Keys(keys) => on_one(keys.run(&context)),
         Command::Run(run) => on_many(run.run(&context)),
         Command::Reload(reload) => on_one(reload.run(&context)),
         Command::LogLevel(level) => on_one(level.run(&context)),

@@ -221,6 +221,31 @@ impl Client {
         self.tell(Method::POST, "/forget", &api::ForgetRequest { node: node.to_owned(), dry_run }).await
     }
 
+    /// The network's keys.
+    pub async fn keys(&self) -> Result<api::Keys, ClientError> {
+        self.ask("/keys", &self.network_query(), PATIENCE).await
+    }
+
+    /// Has the daemon accept another password.
+    pub async fn add_key(&self, new: &api::NewKey) -> Result<api::Keys, ClientError> {
+        let body = serde_json::to_vec(new).expect("plain data becomes JSON").into();
+        let query = self.network_query();
+        parsed(&self.call(Method::POST, "/keys", &query, "application/json", body, PATIENCE).await?)
+    }
+
+    /// Has the daemon seal with a key.
+    pub async fn use_key(&self, key: &str) -> Result<api::Keys, ClientError> {
+        let (path, query) = (format!("/keys/{}/use", encoded(key)), self.network_query());
+        parsed(&self.call(Method::POST, &path, &query, "application/json", Bytes::new(), PATIENCE).await?)
+    }
+
+    /// Has the daemon accept a key no longer.
+    pub async fn remove_key(&self, key: &str, force: bool) -> Result<api::Keys, ClientError> {
+        let query = [("network", self.network.clone()), ("force", Some(force.to_string()))];
+        let path = format!("/keys/{}", encoded(key));
+        parsed(&self.call(Method::DELETE, &path, &query, "", Bytes::new(), PATIENCE).await?)
+    }
+
     /// How the network of a demonstration is.
     pub async fn chaos(&self) -> Result<api::Chaos, ClientError> {
         self.ask("/demo", &[], PATIENCE).await

@@ -13,6 +13,7 @@ mod home;
 mod host;
 mod http;
 mod private;
+mod ring;
 mod shown;
 mod timing;
 mod token;
@@ -25,19 +26,20 @@ pub use filter::LogFilter;
 pub use home::{Home, HomeLock, LockError};
 pub use host::host_name;
 pub use http::{HttpFile, Listen};
+pub use ring::{Network, RingKey};
 pub use shown::Shown;
 pub use timing::{Profile, Span, TimingFile};
 pub use token::Token;
 
-use crate::proto::decree::{Terms, is_term};
+use crate::proto::decree::is_term;
 use crate::proto::gossip::{Guid, check_name};
 use crate::proto::limits::{MAX_DATAGRAM, MAX_NAME, MIN_MAX_DATAGRAM};
-use crate::proto::seal::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -55,6 +57,9 @@ pub const MAX_PEER_COUNT: std::ops::RangeInclusive<usize> = 1..=64;
 pub const DEFAULT_PORT: u16 = 6884;
 /// The UDP port of discovery if none is said.
 pub const DEFAULT_DISCOVERY_PORT: u16 = 6885;
+
+/// Whoever changes a file that a daemon has read too.
+static AMENDING: Mutex<()> = Mutex::new(());
 
 /// `server.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +107,9 @@ pub struct ServerFile {
     /// What the log shows, where the environment does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogFilter>,
+    /// Whether the peers of each network are told the names of the others, and who is in them.
+    #[serde(default = "default_share")]
+    pub share_networks: bool,
     /// The networks to be in.
     #[serde(default)]
     pub networks: Vec<Network>,
@@ -121,35 +129,6 @@ pub enum PeerSelectType {
     /// Both, turn by turn.
     #[default]
     Both,
-}
-
-/// One network to be in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Network {
-    /// NETWORK_NAME.
-    pub network_name: String,
-    /// What name and password became (see [`Secret::derive`]); 64 hex digits in the file.
-    #[serde(with = "fields::secret")]
-    pub network_key: Secret,
-    /// What `max_age` of the network's settings is to be where nobody has set them yet.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "fields::some_duration")]
-    pub max_age: Option<Duration>,
-    /// The same of `origin_timeout`.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "fields::some_duration")]
-    pub origin_timeout: Option<Duration>,
-}
-
-impl Network {
-    /// One with this key, and nothing else said.
-    pub fn new(network_name: &str, network_key: Secret) -> Network {
-        Network { network_name: network_name.to_owned(), network_key, max_age: None, origin_timeout: None }
-    }
-
-    /// What the network's settings are to be where nobody has set them yet.
-    pub fn terms(&self) -> Terms {
-        Terms { max_age: self.max_age, origin_timeout: self.origin_timeout }
-    }
 }
 
 /// A file that was read, and what a person should be told about it.
@@ -179,6 +158,10 @@ fn default_timer() -> Duration {
     Duration::from_secs(1)
 }
 
+fn default_share() -> bool {
+    true
+}
+
 fn default_max_peers() -> usize {
     5
 }
@@ -205,6 +188,7 @@ impl ServerFile {
             timing: TimingFile::default(),
             http: HttpFile::default(),
             log: None,
+            share_networks: default_share(),
             networks: Vec::new(),
             seeds: Vec::new(),
         }
@@ -246,6 +230,18 @@ impl ServerFile {
         let mut text = Zeroizing::new(serde_json::to_string_pretty(self).expect("a ServerFile has string keys only"));
         text.push('\n');
         private::write(path, &text)
+    }
+
+    /// Reads the file at `path`, has it changed, and writes it: one change after the other in this process.
+    pub fn amend<T, E: From<ConfigError>>(
+        path: &Path,
+        change: impl FnOnce(&mut ServerFile) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _one = AMENDING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = ServerFile::load(path)?.file;
+        let changed = change(&mut file)?;
+        file.save(path)?;
+        Ok(changed)
     }
 
     /// Changes one key: `gossip_timer` to `500ms`, `networks.0.network_name`, `seeds` to `["a:1"]`, `seeds.0` to `a:1`.
@@ -309,14 +305,7 @@ impl ServerFile {
             let problem = format!("has {} networks", self.networks.len());
             return Err(ConfigError::value("networks", problem, format!("at most {MAX_NETWORKS} are possible")));
         }
-        for (index, network) in self.networks.iter().enumerate() {
-            let key = format!("networks.{index}.network_name");
-            check_as_name(&key, &network.network_name)?;
-            if self.networks[..index].iter().any(|other| other.network_name == network.network_name) {
-                let problem = format!("is {:?}, like an earlier network", network.network_name);
-                return Err(ConfigError::value(key, problem, "give each network its own name"));
-            }
-        }
+        ring::check(&self.networks)?;
         for (index, network) in self.networks.iter().enumerate() {
             for (key, span) in [("max_age", network.max_age), ("origin_timeout", network.origin_timeout)] {
                 if let Some(span) = span.filter(|&span| !is_term(span)) {

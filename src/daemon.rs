@@ -13,6 +13,7 @@ mod handle;
 mod heed;
 mod importing;
 mod journal;
+mod keys;
 mod leaving;
 mod live;
 mod loudness;
@@ -25,6 +26,7 @@ mod records;
 mod reload;
 mod retaining;
 mod settings;
+mod sharing;
 mod splits;
 mod tally;
 mod view;
@@ -44,7 +46,6 @@ use crate::config::{ConfigError, Home, HomeLock, Loaded, LockError, PeerSelectTy
 use crate::net::{Faults, Socket};
 use crate::proto::gossip::Guid;
 use crate::proto::node::Node;
-use crate::proto::seal::NetworkKey;
 use crate::proto::settings::{Pace, PeerSelect, Settings};
 use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Store, StoreError};
@@ -252,6 +253,7 @@ impl Prepared {
             clock,
             changed,
             wake: Tick::NEVER,
+            share_at: Tick(0),
             http: Arc::clone(&http),
             farewell: left,
         };
@@ -281,10 +283,8 @@ fn member(
 ) -> Result<Member, StoreError> {
     let id = store.network(&network.network_name)?;
     let epoch = store.next_epoch(id, clock.wall)?;
-    let others = file.networks.iter().map(|other| &other.network_name).filter(|name| **name != network.network_name);
     let Pace { gossip_timer, gossip_max_peer_count, peer_select, timing } = pace(file);
     let settings = Settings {
-        other_networks: others.cloned().collect(),
         epoch,
         started: clock.wall,
         gossip_timer,
@@ -293,7 +293,7 @@ fn member(
         max_datagram: file.max_datagram,
         timing,
         terms: network.terms(),
-        ..Settings::new(file.node_guid, &file.node_name, NetworkKey::new(&network.network_key))
+        ..Settings::new(file.node_guid, &file.node_name, network.keyring())
     };
     #[expect(clippy::disallowed_methods, reason = "the daemon owns the randomness")]
     let seed = rand::random();
@@ -302,7 +302,7 @@ fn member(
     store.restore(id, &mut |restored| node.restore(now, restored))?;
     // The epoch is later than all that was authored before.
     node.restore_authored(Timestamp(epoch));
-    Ok(Member::new(network.network_name.clone(), id, node))
+    Ok(Member::new(network.network_name.clone(), id, node, network.ring().collect()))
 }
 
 /// What of a file may change while a node runs.

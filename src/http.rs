@@ -9,6 +9,7 @@ mod gossip;
 mod guards;
 mod health;
 mod import;
+mod keys;
 mod metrics;
 mod node;
 mod openapi;

@@ -21,6 +21,7 @@
 //! | HEARD | to acknowledge; to announce what is held while things go wrong; to ask who holds a record, and which parts of a long one | nothing, or HEARD |
 //! | DID_YOU_HERE | when HELLO_BACK or REGISTERED shows another root; each 5 s at most while rumours flow and are acknowledged | TELL_ME_MORE for what the receiver lacks, TELL for what the sender lacks |
 //! | TELL_ME_MORE | while anything is lacking | TELL (records, heads, fragments), Symbols, Holding |
+//! | NODES | when a HELLO names another network: asks for the nodes in it, page by page, once a minute | NODES |
 //! | LEAVE | when a node stops, to up to 32 peers, who pass it on | nothing |
 //!
 //! A RUMOR is range delegation (El-Ansary et al. 2003; Kadcast, Rohrer and Tschorsch 2019) with acknowledgements: all nodes
@@ -59,6 +60,18 @@
 //! that was not reached for `origin_timeout` is forgotten first by the next live node on the ring behind it, and by each
 //! following one two looks (of a 64th of that time) later if need be.
 //!
+//! # Keys
+//!
+//! A network has a ring of up to four keys: all open, one, the primary, seals; a header's `key_id` says which. A password
+//! changes in three steps, each at any node at any time: the new key is accepted everywhere, then the primary everywhere,
+//! then the old one goes. Sessions, counters and replay windows know nothing of keys, so they go on; see `keyring` for why
+//! that lets no recording count. Root and symbols are made under a key, so a ledger has a sketch for each, and *the key of
+//! the datagram that carries them says which one they speak of*: a root is compared with ours under that key, a digest is
+//! subtracted from our symbols under it, and symbols are asked for and answered under it, whatever the primaries are. The
+//! sketch of a key that comes later is built in steps along the index, and the key becomes the primary only when it is
+//! whole. A node that lacks the key of a datagram is silent, as to any stranger: nothing is sent under another key to suit
+//! somebody who has not got the new one yet.
+//!
 //! # Timers
 //!
 //! | what | when | where |
@@ -75,6 +88,8 @@
 //! | cuts of the ring drawn anew | 10 to 60 s, when records flow | `rumors` |
 //! | ask again | smoothed RTT + 4 variances (RFC 6298), at least 20 ms, doubling | `fetches`, `repairs` |
 //! | next digest with the same peer | after 0.9 `gossip_timer`, at least 270 ms, at most 0.9 s | `repairs` |
+//! | nodes of another network | asked for once a minute, a lost page after 5 s; forgotten 600 s after they were named last | `beyond` |
+//! | step of a sketch | 2,048 records, each 1 ms | `ledger` |
 //! | cookies | 120 to 240 s | `session` |
 //! | beacon | within 0.2 s of the start or of a change of interfaces, then after 1 s, doubling to 30 s, 20 % jitter | `beacon` |
 //! | last beacon of a node remembered | 300 s | `beacon` |
@@ -140,10 +155,12 @@
 //! - Digests leave what was learnt less than a second ago to the rumours, and are rare while these flow.
 
 pub mod beacon;
+pub mod beyond;
 pub mod decree;
 pub mod fact;
 pub mod fetches;
 pub mod gossip;
+pub mod keyring;
 pub mod ledger;
 pub mod limits;
 pub mod node;

@@ -7,6 +7,7 @@ mod crowd;
 mod disk;
 mod events;
 mod host;
+mod keys;
 mod link;
 pub mod meter;
 mod saying;
@@ -19,7 +20,6 @@ pub use link::{Link, Seen};
 use crate::proto::fact::PeerFact;
 use crate::proto::gossip::Guid;
 use crate::proto::node::Node;
-use crate::proto::seal::{NetworkKey, Secret};
 use crate::proto::settings::Settings;
 use crate::proto::stats::Rejected;
 use crate::proto::time::{Tick, Timestamp};
@@ -40,7 +40,7 @@ use std::time::Duration;
 const BEGINNING: Timestamp = Timestamp(1_700_000_000_000_000);
 
 /// The password of the common network.
-const PASSWORD: &str = "open sesame";
+pub const PASSWORD: &str = "open sesame";
 /// How long a disk takes to commit.
 const COMMIT: Duration = Duration::from_millis(10);
 
@@ -110,10 +110,8 @@ impl Network {
     }
 
     fn settings(&mut self, password: &str) -> Settings {
-        // Argon2 is for people's passwords; here it would only take time.
-        let secret = Secret(Sha256::digest(password).into());
         let guid = Guid::random(self.bytes());
-        let mut settings = Settings::new(guid, &format!("node-{}", self.hosts.len()), NetworkKey::new(&secret));
+        let mut settings = Settings::new(guid, &format!("node-{}", self.hosts.len()), Network::key_of(password));
         (self.tune)(&mut settings);
         settings
     }
@@ -336,11 +334,10 @@ impl Network {
 
     /// Whether all running nodes hold equal sets, with everything that was acknowledged.
     pub fn converged(&self) -> bool {
-        let mut states = self.running().map(|node| self.node(node).ledger().state());
-        let Some(first) = states.next() else { return true };
-        let some = self.running().next().map(|node| self.node(node).ledger());
-        states.all(|state| state == first)
-            && some.is_none_or(|ledger| self.acknowledged.iter().all(|guid| ledger.contains(guid)))
+        let Some(first) = self.running().next().map(|node| self.node(node).ledger()) else { return true };
+        // While keys change, nodes may seal with different ones and still claim the same under one of them.
+        self.running().all(|node| self.node(node).ledger().claims().any(|claim| first.equals(claim)))
+            && self.acknowledged.iter().all(|guid| first.contains(guid))
     }
 
     /// Panics unless [`converged`](Network::converged), and unless every disk has just what was created.

@@ -5,6 +5,7 @@ use gossip_node::proto::gossip::Guid;
 use gossip_node::proto::limits::{HEADER, TAG};
 use gossip_node::proto::repairs::{Found, Repairs};
 use gossip_node::proto::rtt::Rtt;
+use gossip_node::proto::seal::KeyId;
 use gossip_node::proto::sketch::Sketch;
 use gossip_node::proto::time::Tick;
 use gossip_node::proto::wire::{Message, Symbols};
@@ -13,6 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+const UNDER: KeyId = KeyId([7; 4]);
 const KEY: [u8; 16] = [3; 16];
 const PEER: Guid = Guid([1; 16]);
 const ONE_WAY: Duration = Duration::from_millis(5);
@@ -80,7 +82,7 @@ impl Pair {
         let mut rtt = Rtt::default();
         (0..20).for_each(|_| rtt.sample(2 * ONE_WAY));
         let (now, changed, flying, flown) = Default::default();
-        let repairs = Repairs::new(KEY);
+        let repairs = Repairs::default();
         Pair { rng, loss, now, pace: 0, changed, asking, answering, repairs, rtt, flying, flown }
     }
 
@@ -92,7 +94,7 @@ impl Pair {
         round.trips = 1;
         self.send_digest(&mut round);
         loop {
-            while let Some((_, ask)) = self.repairs.poll_ask(self.now, |_| true, |_| self.rtt) {
+            while let Some((_, _, ask)) = self.repairs.poll_ask(self.now, |_| true, |_| self.rtt) {
                 let symbols = ask.symbols.expect("only symbols are asked for");
                 round.trips += 1;
                 self.send(
@@ -131,9 +133,11 @@ impl Pair {
                     // As it is when it comes: nothing changed meanwhile that it does not know.
                     let digest = Repairs::digest(&self.answering.sketch);
                     truth = self.asking.only_here.iter().chain(&self.answering.only_here).copied().collect();
-                    self.repairs.handle_digest(self.now, PEER, &digest, &self.asking.sketch)
+                    self.repairs.handle_digest(self.now, PEER, UNDER, &digest, &self.asking.sketch)
                 }
-                Flying::Symbols(symbols) => self.repairs.handle_symbols(self.now, PEER, symbols, &self.asking.sketch),
+                Flying::Symbols(symbols) => {
+                    self.repairs.handle_symbols(self.now, PEER, UNDER, symbols, &self.asking.sketch)
+                }
             };
             match found {
                 Found::Nothing => {}

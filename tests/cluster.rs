@@ -128,7 +128,7 @@ fn statuses_have_what_scripts_rely_on() {
     assert_eq!(keys(&status), "gossip network stats");
     assert_eq!(
         keys(&status["network"]),
-        "clock discovery gossip_count http ip network_name node_guid node_name other_networks other_versions peers place port retention root send_rate splits version"
+        "clock discovery gossip_count http ip network_name node_guid node_name other_networks other_nodes other_versions peers place port retention root send_rate splits version"
     );
     let peer = &status["network"]["peers"][0];
     for key in "guid name ip port network_name last_update reach rtt_ms gossip_count root in_sync".split(' ') {

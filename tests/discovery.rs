@@ -237,3 +237,17 @@ fn a_host_that_is_plugged_in_later_is_found() {
     cluster.wait_all(&["--peers", "1"]);
     println!("two hosts reach each other {:?} after the cable was plugged in", began.elapsed());
 }
+
+#[test]
+fn a_daemon_that_is_given_the_others_password_is_found_under_it() {
+    let (mut cluster, port) = (Cluster::of_strangers(0), free_port());
+    start(&mut cluster, PASSWORD, port);
+    start(&mut cluster, "another", port);
+    let [one, other] = &cluster.nodes[..] else { unreachable!() };
+    eventually("it is taken for a namesake", || !namesakes(one).is_empty());
+    let add = ["keys", "add", "--password-stdin"];
+    one.command(add).write_stdin("another").assert().success();
+    one.output(["keys", "use"]);
+    cluster.wait_all(&["--peers", "1"]);
+    assert_eq!((reached(&one.network()), reached(&other.network())), (1, 1));
+}

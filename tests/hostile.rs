@@ -137,7 +137,7 @@ fn a_wrong_password_and_another_networks_name_are_silence() {
     let mut net = Network::new(70);
     let all = net.add_cluster(2);
     net.run(2 * SECOND);
-    let ours = net.node(all[0]).settings().key.key_id();
+    let ours = net.node(all[0]).settings().keys.primary().key_id();
     let others = [("home", "close sesame"), ("home", "open sesame"), ("work", "open sesame")];
     let keys = others.map(|(name, password)| NetworkKey::new(&Secret::derive(name, password.as_bytes())));
     assert_eq!(keys.iter().map(NetworkKey::key_id).collect::<BTreeSet<_>>().len(), 3);
@@ -148,7 +148,7 @@ fn a_wrong_password_and_another_networks_name_are_silence() {
             key.seal(&header, &mut datagram, |out| out.resize(HEADER + 200, 0));
             let honest = suffer(&mut net, all[0], STRANGER.into(), &datagram);
             assert_eq!(honest, (Err(Rejected::KeyId), false));
-            datagram[4..8].copy_from_slice(&ours);
+            datagram[4..8].copy_from_slice(&ours.0);
             let pretending = suffer(&mut net, all[0], STRANGER.into(), &datagram);
             assert_eq!(pretending, (Err(Rejected::Tag), false));
         }
@@ -160,7 +160,7 @@ fn random_bytes_of_all_lengths_are_silence() {
     let mut net = Network::new(71);
     let all = net.add_cluster(2);
     net.run(2 * SECOND);
-    let id = net.node(all[0]).settings().key.key_id();
+    let id = net.node(all[0]).settings().keys.primary().key_id().0;
     let mut rng = ChaCha8Rng::seed_from_u64(71);
     let mut seen = BTreeSet::new();
     for len in 0..=1500 {

@@ -70,7 +70,7 @@ fn protocol_version_is_checked_and_shown() {
     let key = NetworkKey::new(&file.networks[0].network_key);
     let mut datagram = vec![0; 80];
     datagram[..4].copy_from_slice(&[0x67, 2, 4, 0]);
-    datagram[4..8].copy_from_slice(&key.key_id());
+    datagram[4..8].copy_from_slice(&key.key_id().0);
     let newer = UdpSocket::bind("127.0.0.1:0").unwrap();
     newer.send_to(&datagram, node.address()).unwrap();
     let port = newer.local_addr().unwrap().port();

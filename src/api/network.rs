@@ -69,6 +69,24 @@ pub struct Peer {
     pub differs: Option<u64>,
 }
 
+/// A node of another network in [`NetworkStatus`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct OtherNode {
+    /// NODE_GUID.
+    pub guid: String,
+    /// NODE_NAME.
+    pub name: String,
+    /// Its address.
+    pub ip: String,
+    /// Its UDP port.
+    pub port: u16,
+    /// NETWORK_NAME: which one it is in.
+    pub network_name: String,
+    /// When a peer named it last, RFC 3339.
+    pub last_update: String,
+}
+
 /// NETWORK_STATUS: `GET /status/network`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
@@ -91,6 +109,8 @@ pub struct NetworkStatus {
     pub http: Option<String>,
     /// Names of the networks that peers are in beside this one, as they say.
     pub other_networks: Vec<String>,
+    /// Nodes of these, as peers that are in both say; for people alone.
+    pub other_nodes: Vec<OtherNode>,
     /// Complete records held.
     pub gossip_count: u64,
     /// The root of their set, hex: equal roots are equal sets.

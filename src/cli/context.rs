@@ -5,7 +5,7 @@ use super::Globals;
 use super::failure::{Exit, Failure};
 use super::paint::Paint;
 use crate::client::{Client, ClientError};
-use crate::config::Home;
+use crate::config::{Home, ServerFile};
 use crate::display::{bytes, counted, display_safe, json_safe};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
@@ -34,6 +34,23 @@ impl Context {
         })?;
         let paint = Paint::on(&io::stdout(), globals.color);
         Ok(Context { home: Home::new(dir), network: globals.network.clone(), json: globals.json, paint })
+    }
+
+    /// The name of the one network of a file that this is about.
+    pub fn one_network(&self, file: &ServerFile) -> Result<String, Failure> {
+        let names: Vec<&str> = file.networks.iter().map(|network| network.network_name.as_str()).collect();
+        let shown = names.join(", ");
+        match (&self.network, &names[..]) {
+            (Some(name), names) if names.contains(&name.as_str()) => Ok(name.clone()),
+            (Some(name), _) => Err(Failure::new(Exit::NotFound, format!("this node is not in the network {name:?}"))
+                .why(format!("it is in: {shown}"))),
+            (None, [only]) => Ok((*only).to_owned()),
+            (None, []) => {
+                Err(Failure::new(Exit::NotFound, "this node is in no network").hint("gossip-node network add NAME"))
+            }
+            (None, _) => Err(Failure::new(Exit::Usage, "this node is in several networks")
+                .why(format!("name one of them with --network: {shown}"))),
+        }
     }
 
     /// Calls the daemon of this home.

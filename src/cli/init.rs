@@ -3,7 +3,7 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::password::{Password, Strength};
+use super::password::{Password, Source};
 use super::register::host_port;
 use crate::config::{self, ConfigError, Network, ServerFile};
 use crate::display::display_line;
@@ -13,7 +13,7 @@ use crate::proto::seal::Secret;
 use clap::Args;
 use rand::TryRng;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Create or update server.json.
 #[derive(Args, Clone, Debug)]
@@ -24,12 +24,8 @@ The network's name comes from --network. Without these flags a dialogue asks for
   gossip-node init --set gossip_timer=500ms --set port=6886        # updates
   gossip-node init --profile fast --set timing.suspicion=1500ms    # updates")]
 pub struct Init {
-    /// Read the network's password from a file
-    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
-    password_file: Option<PathBuf>,
-    /// Read the network's password from standard input
-    #[arg(long)]
-    password_stdin: bool,
+    #[command(flatten)]
+    source: Source,
     /// This node's name [default: the host's]
     #[arg(long)]
     name: Option<String>,
@@ -104,18 +100,14 @@ impl Init {
     }
 
     fn wishes_of_flags(&self, context: &Context) -> Result<Wishes, Failure> {
-        let password = match &self.password_file {
-            Some(path) => Some(Password::from_file(path, context)?),
-            None if self.password_stdin => Some(Password::from_stdin()?),
-            None => None,
-        };
+        let password = self.source.flags(context)?;
         let Init { name, bind, seeds, .. } = self.clone();
         Ok(Wishes { network: context.network.clone(), password, name, bind, seeds })
     }
 
     /// The flags say all, or there is somebody to ask.
     fn wishes(&self, context: &Context, defaults: &ServerFile) -> Result<Wishes, Failure> {
-        let has_password = self.password_file.is_some() || self.password_stdin;
+        let has_password = self.source.is_said();
         let missing: Vec<&str> = [
             (context.network.is_none(), "--network NAME"),
             (!has_password, "--password-file FILE or --password-stdin"),
@@ -126,7 +118,7 @@ impl Init {
         if missing.is_empty() {
             return self.wishes_of_flags(context);
         }
-        if !context.is_interactive() || self.password_stdin || context.json {
+        if !context.is_interactive() || self.source.is_stdin() || context.json {
             return Err(Failure::new(Exit::Usage, format!("missing: {}", missing.join(", ")))
                 .why("there is no terminal to ask on")
                 .hint("see gossip-node init --help"));
@@ -145,12 +137,13 @@ impl Wishes {
         }
         if self.password.is_none() {
             context.note("All hosts of the network have the same password. Messages are authenticated, not encrypted.");
-            self.password = Some(Password::ask(&display_line(self.network.as_deref().unwrap_or_default()))?);
+            let network = display_line(self.network.as_deref().unwrap_or_default()).into_owned();
+            self.password = Some(Password::ask(context, &network)?);
         }
         let strength = self.password.as_ref().map(Password::strength);
         // Of a weak one is spoken when it is taken.
-        if let Some(strength) = strength.filter(|strength| *strength != Strength::Weak) {
-            context.note(&format!("That password is {strength}"));
+        if let Some(strength) = strength.filter(|strength| !strength.is_weak()) {
+            context.note(&format!("That password is {strength}."));
         }
         if self.name.is_none() {
             let prompt = dialoguer::Input::new().with_prompt("Name of this node").default(defaults.node_name.clone());
@@ -209,13 +202,11 @@ impl Wishes {
                 Failure::new(Exit::Usage, format!("{network_name:?} is no name for a network")).why(name_problem())
             );
         }
-        if password.strength() == Strength::Weak {
-            context.note(&format!("warning: the password is {}", password.strength()));
-        }
+        password.warn(context);
         let network_key = Secret::derive(&network_name, password.as_bytes());
         match file.networks.iter_mut().find(|network| network.network_name == network_name) {
             Some(network) => network.network_key = network_key,
-            None => file.networks.push(Network::new(&network_name, network_key)),
+            None => file.networks.push(Network::new(network_name, network_key)),
         }
         Ok(())
     }

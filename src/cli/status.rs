@@ -104,6 +104,7 @@ fn network_text(status: &api::NetworkStatus, most: usize, now: jiff::Timestamp, 
         text.push_str(&sentence::split(&status.node_name, split, now));
     }
     law_text(&mut text, status);
+    text.push_str(&others_text(status));
     if status.peers.is_empty() {
         text.push_str(match status.discovery {
             Some(_) => {
@@ -169,6 +170,25 @@ fn law_text(text: &mut String, status: &api::NetworkStatus) {
         let _ =
             writeln!(text, "warning: {at} seems to speak protocol version {version}, so nothing is exchanged with it");
     }
+}
+
+/// What peers tell of other networks, a line each.
+fn others_text(status: &api::NetworkStatus) -> String {
+    const SHOWN: usize = 5;
+    let mut text = String::new();
+    for name in &status.other_networks {
+        let nodes: Vec<&api::OtherNode> = status.other_nodes.iter().filter(|node| node.network_name == *name).collect();
+        let shown: Vec<String> = nodes.iter().take(SHOWN).map(|node| display_line(&node.name).into_owned()).collect();
+        let _ = write!(text, "other network {}", display_line(name));
+        if !shown.is_empty() {
+            let _ = write!(text, ": {}", shown.join(", "));
+        }
+        if nodes.len() > SHOWN {
+            let _ = write!(text, " and {} more", nodes.len() - SHOWN);
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// Who else may read what goes to and from the page.
@@ -274,6 +294,7 @@ mod tests {
             place: 0.5,
             version: "0.1.0".into(),
             other_networks: Vec::new(),
+            other_nodes: Vec::new(),
             gossip_count: 12,
             root: "9f3c1a2b00000000".into(),
             discovery: None,

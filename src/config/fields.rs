@@ -101,6 +101,27 @@ pub(super) mod some_duration {
     }
 }
 
+/// A date where nothing may be said, RFC 3339.
+pub(super) mod some_date {
+    use super::*;
+    use crate::proto::time::Timestamp;
+
+    pub fn serialize<S: Serializer>(date: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+        let date = date.and_then(|date| i64::try_from(date.0).ok());
+        match date.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok()) {
+            Some(date) => to.collect_str(&date),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
+        let date = text.parse::<jiff::Timestamp>().ok().and_then(|date| u64::try_from(date.as_microsecond()).ok());
+        let date = date.ok_or_else(|| D::Error::custom(format!("is {text:?}, which is no date")));
+        date.map(|micros| Some(Timestamp(micros)))
+    }
+}
+
 pub(super) mod secret {
     use super::*;
     use crate::proto::seal::Secret;

@@ -1,6 +1,7 @@
 //! Stories of `server.json`.
 
 use super::*;
+use crate::proto::seal::Secret;
 use crate::proto::settings::Timing;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -21,11 +21,13 @@ const KEYS: &[&str] = &[
     "timing",
     "http",
     "log",
+    "share_networks",
     "networks",
     "seeds",
 ];
 const HTTP_KEYS: &[&str] = &["listen", "hosts"];
-const NETWORK_KEYS: &[&str] = &["network_name", "network_key", "max_age", "origin_timeout"];
+const NETWORK_KEYS: &[&str] = &["network_name", "network_key", "added", "other_keys", "max_age", "origin_timeout"];
+const RING_KEYS: &[&str] = &["network_key", "added"];
 const TIMING_KEYS: &[&str] = &[
     "probe_period",
     "probe_timeout",
@@ -87,6 +89,25 @@ pub(super) fn check_keys(value: &Value) -> Result<(), ConfigError> {
             (false, false) => return Err(ConfigError::value(named("network_key"), "is missing", INIT)),
             _ => (),
         }
+        check_ring(&named("other_keys"), network.get("other_keys"))?;
+    }
+    Ok(())
+}
+
+fn check_ring(path: &str, ring: Option<&Value>) -> Result<(), ConfigError> {
+    let shape = "`gossip-node keys add` makes it";
+    let keys = match ring {
+        None => return Ok(()),
+        Some(Value::Array(keys)) => keys,
+        Some(_) => return Err(ConfigError::value(path, "is not a list", shape)),
+    };
+    for (index, key) in keys.iter().enumerate() {
+        let path = format!("{path}.{index}");
+        let Value::Object(key) = key else { return Err(ConfigError::value(path, "is not an object", shape)) };
+        only_known(&path, key, RING_KEYS)?;
+        if !key.contains_key("network_key") {
+            return Err(ConfigError::value(format!("{path}.network_key"), "is missing", shape));
+        }
     }
     Ok(())
 }
@@ -117,6 +138,7 @@ fn known_below(path: &str) -> &'static [&'static str] {
         "timing" => TIMING_KEYS,
         "http" => HTTP_KEYS,
         path if path.starts_with("timing.") => SPAN_KEYS,
+        path if path.contains(".other_keys.") => RING_KEYS,
         _ => NETWORK_KEYS,
     }
 }

@@ -6,7 +6,7 @@ use super::Clock;
 use super::handle::{Handle, Refusal};
 use super::member::Member;
 use crate::api;
-use crate::config::ServerFile;
+use crate::config::{RingKey, ServerFile};
 use crate::discovery::{Arrival, Discovery};
 use crate::display::rfc3339;
 use crate::proto::beacon::{Answers, Beacon, BeaconKey, Beacons, Ignored};
@@ -39,6 +39,7 @@ pub struct Discovering {
 /// The beacons of one network.
 struct Network {
     name: String,
+    ring: watch::Receiver<Vec<RingKey>>,
     beacons: Beacons,
     shown: watch::Sender<api::Discovery>,
     /// Namesakes that were warned of.
@@ -51,15 +52,19 @@ impl Discovering {
         if !file.discovers() {
             return None;
         }
-        let begin = |(network, member): (&crate::config::Network, &mut Member)| {
+        let begin = |member: &mut Member| {
             #[expect(clippy::disallowed_methods, reason = "the daemon owns the randomness")]
             let seed = rand::random();
-            let key = BeaconKey::new(&network.network_key, &network.network_name);
+            let (name, ring) = (member.name.clone(), member.ring.subscribe());
+            let primary = ring.borrow().first().map(|key| BeaconKey::new(&key.network_key, &name))?;
             let (shown, show) = watch::channel(api::Discovery { port: file.discovery_port, ..Default::default() });
             member.discovery = Some(show);
-            Network { name: member.name.clone(), beacons: Beacons::new(key, seed, clock.now()), shown, warned: 0 }
+            let mut network =
+                Network { name, ring, beacons: Beacons::new(primary, seed, clock.now()), shown, warned: 0 };
+            network.change_keys();
+            Some(network)
         };
-        let networks = file.networks.iter().zip(members).map(begin).collect();
+        let networks = members.iter_mut().map(begin).collect::<Option<Vec<Network>>>()?;
         let discovery = Discovery::new(addr.ip(), file.discovery_port);
         let (answers, show_at) = (Answers::default(), Tick::NEVER);
         Some(Discovering { clock, port: addr.port(), discovery, networks, answers, show_at })
@@ -109,6 +114,7 @@ impl Discovering {
             if network.beacons.poll_timeout() > now {
                 continue;
             }
+            network.turn_keys();
             let (guid, epoch) = handle.look(index, |member, _| member.node.run()).await?;
             if let Some(beacon) = network.beacons.poll_beacon(now, guid, epoch, self.port) {
                 self.discovery.send(&beacon);
@@ -122,6 +128,7 @@ impl Discovering {
         let now = self.clock.now();
         self.show_at = self.show_at.min(now + SHOW);
         for (index, network) in self.networks.iter_mut().enumerate() {
+            network.turn_keys();
             match network.beacons.handle_datagram(now, from, on_link, &datagram) {
                 Err(Ignored::Namesake) => network.warn(from.ip()),
                 Err(_) => {}
@@ -173,13 +180,25 @@ impl Discovering {
 }
 
 impl Network {
+    /// Takes up a ring that has changed.
+    fn turn_keys(&mut self) {
+        if self.ring.has_changed().unwrap_or(false) {
+            self.change_keys();
+        }
+    }
+
+    fn change_keys(&mut self) {
+        let ring = self.ring.borrow_and_update();
+        self.beacons.change_keys(ring.iter().map(|key| BeaconKey::new(&key.network_key, &self.name)));
+    }
+
     /// Says it once for a neighbour, and not for more than one host can well have.
     fn warn(&mut self, from: IpAddr) {
         let is_new = self.beacons.namesakes().any(|(ip, namesake)| ip == from && namesake.times == 1);
         if is_new && self.warned < NAMESAKES {
             self.warned += 1;
             tracing::warn!(
-                "a host at {from} has a network with the name of {:?} and another password, so the two do not meet: if they should, `gossip-node init` on one of them takes the password anew",
+                "a host at {from} has a network with the name of {:?} and another password, so the two do not meet: if they should, give one of them the other's password: `gossip-node keys add`, then `keys use`",
                 self.name
             );
         }

@@ -69,6 +69,8 @@ pub struct Engine {
     pub(super) clock: Clock,
     pub(super) changed: watch::Sender<u64>,
     pub(super) wake: Tick,
+    /// When the networks hear of each other again.
+    pub(super) share_at: Tick,
     pub(super) http: Arc<OnceLock<SocketAddr>>,
     /// Tells what became of the goodbye.
     pub(super) farewell: watch::Sender<Option<api::Left>>,
@@ -159,7 +161,7 @@ impl Engine {
             let received = socket.receive(|from, datagram| {
                 // Those that name no network of ours are the first one's to count.
                 let claimed = claimed_key_id(datagram);
-                let ours = |member: &Member| claimed == Some(member.node.settings().key.key_id());
+                let ours = |member: &Member| claimed.is_some_and(|key| member.node.settings().keys.contains(key));
                 let index = members.iter().position(ours).unwrap_or(0);
                 if let Some(member) = members.get_mut(index) {
                     member.touched = true;
@@ -233,7 +235,8 @@ impl Engine {
     /// Lets every node that something happened to, or whose time has come, do what it wants done.
     pub(super) fn settle(&mut self) {
         let (now, wall) = (self.clock.now(), wall_clock());
-        self.wake = Tick::NEVER;
+        self.share(now);
+        self.wake = self.share_at;
         for member in &mut self.members {
             member.node.handle_clock(now, wall);
             if member.wake <= now {

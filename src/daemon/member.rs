@@ -10,6 +10,7 @@ use super::tally::Tally;
 use super::view;
 use super::wall_clock;
 use crate::api;
+use crate::config::RingKey;
 use crate::proto::fact::Receipt;
 use crate::proto::gossip::{Draft, Gossip, Guid, Key, Line};
 use crate::proto::node::Node;
@@ -39,6 +40,8 @@ pub struct Member {
     pub discovery: Option<watch::Receiver<api::Discovery>>,
     /// What people were told already.
     pub heed: Heed,
+    /// The network's keys as `server.json` has them, the primary first.
+    pub ring: watch::Sender<Vec<RingKey>>,
     /// What of the disk is at hand.
     pub cache: Cache,
     /// When the node wants to be woken.
@@ -55,11 +58,11 @@ pub struct Member {
 
 impl Member {
     /// A node that has not done anything yet.
-    pub fn new(name: String, id: NetworkId, node: Node) -> Member {
+    pub fn new(name: String, id: NetworkId, node: Node, ring: Vec<RingKey>) -> Member {
         let (rate, tally, heed, cache, splits, adding, importing, registering) = Default::default();
         // The epoch grows with each start.
         let news = News::new(node.settings().epoch);
-        let (wake, touched, discovery) = (Tick(0), true, None);
+        let (wake, touched, discovery, ring) = (Tick(0), true, None, watch::Sender::new(ring));
         Member {
             name,
             id,
@@ -70,6 +73,7 @@ impl Member {
             tally,
             discovery,
             heed,
+            ring,
             cache,
             wake,
             touched,

@@ -6,8 +6,9 @@ use super::handle::{Handle, Refusal};
 use super::member::Member;
 use super::{Loudness, pace, plant};
 use crate::api;
-use crate::config::{Change, ConfigError, Loaded, ServerFile, needs_restart};
+use crate::config::{Change, ConfigError, Loaded, Network, RingKey, ServerFile, needs_restart};
 use crate::proto::gossip::Guid;
+use crate::proto::keyring::KeyError;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,9 +53,32 @@ impl InForce {
     /// This node has another GUID, which the file must know. What somebody has changed in it meanwhile stays.
     pub fn rename(&self, guid: Guid) -> Result<(), ConfigError> {
         self.change(|loaded| loaded.file.node_guid = guid);
-        let mut file = ServerFile::load(&self.path)?.file;
-        file.node_guid = guid;
-        file.save(&self.path)
+        ServerFile::amend(&self.path, |file| {
+            file.node_guid = guid;
+            Ok(())
+        })
+    }
+
+    /// The ring of a network changes, in the file too. Returns what it is then.
+    pub(super) fn amend_ring(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Network) -> Result<(), KeyError>,
+    ) -> Result<Vec<RingKey>, Refusal> {
+        let amended = ServerFile::amend(&self.path, |file| {
+            let gone = || Refusal::Conflict(format!("server.json has no network {name:?} any more"));
+            let network = file.network_mut(name).ok_or_else(gone)?;
+            change(network)?;
+            Ok::<Network, Refusal>(network.clone())
+        })?;
+        let ring = amended.ring().collect();
+        self.change(|loaded| {
+            if let Some(network) = loaded.file.network_mut(name) {
+                let Network { network_key, added, other_keys, .. } = amended;
+                (network.network_key, network.added, network.other_keys) = (network_key, added, other_keys);
+            }
+        });
+        Ok(ring)
     }
 
     /// A seed has this address.

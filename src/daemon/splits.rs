@@ -72,7 +72,7 @@ impl Splits {
                     let peer = node.peers().peer(&guid).filter(|_| self.apart.len() < APART);
                     // Of one that was never heard nothing is known.
                     if let Some((from, peer)) = peer.and_then(|peer| Some((peer.heard?, peer))) {
-                        let said = peer.state.map_or(0, |state| state.count.min(count));
+                        let said = peer.state.map_or(0, |claim| claim.state.count.min(count));
                         self.apart.insert(guid, Apart { from, count: self.count_at(from, count).max(said) });
                     }
                 }
@@ -88,10 +88,9 @@ impl Splits {
                 self.counts.pop_front();
             }
         }
-        let ours = node.ledger().state();
         let alike = |guid: &Guid| match node.peers().peer(guid) {
             // Who is gone again has nothing more to exchange.
-            Some(peer) if peer.reach == Reach::Reachable => peer.state == Some(ours),
+            Some(peer) if peer.reach == Reach::Reachable => peer.state.is_some_and(|claim| node.ledger().equals(claim)),
             _ => true,
         };
         let Some(split) = &mut self.healing else { return };

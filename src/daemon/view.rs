@@ -10,6 +10,7 @@ use crate::display::{rfc3339, short};
 use crate::proto::decree::{Decree, Forget, Terms};
 use crate::proto::fact::ReachFact;
 use crate::proto::gossip::{Guid, Head, Kind};
+use crate::proto::ledger::Ledger;
 use crate::proto::node::Node;
 use crate::proto::peers::{Peer, Reach};
 use crate::proto::ring::place;
@@ -37,7 +38,7 @@ impl View {
         let Member { name: network, node, rate, .. } = member;
         let (ours, addr, stats) = (node.ledger().state(), moment.addr, node.stats());
         let mut peers: Vec<api::Peer> =
-            node.peers().iter().map(|(guid, peer)| shown(&guid, &peer, network, ours, moment)).collect();
+            node.peers().iter().map(|(guid, peer)| shown(&guid, &peer, network, node.ledger(), moment)).collect();
         peers.sort_by(|a, b| (&a.name, &a.guid).cmp(&(&b.name, &b.guid)));
         let reachable = peers.iter().filter(|peer| peer.reach == api::Reach::Reachable).count() as u64;
         let in_sync = peers.iter().filter(|peer| peer.in_sync).count() as u64;
@@ -46,6 +47,15 @@ impl View {
             if addr.ip().is_unspecified() { node.seen_at().map_or(addr.ip(), |seen| seen.ip()) } else { addr.ip() };
         let others: BTreeSet<&str> = peers.iter().flat_map(|peer| &peer.other_networks).map(String::as_str).collect();
         let other_networks = others.into_iter().filter(|name| name != network).map(str::to_owned).collect();
+        let other_nodes =
+            node.beyond().iter().filter(|(other, ..)| other != network).map(|(other, card, told)| api::OtherNode {
+                guid: card.guid.to_string(),
+                name: card.name.as_str().to_owned(),
+                ip: card.addr.0.ip().to_string(),
+                port: card.addr.0.port(),
+                network_name: other.to_owned(),
+                last_update: rfc3339(moment.wall(told)),
+            });
         let network = api::NetworkStatus {
             network_name: network.to_owned(),
             node_guid: node.settings().guid.to_string(),
@@ -56,6 +66,7 @@ impl View {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             http: moment.http.map(|addr| addr.to_string()),
             other_networks,
+            other_nodes: other_nodes.collect(),
             gossip_count: ours.count,
             root: hex(&ours.root),
             retention: retention(node),
@@ -75,10 +86,13 @@ impl View {
     }
 }
 
-fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ours: LedgerState, moment: Moment) -> api::Peer {
+fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ledger: &Ledger, moment: Moment) -> api::Peer {
     let remembered = Some(peer.remembered).filter(|&at| at != Timestamp(0));
     let last_update = peer.heard.map(|tick| moment.wall(tick)).or(remembered).map(rfc3339);
     let reach = reach(peer.reach);
+    // Of one set a person sees one root, whichever key each side made its own with.
+    let equal = peer.state.is_some_and(|claim| ledger.equals(claim));
+    let state = if equal { Some(ledger.state()) } else { peer.state.map(|claim| claim.state) };
     let (met, (datagrams, bytes)) = (peer.met.is_some(), peer.rate(moment.now));
     let tenths = |rate: f64| (rate * 10.0).round() / 10.0;
     api::Peer {
@@ -100,10 +114,10 @@ fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ours: LedgerState, moment:
         loss: peer.loss,
         datagrams_per_s: met.then(|| tenths(datagrams)),
         bytes_per_s: met.then(|| bytes.round()),
-        gossip_count: peer.state.map(|state| state.count),
-        root: peer.state.map(|state| hex(&state.root)),
-        in_sync: reach == api::Reach::Reachable && peer.state == Some(ours),
-        differs: peer.state.and_then(|state| differs(state, ours)),
+        gossip_count: state.map(|state| state.count),
+        root: state.map(|state| hex(&state.root)),
+        in_sync: reach == api::Reach::Reachable && equal,
+        differs: state.and_then(|state| differs(state, ledger.state())),
     }
 }
 

@@ -23,6 +23,7 @@ const PATH: &str = "/api/openapi.json";
     tags(
         (name = "gossip", description = "Records."),
         (name = "peers", description = "Other nodes."),
+        (name = "keys", description = "The keys of a network, and their change."),
         (name = "node", description = "This node."),
         (name = "events", description = "What happens, as it happens."),
     )

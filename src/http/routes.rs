@@ -2,7 +2,7 @@
 
 use super::body::{JSON_BODY, REQUEST, SMALL_BODY};
 use super::problem::problem;
-use super::{create, events, gossip, import, metrics, node, peers, retention, stage};
+use super::{create, events, gossip, import, keys, metrics, node, peers, retention, stage};
 use crate::api::{self, Problem};
 use crate::daemon::Handle;
 use crate::proto::limits::MAX_MSG;
@@ -46,6 +46,9 @@ pub(super) fn routes() -> OpenApiRouter<Handle> {
         .routes(routes!(peers::ping))
         .routes(routes!(retention::show, retention::change))
         .routes(routes!(retention::forget))
+        .routes(routes!(keys::keys, keys::add))
+        .routes(routes!(keys::seal_with))
+        .routes(routes!(keys::remove))
         .routes(routes!(stage::chaos, stage::change))
         .layer(from_fn(in_time));
     let metrics = OpenApiRouter::new().routes(routes!(metrics::metrics)).layer(from_fn(in_time));

@@ -3,13 +3,16 @@
 //! `retention`) may be on the disk still, and is in here no more.
 
 mod origins;
+mod sketches;
 
 use crate::proto::decree::Decree;
 use crate::proto::gossip::{Guid, Key, Kind, Line};
+use crate::proto::seal::{KeyId, NetworkKey};
 use crate::proto::sketch::Sketch;
 use crate::proto::time::Timestamp;
-use crate::proto::wire::LedgerState;
+use crate::proto::wire::{Claim, LedgerState};
 use origins::Origins;
+use sketches::{Sketches, Span};
 use std::collections::BTreeMap;
 
 /// A line as it is kept: 12 bytes.
@@ -30,14 +33,14 @@ pub struct Ledger {
     origins: Origins,
     /// What those say that are no messages.
     decrees: BTreeMap<Guid, Decree>,
-    sketch: Sketch,
+    sketches: Sketches,
 }
 
 impl Ledger {
-    /// An empty one, for the network with this digest key.
-    pub fn new(digest_key: &[u8; 16]) -> Ledger {
+    /// An empty one, for the network with this key.
+    pub fn new(key: &NetworkKey) -> Ledger {
         let (lines, origins, decrees) = Default::default();
-        Ledger { lines, origins, decrees, sketch: Sketch::new(digest_key) }
+        Ledger { lines, origins, decrees, sketches: Sketches::new(key) }
     }
 
     /// Takes a record in; false if it was there already.
@@ -51,11 +54,7 @@ impl Ledger {
         let packed = Packed { date_time: key.date_time.0.to_le_bytes(), origin: (number | mark).to_le_bytes() };
         self.lines.insert(key.guid, packed);
         self.decrees.extend(decree.map(|decree| (key.guid, decree)));
-        self.sketch.insert(key.guid);
-        let wanted = Sketch::wanted_prefix(self.sketch.count());
-        if wanted > self.sketch.prefix() {
-            self.sketch.grow(wanted, self.lines.keys().copied());
-        }
+        self.sketches.insert(key.guid, guids(&self.lines));
         true
     }
 
@@ -64,7 +63,7 @@ impl Ledger {
         let Some(packed) = self.lines.remove(&guid) else { return false };
         self.origins.leave(packed.number(), !packed.is_decree());
         self.decrees.remove(&guid);
-        self.sketch.remove(guid);
+        self.sketches.remove(guid);
         true
     }
 
@@ -113,18 +112,57 @@ impl Ledger {
 
     /// Count and root: equal states are equal sets.
     pub fn state(&self) -> LedgerState {
-        LedgerState { count: self.sketch.count(), root: self.sketch.root() }
+        state_of(self.sketches.primary())
     }
 
-    /// The sketch of the set.
+    /// The sketch of the set, under the primary key.
     pub fn sketch(&self) -> &Sketch {
-        &self.sketch
+        self.sketches.primary()
+    }
+
+    /// The same under another key; none before it is whole.
+    pub fn sketch_under(&self, key: KeyId) -> Option<&Sketch> {
+        self.sketches.whole().find(|(other, _)| *other == key).map(|(_, sketch)| sketch)
+    }
+
+    /// What it claims to hold, under each key that it can.
+    pub fn claims(&self) -> impl Iterator<Item = Claim> {
+        self.sketches.whole().map(|(key, sketch)| Claim { key, state: state_of(sketch) })
+    }
+
+    /// Whether a claim is of just this set.
+    pub fn equals(&self, claim: Claim) -> bool {
+        self.sketch_under(claim.key).is_some_and(|sketch| state_of(sketch) == claim.state)
+    }
+
+    /// Begins a sketch under another key.
+    pub fn begin(&mut self, key: &NetworkKey) {
+        self.sketches.begin(key);
+    }
+
+    /// Takes the next step of a sketch that is not whole; false if there is none.
+    pub fn build(&mut self) -> bool {
+        self.sketches.build(guids(&self.lines))
+    }
+
+    /// Whether a sketch is not whole yet.
+    pub fn is_building(&self) -> bool {
+        self.sketches.is_building()
+    }
+
+    /// Makes a key the primary; nothing happens before its sketch is whole.
+    pub fn prefer(&mut self, key: KeyId) {
+        self.sketches.prefer(key);
+    }
+
+    /// Drops the sketch of a key that is not the primary.
+    pub fn drop_key(&mut self, key: KeyId) {
+        self.sketches.drop(key);
     }
 
     /// Panics if index and sketch disagree.
     pub fn check(&self) {
-        assert_eq!(self.lines.len() as u64, self.sketch.count(), "ledger and sketch count alike");
-        assert!(self.sketch.prefix() >= Sketch::wanted_prefix(self.sketch.count()), "the prefix has grown");
+        self.sketches.check(self.lines.len() as u64, guids(&self.lines));
         assert_eq!(self.lines.len() as u64, self.origins.check(), "each record has an origin");
     }
 }
@@ -143,36 +181,15 @@ impl Packed {
     }
 }
 
-const _: () = assert!(size_of::<(Guid, Packed)>() == 28, "what is kept of each record is kept small");
+fn state_of(sketch: &Sketch) -> LedgerState {
+    LedgerState { count: sketch.count(), root: sketch.root() }
+}
+
+/// The GUIDs of the index, part by part.
+#[expect(clippy::needless_lifetimes, reason = "elided, it would be that of the closure's argument")]
+fn guids<'a>(lines: &'a BTreeMap<Guid, Packed>) -> impl Fn(Span) -> Box<dyn Iterator<Item = Guid> + 'a> {
+    |span| Box::new(lines.range(span).map(|(&guid, _)| guid))
+}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proto::decree::Terms;
-
-    fn line(at: u64, guid: u8, origin: u8) -> Line {
-        let key = Key { date_time: Timestamp(at), guid: Guid([guid; 16]) };
-        Line { key, origin: Guid([origin; 16]), decree: None }
-    }
-
-    #[test]
-    fn what_was_taken_in_can_be_taken_out_and_leaves_nothing_behind() {
-        let mut ledger = Ledger::new(&[7; 16]);
-        let empty = ledger.state();
-        let settings = Line { decree: Some(Decree::Settings(Terms::default())), ..line(9, 4, 1) };
-        let all = [line(5, 1, 1), line(7, 2, 1), line(3, 3, 2), settings];
-        assert!(all.into_iter().all(|line| ledger.insert(line)));
-        assert!(!ledger.insert(all[0]), "it is there");
-        assert_eq!(ledger.lines().collect::<Vec<_>>(), all);
-        assert_eq!(ledger.decrees().collect::<Vec<_>>(), [(settings.key, Decree::Settings(Terms::default()))]);
-        assert_eq!(ledger.messages_of(&Guid([1; 16])), 2, "a decree is no message");
-        assert_eq!(ledger.newest_of(&Guid([1; 16])), Some(Timestamp(7)));
-        ledger.check();
-        assert!(all.into_iter().all(|line| ledger.remove(line.key.guid)));
-        assert!(!ledger.remove(all[0].key.guid));
-        assert_eq!((ledger.state(), ledger.newest_of(&Guid([1; 16]))), (empty, None));
-        assert!(ledger.insert(line(1, 9, 9)));
-        assert_eq!(ledger.lines().next(), Some(line(1, 9, 9)), "the place of a former origin is used again");
-        ledger.check();
-    }
-}
+mod tests;

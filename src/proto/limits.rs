@@ -61,6 +61,9 @@ pub const GUIDS_PER_ASK: usize = 64;
 /// Pieces that one TELL_ME_MORE may ask fragments of.
 pub const PIECES_PER_ASK: usize = 16;
 
+/// Keys of one network that a node accepts at once.
+pub const KEYS: usize = 4;
+
 /// Sessions at once; the least recently used goes.
 pub const SESSIONS: usize = 16_384;
 /// Sessions of one IP address.
@@ -130,8 +133,13 @@ pub const NEIGHBOURS: usize = 32;
 pub const CARDS: usize = 24;
 /// Pieces of news of peers in one HELLO.
 pub const UPDATES: usize = 24;
-/// Names of other networks in one HELLO.
+/// Names of other networks in one HELLO; of more, some in turn.
 pub const NETWORKS: usize = 4;
+
+/// Other networks that peers named, of which something is kept for people: about 150 bytes a node, 300 KiB in all.
+pub const FAR_NETWORKS: usize = 16;
+/// Nodes of each of them.
+pub const FAR_NODES: usize = 128;
 
 /// GUIDs that a node wants and does not have yet.
 pub const WANTED: usize = 65_536;

@@ -3,12 +3,14 @@
 
 mod adjusting;
 mod answers;
+mod keys;
 mod knowing;
 mod making;
 mod retaining;
 mod spreading;
 mod taking;
 
+use crate::proto::beyond::Beyond;
 use crate::proto::fact::{Bodies, Fact, PeerFact, Receipt, Restored};
 use crate::proto::fetches::Fetches;
 use crate::proto::gossip::{Draft, Gossip, Guid, Head, Invalid, Kind};
@@ -20,13 +22,13 @@ use crate::proto::receipts::Receipts;
 use crate::proto::repairs::Repairs;
 use crate::proto::retention::Retention;
 use crate::proto::rumors::Rumors;
-use crate::proto::seal::Header;
+use crate::proto::seal::{Header, KeyId};
 use crate::proto::session::Sessions;
 use crate::proto::settings::Settings;
 use crate::proto::stats::{Rejected, Stats};
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::versions::Versions;
-use crate::proto::wire::{Leave, Message, Name};
+use crate::proto::wire::{Claim, Leave, Message, Name};
 use answers::Answers;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -66,6 +68,8 @@ pub struct Wake {
 
 enum To {
     Peer(Guid),
+    /// What only makes sense under this key, whichever is the primary by then.
+    Under(KeyId, Guid),
     Stranger(SocketAddr, Header),
 }
 
@@ -94,6 +98,7 @@ pub struct Node {
     pings: Pings,
     retention: Retention,
     versions: Versions,
+    beyond: Beyond,
     answers: Answers,
     outbox: VecDeque<(To, Message)>,
     facts: VecDeque<Fact>,
@@ -103,6 +108,9 @@ pub struct Node {
     seen_at: Option<SocketAddr>,
     last_digest: Tick,
     upkeep: Upkeep,
+    /// The primary to be, as soon as its sketch is whole.
+    next_key: Option<KeyId>,
+    next_build: Tick,
 }
 
 impl Node {
@@ -118,15 +126,17 @@ impl Node {
             seed
         };
         let (sessions, peers, rumors) = (seed(), seed(), seed());
-        let digest_key = settings.key.digest_key();
-        let (fetches, receipts, pings, answers, outbox, facts, stats, last_authored, seen_at) = Default::default();
+        let mut ledger = Ledger::new(settings.keys.primary());
+        settings.keys.iter().skip(1).for_each(|key| ledger.begin(key));
+        let (repairs, fetches, receipts, beyond, pings, answers, outbox, facts, stats, last_authored, seen_at) =
+            Default::default();
         let (retention, upkeep) = (Retention::default(), Upkeep::new(now, settings.started));
         Node {
             name: Name::new(&settings.node_name).expect("a node's name is checked where it is configured"),
             sessions: Sessions::new(settings.guid, settings.epoch, sessions),
             peers: Peers::new(&settings, peers, now),
-            ledger: Ledger::new(&digest_key),
-            repairs: Repairs::new(digest_key),
+            ledger,
+            repairs,
             rumors: Rumors::new(&settings, rumors, now),
             settings,
             fetches,
@@ -134,6 +144,7 @@ impl Node {
             pings,
             retention,
             versions: Versions::default(),
+            beyond,
             answers,
             outbox,
             facts,
@@ -143,6 +154,8 @@ impl Node {
             seen_at,
             last_digest: now,
             upkeep,
+            next_key: None,
+            next_build: now,
         }
     }
 
@@ -242,6 +255,7 @@ impl Node {
         self.receipts.check();
         self.pings.check();
         self.retention.check();
+        self.beyond.check();
         assert!(self.outbox.len() <= OUTBOX);
         let busy = self.repairs.peers().chain(self.fetches.peers()).chain(self.answers.peers());
         let busy = busy.chain(self.rumors.peers()).chain(self.receipts.peers());
@@ -261,7 +275,7 @@ impl Node {
             }
             Err(cause) => {
                 if cause == Rejected::Version {
-                    self.versions.note(now, from, datagram, &self.settings.key);
+                    self.versions.note(now, from, datagram, &self.settings.keys);
                 }
                 self.stats.reject(cause);
             }
@@ -272,7 +286,9 @@ impl Node {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Tick) {
         self.retain(now);
-        self.peers.handle_timeout(now, self.ledger.state());
+        self.build_sketches(now);
+        let claims: Vec<Claim> = self.ledger.claims().collect();
+        self.peers.handle_timeout(now, &claims);
         self.run_errands(now);
         self.fetches.handle_timeout(now);
         self.spread_timeout(now);
@@ -355,21 +371,22 @@ impl Node {
                 next
             } else if let Some((peer, message)) = self.rumors.poll(now, bodies, room, ways!(self)) {
                 (To::Peer(peer), message)
-            } else if let Some((peer, ask)) = self.poll_ask(now) {
-                (To::Peer(peer), Message::TellMeMore(ask))
-            } else if let Some((peer, answer)) = self.poll_answer(bodies, room) {
-                (To::Peer(peer), answer)
+            } else if let Some((peer, key, ask)) = self.poll_ask(now) {
+                (To::peer(peer, key), Message::TellMeMore(ask))
+            } else if let Some((peer, key, answer)) = self.poll_answer(bodies, room) {
+                (To::peer(peer, key), answer)
             } else {
                 return false;
             };
+            let Some(key) = to.key(&self.settings.keys) else { continue };
             let (addr, header) = match to {
                 To::Stranger(addr, header) => (addr, header),
-                To::Peer(guid) => match self.sessions.header(now, guid, message.kind()) {
+                To::Peer(guid) | To::Under(_, guid) => match self.sessions.header(now, guid, message.kind()) {
                     Some(addressed) => addressed,
                     None => continue,
                 },
             };
-            self.settings.key.seal(&header, &mut out.bytes, |bytes| message.encode(bytes));
+            key.seal(&header, &mut out.bytes, |bytes| message.encode(bytes));
             out.to = addr;
             // Only where somebody tries how long a datagram may be, it may be longer than is known to pass.
             let most = if message.is_padded() { MAX_DATAGRAM } else { self.settings.max_datagram };
@@ -388,6 +405,7 @@ impl Node {
             Wake { at: self.rumors.poll_timeout(), why: "rumours" },
             Wake { at: self.receipts.poll_timeout(), why: "receipts" },
             Wake { at: self.poll_retention(now), why: "retention" },
+            Wake { at: self.next_step(), why: "keys" },
         ];
         wakes.into_iter().min_by_key(|wake| wake.at).unwrap_or(Wake { at: Tick::NEVER, why: "nothing" })
     }

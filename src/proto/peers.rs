@@ -270,6 +270,7 @@ impl Peers {
             state: contact.and_then(|contact| contact.state),
             horizon: contact.map(|contact| contact.horizon).unwrap_or_default(),
             clock_ahead: contact.and_then(|contact| contact.offsets.best()),
+            key: contact.and_then(|contact| contact.key),
             loss: contact.and_then(|contact| contact.pace.loss()),
             pace: contact.map(|contact| contact.pace).unwrap_or_default(),
         }

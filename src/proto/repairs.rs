@@ -8,6 +8,7 @@
 use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{DIGEST_SYMBOLS, MORE_SYMBOLS, PAGES_PER_ASK, REPAIRS, SYMBOLS_PER_ASK, UNDO};
 use crate::proto::rtt::Rtt;
+use crate::proto::seal::KeyId;
 use crate::proto::sketch::{Decoder, Sketch, difference, estimate, more_symbols_wanted, symbols_wanted};
 use crate::proto::time::Tick;
 use crate::proto::wire::{DidYouHere, Holding, List, PageAsk, Symbols, SymbolsAsk, TellMeMore};
@@ -37,6 +38,8 @@ pub enum Found {
 }
 
 struct Round {
+    /// Both sets' changes and symbols are those of the sketches under this key.
+    key: KeyId,
     theirs: u64,
     ours: u64,
     reach: usize,
@@ -64,8 +67,8 @@ struct Ask {
 }
 
 /// The rounds and pagings under way.
+#[derive(Default)]
 pub struct Repairs {
-    key: [u8; 16],
     rounds: BTreeMap<Guid, Round>,
     pagings: BTreeMap<Guid, Paging>,
     /// When a digest last came from a peer, and when one last went to it.
@@ -77,12 +80,6 @@ pub struct Repairs {
 }
 
 impl Repairs {
-    /// Nothing under way, in the network with this digest key.
-    pub fn new(digest_key: [u8; 16]) -> Repairs {
-        let (rounds, pagings, received, sent) = Default::default();
-        Repairs { key: digest_key, rounds, pagings, received, sent, last_id: 0, restarted: 0 }
-    }
-
     /// Whether a digest to this peer makes sense now; if so, it counts as sent. The last one, either way, must be
     /// `pause` ago, so that what it set off can be over.
     pub fn begin(&mut self, now: Tick, peer: Guid, pause: Duration) -> bool {
@@ -130,9 +127,13 @@ impl Repairs {
         Some(asked.into_iter().filter_map(chunk_of).collect())
     }
 
-    /// Compares a peer's digest with our set.
-    pub fn handle_digest(&mut self, now: Tick, peer: Guid, digest: &DidYouHere, sketch: &Sketch) -> Found {
+    /// Compares a peer's digest with our set; `sketch` is ours under the key that the digest came under.
+    pub fn handle_digest(&mut self, now: Tick, peer: Guid, key: KeyId, digest: &DidYouHere, sketch: &Sketch) -> Found {
         self.received.insert(peer, now);
+        // What is under way under another key is of no use to this one, nor is it a round begun again.
+        if self.rounds.get(&peer).is_some_and(|round| round.key != key) {
+            self.rounds.remove(&peer);
+        }
         if self.rounds.get(&peer).is_some_and(|round| round.outlives(digest)) {
             return Found::Nothing;
         }
@@ -142,7 +143,7 @@ impl Repairs {
         if (ours.root, ours.count) == (digest.root, digest.count) {
             return Found::Nothing;
         }
-        let mut decoder = Decoder::new(&self.key);
+        let mut decoder = sketch.decoder();
         decoder.extend(difference(&ours.symbols, &digest.symbols));
         if decoder.is_done() {
             return Found::Difference(decoder.peeled().to_vec());
@@ -165,14 +166,15 @@ impl Repairs {
             let upto = chunks_of(symbols).max(1);
             let (theirs, ours, ask) = (digest.change, ours.change, Ask { at: now, tries: 0 });
             let (early, next, asked) = Default::default();
-            self.rounds.insert(peer, Round { theirs, ours, reach, decoder, early, next, asked, upto, restarts, ask });
+            let round = Round { key, theirs, ours, reach, decoder, early, next, asked, upto, restarts, ask };
+            self.rounds.insert(peer, round);
         }
         Found::Nothing
     }
 
-    /// Takes more symbols of a digest.
-    pub fn handle_symbols(&mut self, now: Tick, peer: Guid, symbols: Symbols, sketch: &Sketch) -> Found {
-        let Some(round) = self.rounds.get_mut(&peer) else { return Found::Nothing };
+    /// Takes more symbols of a digest; `sketch` is ours under the key that they came under.
+    pub fn handle_symbols(&mut self, now: Tick, peer: Guid, key: KeyId, symbols: Symbols, sketch: &Sketch) -> Found {
+        let Some(round) = self.rounds.get_mut(&peer).filter(|round| round.key == key) else { return Found::Nothing };
         if symbols.change != round.theirs || symbols.chunk < round.next || symbols.chunk >= round.asked {
             return Found::Nothing;
         }
@@ -236,19 +238,20 @@ impl Repairs {
         }
     }
 
-    /// What to ask next. `room` says whether there is any for more GUIDs wanted of a peer.
+    /// What to ask next, and under which key where that matters. `room` says whether there is any for more GUIDs wanted
+    /// of a peer.
     pub fn poll_ask(
         &mut self,
         now: Tick,
         room: impl Fn(&Guid) -> bool,
         rtt: impl Fn(&Guid) -> Rtt,
-    ) -> Option<(Guid, TellMeMore)> {
+    ) -> Option<(Guid, Option<KeyId>, TellMeMore)> {
         self.rounds.retain(|_, round| round.ask.at > now || round.ask.tries < TRIES);
         self.pagings.retain(|_, paging| paging.ask.at > now || paging.ask.tries < TRIES);
         if let Some((&peer, round)) = self.rounds.iter_mut().find(|(_, round)| round.ask.at <= now) {
             let symbols = Some(round.ask_for());
             round.ask.again(now, rtt(&peer));
-            return Some((peer, TellMeMore { symbols, ..Default::default() }));
+            return Some((peer, Some(round.key), TellMeMore { symbols, ..Default::default() }));
         }
         let (&peer, paging) = self.pagings.iter_mut().find(|(peer, paging)| paging.ask.at <= now && room(peer))?;
         // Late pages of the span before must not be taken for the end of the next.
@@ -256,7 +259,7 @@ impl Repairs {
         paging.id = self.last_id;
         let page = Some(PageAsk { id: paging.id, after: paging.after, pages: PAGES_PER_ASK as u8 });
         paging.ask.again(now, rtt(&peer));
-        Some((peer, TellMeMore { page, ..Default::default() }))
+        Some((peer, None, TellMeMore { page, ..Default::default() }))
     }
 
     /// When there is something to ask again.
@@ -272,6 +275,11 @@ impl Repairs {
         self.pagings.remove(peer);
         self.received.remove(peer);
         self.sent.remove(peer);
+    }
+
+    /// Drops what is under way under a key that is gone.
+    pub fn forget_key(&mut self, key: KeyId) {
+        self.rounds.retain(|_, round| round.key != key);
     }
 
     /// Peers of whom something is kept.

@@ -7,6 +7,7 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::str::FromStr;
 use zeroize::Zeroize;
 
 const MAGIC: u8 = 0x67;
@@ -36,6 +37,26 @@ impl Secret {
     }
 }
 
+/// Names network and key in every datagram; made of the key, and no secret.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(pub [u8; 4]);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<KeyId, ()> {
+        let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u32::from_str_radix(text, 16).ok().filter(|_| digits);
+        number.map(|number| KeyId(number.to_be_bytes())).ok_or(())
+    }
+}
+
 /// What stands in front of a datagram's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -53,13 +74,13 @@ pub struct Header {
 #[derive(Clone)]
 pub struct NetworkKey {
     mac: Hmac<Sha256>,
-    key_id: [u8; 4],
+    key_id: KeyId,
     digest_key: [u8; 16],
 }
 
 impl fmt::Debug for NetworkKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NetworkKey({:02x?})", self.key_id)
+        write!(f, "NetworkKey({})", self.key_id)
     }
 }
 
@@ -73,11 +94,11 @@ impl NetworkKey {
         }
         let keyed = Hmac::new_from_slice(&mac).expect("HMAC takes keys of any length");
         mac.zeroize();
-        NetworkKey { mac: keyed, key_id, digest_key }
+        NetworkKey { mac: keyed, key_id: KeyId(key_id), digest_key }
     }
 
     /// Names network and key in every header.
-    pub fn key_id(&self) -> [u8; 4] {
+    pub fn key_id(&self) -> KeyId {
         self.key_id
     }
 
@@ -90,7 +111,7 @@ impl NetworkKey {
     pub fn seal(&self, header: &Header, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
         out.clear();
         out.extend_from_slice(&[MAGIC, PROTOCOL_VERSION, header.kind, 0]);
-        out.extend_from_slice(&self.key_id);
+        out.extend_from_slice(&self.key_id.0);
         for word in [header.src_session, header.dst_session, header.counter] {
             out.extend_from_slice(&word.to_le_bytes());
         }
@@ -113,7 +134,7 @@ impl NetworkKey {
         if *version != PROTOCOL_VERSION || *flags != 0 {
             return Err(Rejected::Version);
         }
-        if key_id[..4] != self.key_id {
+        if key_id[..4] != self.key_id.0 {
             return Err(Rejected::KeyId);
         }
         self.mac.clone().chain_update(signed).verify_truncated_left(tag).map_err(|_| Rejected::Tag)?;
@@ -123,13 +144,13 @@ impl NetworkKey {
             u64::from_le_bytes(bytes)
         };
         let header = Header { kind: *kind, src_session: word(8), dst_session: word(16), counter: word(24) };
-        Ok(Verified { header, body })
+        Ok(Verified { key: self.key_id, header, body })
     }
 }
 
 /// The `key_id` of a datagram long enough to have one: which of several networks it claims to be for. A claim only.
-pub fn claimed_key_id(datagram: &[u8]) -> Option<[u8; 4]> {
-    datagram.get(4..8)?.try_into().ok()
+pub fn claimed_key_id(datagram: &[u8]) -> Option<KeyId> {
+    datagram.get(4..8)?.try_into().ok().map(KeyId)
 }
 
 /// The version of a datagram that begins as ours do. A claim only.
@@ -140,11 +161,17 @@ pub fn claimed_version(datagram: &[u8]) -> Option<u8> {
 /// A datagram whose tag was right.
 #[derive(Clone, Copy, Debug)]
 pub struct Verified<'a> {
+    key: KeyId,
     header: Header,
     body: &'a [u8],
 }
 
 impl<'a> Verified<'a> {
+    /// The key that it was sealed with.
+    pub fn key(&self) -> KeyId {
+        self.key
+    }
+
     /// What stands in front.
     pub fn header(&self) -> &Header {
         &self.header
@@ -198,6 +225,16 @@ mod tests {
     #[test]
     fn another_secret_does_not_open_it() {
         assert_eq!(NetworkKey::new(&Secret([2; 32])).open(&sealed()).unwrap_err(), Rejected::KeyId);
+    }
+
+    #[test]
+    fn a_key_is_named_by_eight_digits() {
+        let id = KeyId([0x0a, 0xff, 0, 7]);
+        assert_eq!(id.to_string(), "0aff0007");
+        assert_eq!("0aff0007".parse(), Ok(id));
+        for text in ["", "0aff000", "0aff00070", "+aff0007", "0aff000g"] {
+            assert_eq!(text.parse::<KeyId>(), Err(()), "{text}");
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use crate::proto::decree::Terms;
 use crate::proto::gossip::Guid;
+use crate::proto::keyring::Keyring;
 use crate::proto::limits::MIN_MAX_DATAGRAM;
-use crate::proto::seal::NetworkKey;
 use crate::proto::time::Timestamp;
 use std::time::Duration;
 
@@ -87,10 +87,8 @@ pub struct Settings {
     pub guid: Guid,
     /// NODE_NAME, a name by [`crate::proto::gossip::check_name`].
     pub node_name: String,
-    /// Names of the daemon's other networks, told to peers.
-    pub other_networks: Vec<String>,
     /// The keys of the network.
-    pub key: NetworkKey,
+    pub keys: Keyring,
     /// Greater at each start: orders this node's sessions.
     pub epoch: u64,
     /// The wall clock at [`crate::proto::time::Tick`] 0, for what is shown to people.
@@ -110,13 +108,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults, for a node of this GUID and name in the network with this key.
-    pub fn new(guid: Guid, node_name: &str, key: NetworkKey) -> Settings {
+    /// The defaults, for a node of this GUID and name in the network with this key, or these.
+    pub fn new(guid: Guid, node_name: &str, keys: impl Into<Keyring>) -> Settings {
         Settings {
             guid,
             node_name: node_name.to_owned(),
-            other_networks: Vec::new(),
-            key,
+            keys: keys.into(),
             epoch: 1,
             started: Timestamp(0),
             gossip_timer: Duration::from_secs(1),

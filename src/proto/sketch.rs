@@ -76,15 +76,25 @@ struct Change {
 impl Sketch {
     /// The sketch of the empty set, with a prefix of [`MIN_PREFIX`].
     pub fn new(key: &[u8; 16]) -> Sketch {
+        Sketch::after(key, 0)
+    }
+
+    /// The same whose first change comes after that one.
+    pub fn after(key: &[u8; 16], change: u64) -> Sketch {
         Sketch {
             hasher: SipHasher24::new_with_key(key),
             symbols: vec![Symbol::default(); MIN_PREFIX],
             estimator: [0; ESTIMATORS],
             root: 0,
             count: 0,
-            change: 0,
+            change,
             ring: VecDeque::new(),
         }
+    }
+
+    /// A decoder of differences to it, without any symbols yet.
+    pub fn decoder(&self) -> Decoder {
+        Decoder::with(self.hasher)
     }
 
     /// Adds an item that is not in the set.

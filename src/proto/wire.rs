@@ -21,8 +21,9 @@
 //! | 12 | [`Leave`] | restarting 1 |
 //! | 13 | [`Symbols`] | change 8, chunk 2, symbols list |
 //! | 14 | [`Holding`] | answer 4, page 1, next 24, last 1, guids list |
+//! | 15 | [`Nodes`] | network name, after 16, ask 1, last 1, cards list |
 //!
-//! 13 and 14 answer the two ways of asking on after a digest.
+//! 13 and 14 answer the two ways of asking on after a digest; 15 is what HELLO says of other networks, page by page.
 
 mod codec;
 mod hello;
@@ -30,7 +31,7 @@ mod rumor;
 mod tell;
 
 pub use codec::{Address, Blob, List, Name};
-pub use hello::{Card, CardPage, Errand, Hello, HelloFor, ListState, Update, Word};
+pub use hello::{Card, CardPage, Errand, Hello, HelloFor, ListState, Nodes, Update, Word};
 pub use rumor::{Heard, Parts, Pushed, Rumor};
 pub use tell::{Fragment, HeadTold, Record, Tell};
 
@@ -38,7 +39,7 @@ use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{
     DECODE, DIGEST_SYMBOLS, ESTIMATORS, GUIDS_PER_ASK, MORE_SYMBOLS, PAGE, PIECES_PER_ASK, REGISTER_SIZE,
 };
-use crate::proto::seal::Verified;
+use crate::proto::seal::{KeyId, Verified};
 use crate::proto::sketch::Symbol;
 use crate::proto::stats::Rejected;
 use crate::proto::time::Timestamp;
@@ -144,6 +145,15 @@ pub struct LedgerState {
     pub count: u64,
     /// Sum of their keyed hashes.
     pub root: [u8; 16],
+}
+
+/// What a node says that it holds, and the key that its root is made with: that of the datagram which says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The key.
+    pub key: KeyId,
+    /// What it holds.
+    pub state: LedgerState,
 }
 
 /// The answer to a [`Register`] with a good cookie: both sides have the session now.
@@ -280,6 +290,7 @@ pub enum Message {
     Leave(Leave),
     Symbols(Symbols),
     Holding(Holding),
+    Nodes(Nodes),
 }
 
 impl Message {
@@ -328,6 +339,7 @@ kinds! {
     12 = Leave(Leave),
     13 = Symbols(Symbols),
     14 = Holding(Holding),
+    15 = Nodes(Nodes),
 }
 
 fn append<T: Encode>(body: &T, out: &mut Vec<u8>) {

@@ -90,7 +90,7 @@ impl Network {
         self.seen.delivered += 1;
         let host = &mut self.hosts[node];
         if let Some(running) = &mut host.node {
-            self.meter.delivered(node, &host.settings.key, bytes);
+            self.meter.delivered(node, &host.settings.keys, bytes);
             // A rejection is counted by the node.
             let _ = running.handle_datagram(now, from, bytes);
             self.settle_with(node, bytes);
@@ -114,7 +114,7 @@ impl Network {
                 running.handle_receipt(now, receipt);
                 // Short records were noted as they came; of a long one this is the end.
                 if let Receipt::Held(line) = receipt {
-                    self.meter.arrived(now, node, line.key.guid, &host.settings.key, &[]);
+                    self.meter.arrived(now, node, line.key.guid, &host.settings.keys, &[]);
                 }
             }
         }
@@ -178,7 +178,7 @@ impl Network {
             self.seen.renamed += u64::from(renamed);
             host.wake = if wake.at == Tick::NEVER { wake.at } else { wake.at.max(now + Duration::from_micros(1)) };
             for guid in said.records.drain(..) {
-                self.meter.arrived(now, index, guid, &host.settings.key, datagram);
+                self.meter.arrived(now, index, guid, &host.settings.keys, datagram);
             }
             self.schedule_disk(index);
             self.set_alarm(index);
@@ -236,7 +236,7 @@ impl Network {
     pub(super) fn send(&mut self, index: usize, to: SocketAddr, mut bytes: Vec<u8>) {
         let (from, side) = (self.hosts[index].addr, self.hosts[index].side);
         self.seen.sent += 1;
-        self.meter.sent(&self.hosts[index].settings.key, &bytes);
+        self.meter.sent(&self.hosts[index].settings.keys, &bytes);
         if self.capture {
             self.captured.push((from, to, bytes.clone()));
         }

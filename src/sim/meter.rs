@@ -4,7 +4,7 @@
 use super::crowd::Crowd;
 use super::watch::Watch;
 use crate::proto::gossip::Guid;
-use crate::proto::seal::NetworkKey;
+use crate::proto::keyring::Keyring;
 use crate::proto::time::Tick;
 use crate::proto::wire::Message;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use std::ops::Sub;
 /// Where a datagram's header says its kind.
 const KIND: usize = 2;
 /// The kinds by name, as `wire` numbers them.
-pub const KINDS: [&str; 15] = [
+pub const KINDS: [&str; 16] = [
     "other",
     "REGISTER",
     "CHALLENGE",
@@ -30,6 +30,7 @@ pub const KINDS: [&str; 15] = [
     "LEAVE",
     "SYMBOLS",
     "HOLDING",
+    "NODES",
 ];
 const TELL: usize = 9;
 const RUMOR: usize = 10;
@@ -176,13 +177,13 @@ impl Meter {
         self.deliveries = 0;
     }
 
-    pub(super) fn sent(&mut self, key: &NetworkKey, datagram: &[u8]) {
+    pub(super) fn sent(&mut self, keys: &Keyring, datagram: &[u8]) {
         let kind = datagram.get(KIND).map_or(0, |&kind| usize::from(kind));
         let kind = if kind < KINDS.len() { kind } else { 0 };
         let count = Count { datagrams: 1, bytes: datagram.len() as u64 };
         self.traffic.kinds[kind] = self.traffic.kinds[kind].add(count);
         if self.on && matches!(kind, TELL | RUMOR) {
-            self.traffic.copies += match open(key, datagram) {
+            self.traffic.copies += match open(keys, datagram) {
                 Some(Message::Tell(tell)) => tell.records.len() as u64,
                 Some(Message::Rumor(rumor)) => rumor.records.len() as u64,
                 _ => 0,
@@ -198,7 +199,7 @@ impl Meter {
     }
 
     /// A host is about to take a datagram.
-    pub(super) fn delivered(&mut self, host: usize, key: &NetworkKey, datagram: &[u8]) {
+    pub(super) fn delivered(&mut self, host: usize, keys: &Keyring, datagram: &[u8]) {
         let kind = datagram.get(KIND).map_or(0, |&kind| usize::from(kind));
         if !self.on || !matches!(kind, RUMOR | HEARD) {
             return;
@@ -208,7 +209,7 @@ impl Meter {
                 trail.offered.insert(host);
             }
         };
-        match open(key, datagram) {
+        match open(keys, datagram) {
             Some(Message::Rumor(rumor)) => {
                 rumor.records.iter().for_each(|pushed| offer(&pushed.what.guid));
                 rumor.heads.iter().for_each(|pushed| offer(&pushed.what.guid));
@@ -219,12 +220,12 @@ impl Meter {
     }
 
     /// A host has a record, complete and verified, since it took `datagram`.
-    pub(super) fn arrived(&mut self, now: Tick, host: usize, guid: Guid, key: &NetworkKey, datagram: &[u8]) {
+    pub(super) fn arrived(&mut self, now: Tick, host: usize, guid: Guid, keys: &Keyring, datagram: &[u8]) {
         let Some(trail) = self.trails.get_mut(&guid).filter(|_| self.on) else { return };
         if !trail.here.insert(host) {
             return;
         }
-        let way = match open(key, datagram) {
+        let way = match open(keys, datagram) {
             Some(Message::Rumor(rumor)) => {
                 let pushed = rumor.records.iter().find(|pushed| pushed.what.guid == guid);
                 pushed.map_or(Way::Told, |pushed| Way::Rumor(pushed.hops))
@@ -237,6 +238,6 @@ impl Meter {
     }
 }
 
-fn open(key: &NetworkKey, datagram: &[u8]) -> Option<Message> {
-    Message::decode(&key.open(datagram).ok()?).ok()
+fn open(keys: &Keyring, datagram: &[u8]) -> Option<Message> {
+    Message::decode(&keys.open(datagram).ok()?).ok()
 }

@@ -294,19 +294,21 @@ export class Network {
     const names =
       this.store.network.other_networks ??
       [...new Set(this.store.list().flatMap((peer) => peer.other_networks))].sort();
-    const key = names.join("\n");
+    const nodes = this.store.network.other_nodes ?? [];
+    const key = JSON.stringify([names, nodes.map(({ network_name, name }) => [network_name, name])]);
     this.others.hidden = names.length === 0;
     if (key === this.networksKey) return;
     this.networksKey = key;
+    const network = (name) => {
+      const within = nodes.filter((node) => node.network_name === name).slice(0, 50);
+      const listed = within.flatMap((node, at) => [at ? ", " : " ", foreign(node.name, { class: "name" })]);
+      return h("p", {}, foreign(name, { class: "chip" }), listed);
+    };
     fresh(
       this.others,
       h("h2", { id: "others" }, "Other networks here"),
       h("p", { class: "quiet" }, "Peers say that they are in these too. Who wants to join one needs its password."),
-      h(
-        "p",
-        {},
-        names.slice(0, 100).map((name) => foreign(name, { class: "chip" })),
-      ),
+      names.slice(0, 100).map(network),
     );
   }
 

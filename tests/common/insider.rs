@@ -1,8 +1,9 @@
 //! [`Insider`]: somebody who knows the key, opens a session by the rules, and then says whatever he likes.
 
 use gossip_node::proto::gossip::Guid;
+use gossip_node::proto::keyring::Keyring;
 use gossip_node::proto::limits::{HEADER, REGISTER_SIZE, TAG};
-use gossip_node::proto::seal::{Header, NetworkKey};
+use gossip_node::proto::seal::Header;
 use gossip_node::proto::stats::Rejected;
 use gossip_node::proto::wire::{Blob, Message, Name, REGISTER, Register, Registered};
 use gossip_node::sim::Network;
@@ -15,7 +16,8 @@ pub struct Insider {
     pub epoch: u64,
     /// The counter of the last datagram.
     pub counter: u64,
-    key: NetworkKey,
+    /// The first seals, all open.
+    pub keys: Keyring,
     victim: usize,
     session: u64,
     theirs: u64,
@@ -28,8 +30,8 @@ impl Insider {
         let mut guid = Guid([0xee; 16]);
         guid.0[..2].copy_from_slice(&n.to_be_bytes());
         let addr = SocketAddr::from(([10, 66, (n >> 8) as u8, n as u8], 6666));
-        let key = net.node(victim).settings().key.clone();
-        Insider { guid, addr, epoch: 1, counter: 0, key, victim, session: 0x6666_0000 + u64::from(n), theirs: 0 }
+        let keys = Keyring::from(net.node(victim).settings().keys.primary().clone());
+        Insider { guid, addr, epoch: 1, counter: 0, keys, victim, session: 0x6666_0000 + u64::from(n), theirs: 0 }
     }
 
     /// The same, with a session.
@@ -78,7 +80,7 @@ impl Insider {
         let dst_session = if kind == REGISTER && self.theirs == 0 { 0 } else { self.theirs };
         let header = Header { kind, src_session: self.session, dst_session, counter: self.counter };
         let mut datagram = Vec::new();
-        self.key.seal(&header, &mut datagram, |out| out.extend_from_slice(body));
+        self.keys.primary().seal(&header, &mut datagram, |out| out.extend_from_slice(body));
         net.inject(self.victim, self.addr, &datagram)
     }
 
@@ -91,7 +93,7 @@ impl Insider {
     pub fn hear(&mut self, net: &mut Network) -> Vec<(Header, Message)> {
         let heard = std::mem::take(&mut net.captured).into_iter().filter(|(_, to, _)| *to == self.addr);
         let open = |(_, _, bytes): (SocketAddr, SocketAddr, Vec<u8>)| {
-            let datagram = self.key.open(&bytes).expect("nodes seal what they send");
+            let datagram = self.keys.open(&bytes).expect("nodes seal what they send");
             (*datagram.header(), Message::decode(&datagram).expect("nodes send what decodes"))
         };
         heard.map(open).collect()

@@ -83,7 +83,7 @@ impl Cluster {
             file.gossip_timer = Duration::from_millis(200);
             // One page shows all of them.
             file.http.listen = (number > 1).then_some(Listen::Off);
-            file.networks.push(Network::new(&self.network, Secret(secret)));
+            file.networks.push(Network::new(self.network.clone(), Secret(secret)));
             file.save(&home.server_json())?;
             let amid = self.chaos.as_ref().map(Chaos::amid).unwrap_or_default();
             let running = Running::start_amid(home.clone(), amid).await?;

@@ -73,12 +73,15 @@ pub struct Standing {
 /// The beacons of one network.
 ///
 /// - Beacons out: [`poll_timeout`](Beacons::poll_timeout), [`poll_beacon`](Beacons::poll_beacon),
-///   [`restart`](Beacons::restart).
+///   [`restart`](Beacons::restart), [`change_keys`](Beacons::change_keys).
 /// - Beacons in: [`handle_datagram`](Beacons::handle_datagram), then for a fresh beacon [`answer`](Beacons::answer).
 /// - Views: [`heard`](Beacons::heard), [`namesakes`](Beacons::namesakes), [`counts`](Beacons::counts).
 #[derive(Debug)]
 pub struct Beacons {
+    /// Seals.
     key: BeaconKey,
+    /// These open too.
+    other_keys: Vec<BeaconKey>,
     rng: ChaCha8Rng,
     schedule: Schedule,
     /// The run that the last beacon was of.
@@ -97,9 +100,10 @@ impl Beacons {
     pub fn new(key: BeaconKey, seed: [u8; 32], now: Tick) -> Beacons {
         let mut rng = ChaCha8Rng::from_seed(seed);
         let schedule = Schedule::start(now, &mut rng);
-        let (own, counter, heard, namesakes, answered, ignored) = Default::default();
+        let (other_keys, own, counter, heard, namesakes, answered, ignored) = Default::default();
         Beacons {
             key,
+            other_keys,
             rng,
             schedule,
             own,
@@ -110,6 +114,14 @@ impl Beacons {
             ignored,
             #[cfg(test)]
             lacking: None,
+        }
+    }
+
+    /// The network's keys have changed: the first seals from now on, all open; nothing happens where there are none.
+    pub fn change_keys(&mut self, keys: impl IntoIterator<Item = BeaconKey>) {
+        let mut keys = keys.into_iter();
+        if let Some(key) = keys.next() {
+            (self.key, self.other_keys) = (key, keys.collect());
         }
     }
 
@@ -195,7 +207,9 @@ impl Beacons {
         if !on_link && !self.lacks(Rule::OnLink) {
             return Err(Ignored::OffLink);
         }
-        let beacon = match self.key.open(datagram) {
+        let opened = self.other_keys.iter().map(|key| key.open(datagram)).find(Result::is_ok);
+        // A neighbour that has any key of ours is no namesake, whichever it uses.
+        let beacon = match opened.unwrap_or_else(|| self.key.open(datagram)) {
             Ok(beacon) => beacon,
             Err(Unread::Malformed) => return Err(Ignored::Malformed),
             Err(Unread::Version) => return Err(Ignored::Version),

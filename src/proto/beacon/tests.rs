@@ -54,6 +54,27 @@ fn another_password_is_noticed_where_the_name_is_the_same_and_nowhere_else() {
 }
 
 #[test]
+fn a_beacon_is_read_under_every_key_of_the_ring_and_sent_under_the_first() {
+    let mut node = node(1);
+    node.change_keys([key("home", 2), key("home", 1)]);
+    for (number, password) in [1, 2].into_iter().enumerate() {
+        let other = beacon(10 + number as u8, 1);
+        let bytes = key("home", password).seal(&other);
+        assert_eq!(node.handle_datagram(Tick(0), host(1 + number as u8), true, &bytes), Ok(other));
+    }
+    assert_eq!(node.namesakes().count(), 0, "whoever uses another key of the ring has the password");
+    let bytes = key("home", 3).seal(&beacon(7, 3));
+    assert_eq!(node.handle_datagram(Tick(0), host(9), true, &bytes), Err(Ignored::Namesake));
+    let due = node.poll_timeout();
+    let sent = node.poll_beacon(due, Guid([7; 16]), 1, 6884).unwrap();
+    assert!(key("home", 2).open(&sent).is_ok());
+    // What was removed is another password's.
+    node.change_keys([key("home", 2)]);
+    let bytes = key("home", 1).seal(&beacon(12, 1));
+    assert_eq!(node.handle_datagram(Tick(0), host(3), true, &bytes), Err(Ignored::Namesake));
+}
+
+#[test]
 fn a_changed_beacon_is_nobodys_and_raises_no_alarm() {
     let bytes = key("home", 1).seal(&beacon(7, 3));
     for bit in 0..bytes.len() * 8 {

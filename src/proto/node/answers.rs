@@ -8,6 +8,7 @@ use crate::proto::ledger::Ledger;
 use crate::proto::limits::{ANSWERS_PER_PEER, FRAGMENT, FRAGMENTS, PAGE, PAGES_PER_ASK};
 use crate::proto::repairs::Repairs;
 use crate::proto::rumors::Rumors;
+use crate::proto::seal::KeyId;
 use crate::proto::sketch::Sketch;
 use crate::proto::wire::{Fragment, HeadTold, Holding, List, Message, PageAsk, PieceAsk, Record, SymbolsAsk, Tell};
 use bytes::Bytes;
@@ -23,6 +24,8 @@ pub enum Answer {
     Fragment(Guid, u16, u8),
     /// More symbols of a digest.
     Symbols {
+        /// Under the key that they were asked under.
+        key: KeyId,
         /// Of the set at this change.
         change: u64,
         /// The first chunk.
@@ -82,8 +85,8 @@ enum Step {
 pub struct Answers {
     queues: BTreeMap<Guid, Queue>,
     turn: Guid,
-    /// A train of whole datagrams for one peer, made at once.
-    train: VecDeque<(Guid, Message)>,
+    /// A train of whole datagrams for one peer, made at once, and the key that they are for where that matters.
+    train: VecDeque<(Guid, Option<KeyId>, Message)>,
     /// Answers dropped since a queue was full; they will be asked for again.
     pub dropped: u64,
 }
@@ -107,8 +110,8 @@ impl Answers {
     }
 
     /// Queues the symbols that a peer asked for.
-    pub fn push_symbols(&mut self, peer: Guid, ask: &SymbolsAsk) {
-        self.push(peer, Answer::Symbols { change: ask.change, first: ask.first, chunks: ask.chunks });
+    pub fn push_symbols(&mut self, peer: Guid, key: KeyId, ask: &SymbolsAsk) {
+        self.push(peer, Answer::Symbols { key, change: ask.change, first: ask.first, chunks: ask.chunks });
     }
 
     /// Queues the pages that a peer asked for.
@@ -126,11 +129,11 @@ impl Answers {
     /// Nothing more goes to this peer.
     pub fn forget(&mut self, peer: &Guid) {
         self.queues.remove(peer);
-        self.train.retain(|(to, _)| to != peer);
+        self.train.retain(|(to, ..)| to != peer);
     }
 
-    /// The next datagram of answers: at most `room` bytes of body.
-    pub fn poll(&mut self, shelf: &Shelf<'_, impl Bodies>, room: usize) -> Option<(Guid, Message)> {
+    /// The next datagram of answers, at most `room` bytes of body, and the key that it is for where that matters.
+    pub fn poll(&mut self, shelf: &Shelf<'_, impl Bodies>, room: usize) -> Option<(Guid, Option<KeyId>, Message)> {
         loop {
             if let Some(next) = self.train.pop_front() {
                 return Some(next);
@@ -141,7 +144,7 @@ impl Answers {
             let peer = next.or_else(|| self.queues.iter_mut().find(ready).map(|(&peer, _)| peer))?;
             self.turn = peer;
             if let Some(message) = self.pack(peer, shelf, room) {
-                return Some((peer, message));
+                return Some((peer, None, message));
             }
         }
     }
@@ -169,14 +172,15 @@ impl Answers {
                     pack_fragment((guid, piece, index), shelf, &mut tell, &mut left)
                 }
                 _ if tell != Tell::default() => Step::Full,
-                Answer::Symbols { change, first, chunks } => {
-                    let symbols = symbols(shelf.ledger.sketch(), change, first, chunks);
-                    self.train.extend(symbols.into_iter().map(|message| (peer, message)));
+                Answer::Symbols { key, change, first, chunks } => {
+                    let sketch = shelf.ledger.sketch_under(key);
+                    let symbols = sketch.map(|sketch| symbols(sketch, change, first, chunks)).unwrap_or_default();
+                    self.train.extend(symbols.into_iter().map(|message| (peer, Some(key), message)));
                     Step::Packed
                 }
                 Answer::Page { id, after, pages } => match page(shelf.bodies, id, after, pages) {
                     Some(pages) => {
-                        self.train.extend(pages.into_iter().map(|message| (peer, message)));
+                        self.train.extend(pages.into_iter().map(|message| (peer, None, message)));
                         Step::Packed
                     }
                     None => Step::NotYet,

@@ -2,12 +2,14 @@
 
 use super::Node;
 use crate::proto::beacon::Standing;
+use crate::proto::beyond::Beyond;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{HEADER, MAX_DATAGRAM, MAX_NAME, MIN_MAX_BODY, NETWORKS, TAG, UPDATES};
 use crate::proto::peers::Errand;
 use crate::proto::ring::Range;
+use crate::proto::seal::KeyId;
 use crate::proto::time::Tick;
-use crate::proto::wire::{Blob, Card, CardPage, Hello, Leave, List, Message, Name, Update};
+use crate::proto::wire::{Blob, Card, CardPage, Claim, Hello, Leave, List, Message, Name, Nodes, Update};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -132,9 +134,7 @@ impl Node {
         self.hello_of(now, stamp, updates, page)
     }
 
-    fn hello_of(&self, now: Tick, stamp: u64, updates: List<Update, UPDATES>, page: Option<CardPage>) -> Hello {
-        let others = self.settings.other_networks.iter().take(NETWORKS);
-        let networks = List::new(others.filter_map(|name| Name::new(name)).collect::<Vec<Name>>());
+    fn hello_of(&mut self, now: Tick, stamp: u64, updates: List<Update, UPDATES>, page: Option<CardPage>) -> Hello {
         Hello {
             stamp,
             state: self.ledger.state(),
@@ -146,7 +146,7 @@ impl Node {
             updates,
             page_ask: None,
             page,
-            networks,
+            networks: self.beyond.names(),
             padding: Blob::default(),
         }
     }
@@ -158,13 +158,16 @@ impl Node {
     }
 
     /// What HELLO and HELLO_BACK say alike. Returns what the peer should know and does not.
-    fn note_hello(&mut self, now: Tick, peer: Guid, hello: &Hello) -> Vec<Update> {
-        self.peers.holds(&peer, hello.state);
+    fn note_hello(&mut self, now: Tick, peer: Guid, claim: Claim, hello: &Hello) -> Vec<Update> {
+        self.peers.holds(&peer, claim);
         self.follow_horizon(now, peer, hello.horizon);
-        if hello.state == self.ledger.state() {
+        if self.ledger.equals(claim) {
             self.receipts.equals(now, peer);
         }
         self.peers.belongs(&peer, &hello.networks);
+        if let Some(ask) = self.beyond.named(now, &hello.networks) {
+            self.send(peer, Message::Nodes(ask));
+        }
         self.peers.incarnate(now, &peer, hello.incarnation);
         let newer = self.peers.hear(now, peer, &hello.updates);
         if let Some(page) = &hello.page {
@@ -173,8 +176,8 @@ impl Node {
         newer
     }
 
-    pub(super) fn take_hello(&mut self, now: Tick, peer: Guid, hello: Hello) {
-        let newer = self.note_hello(now, peer, &hello);
+    pub(super) fn take_hello(&mut self, now: Tick, peer: Guid, key: KeyId, hello: Hello) {
+        let newer = self.note_hello(now, peer, Claim { key, state: hello.state }, &hello);
         if !hello.padding.0.is_empty() {
             // Somebody tries how long a datagram may be, there and back: the answer says nothing else, and is no longer.
             let back = self.hello_of(now, hello.stamp, List::default(), None);
@@ -187,7 +190,7 @@ impl Node {
         self.send(peer, Message::HelloBack(back));
     }
 
-    pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, hello: Hello) {
+    pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, key: KeyId, hello: Hello) {
         let (ours, trip) = (self.wall(now), now.since(Tick(hello.stamp)));
         let halfway = ours.0.saturating_sub(trip.as_micros() as u64 / 2);
         let ahead = i64::try_from(i128::from(hello.clock.0) - i128::from(halfway)).unwrap_or(i64::MAX);
@@ -196,15 +199,32 @@ impl Node {
         if let Some(trip) = self.peers.rtt(&peer).smoothed() {
             self.rumors.handle_trip(trip);
         }
-        let newer = self.note_hello(now, peer, &hello);
+        let claim = Claim { key, state: hello.state };
+        let newer = self.note_hello(now, peer, claim, &hello);
         if !newer.is_empty() {
             self.tell_news(now, peer, newer);
         }
         // Whoever asked compares, lest both sides send a digest for the same difference.
         if hello.stamp != NO_ANSWER {
-            self.compare(now, peer, hello.state);
+            self.compare(now, peer, claim);
         }
         self.peers.compare_list(now, hello.list);
+    }
+
+    /// Tells peers of other networks from now on; each with the nodes that are in it.
+    pub fn share(&mut self, networks: impl IntoIterator<Item = (Name, Vec<Card>)>) {
+        self.beyond.share(networks);
+    }
+
+    /// What peers tell of other networks.
+    pub fn beyond(&self) -> &Beyond {
+        &self.beyond
+    }
+
+    pub(super) fn take_nodes(&mut self, now: Tick, peer: Guid, nodes: Nodes) {
+        if let Some(nodes) = self.beyond.take(now, nodes) {
+            self.send(peer, Message::Nodes(nodes));
+        }
     }
 
     /// Asks one to whom goodbye was said whether it heard: who did has no session with this node any more, and says so by a

@@ -3,10 +3,11 @@
 use super::answers::Shelf;
 use super::{Node, To};
 use crate::proto::fact::Bodies;
+use crate::proto::fetches::Fetches;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{HEADER, OUTBOX, REGISTER_SIZE, TAG};
 use crate::proto::repairs::Repairs;
-use crate::proto::seal::Header;
+use crate::proto::seal::{Header, KeyId};
 use crate::proto::session::{Challenge, Registration};
 use crate::proto::time::Tick;
 use crate::proto::wire::{self, Blob, Message, TellMeMore};
@@ -14,13 +15,14 @@ use bytes::Bytes;
 use std::net::SocketAddr;
 
 impl Node {
-    pub(super) fn poll_ask(&mut self, now: Tick) -> Option<(Guid, TellMeMore)> {
+    pub(super) fn poll_ask(&mut self, now: Tick) -> Option<(Guid, Option<KeyId>, TellMeMore)> {
         let room = |peer: &Guid| self.fetches.has_room(peer);
         let symbols = self.repairs.poll_ask(now, room, |peer| self.peers.rtt(peer));
-        symbols.or_else(|| self.fetches.poll_ask(now, |peer| self.peers.rtt(peer)))
+        let wanted = |fetches: &mut Fetches| fetches.poll_ask(now, |peer| self.peers.rtt(peer));
+        symbols.or_else(|| wanted(&mut self.fetches).map(|(peer, ask)| (peer, None, ask)))
     }
 
-    pub(super) fn poll_answer(&mut self, bodies: &impl Bodies, room: usize) -> Option<(Guid, Message)> {
+    pub(super) fn poll_answer(&mut self, bodies: &impl Bodies, room: usize) -> Option<(Guid, Option<KeyId>, Message)> {
         let Node { answers, ledger, rumors, fetches, .. } = self;
         answers.poll(&Shelf { bodies, ledger, rumors, fetches }, room)
     }
@@ -77,7 +79,7 @@ impl Node {
             Message::Rumor(_) => self.stats.rumor_sent += 1,
             Message::Heard(_) => self.stats.heard_sent += 1,
             Message::HelloFor(_) => self.stats.hello_for_sent += 1,
-            Message::Registered(_) | Message::Leave(_) => {}
+            Message::Registered(_) | Message::Leave(_) | Message::Nodes(_) => {}
         }
     }
 }

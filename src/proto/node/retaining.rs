@@ -159,9 +159,11 @@ impl Node {
         if self.retention.settings().is_some() {
             return;
         }
-        let ours = self.ledger.state();
         let alone = self.peers.iter().next().is_none();
-        let agrees = self.peers.iter().any(|(_, peer)| peer.reach.answers() && peer.state == Some(ours));
+        let agrees = self
+            .peers
+            .iter()
+            .any(|(_, peer)| peer.reach.answers() && peer.state.is_some_and(|claim| self.ledger.equals(claim)));
         if !alone && !agrees {
             self.upkeep.next_look = now + LOOK;
             return;

@@ -9,11 +9,11 @@ use crate::proto::limits::{PAGE, TOLD_UNASKED};
 use crate::proto::peers::Met;
 use crate::proto::repairs::Found;
 use crate::proto::ring::Range;
-use crate::proto::seal::Verified;
+use crate::proto::seal::{KeyId, Verified};
 use crate::proto::session::{Registering, Verdict};
 use crate::proto::stats::Rejected;
 use crate::proto::time::Tick;
-use crate::proto::wire::{self, Address, Blob, CardPage, Holding, LedgerState, List, Message, Name, Tell, TellMeMore};
+use crate::proto::wire::{self, Address, Blob, CardPage, Claim, Holding, List, Message, Name, Tell, TellMeMore};
 use rand::Rng;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,7 +25,7 @@ const BUSY: Duration = Duration::from_secs(3);
 
 impl Node {
     pub(super) fn take(&mut self, now: Tick, from: SocketAddr, datagram: &[u8]) -> Result<(), Rejected> {
-        let verified = self.settings.key.open(datagram)?;
+        let verified = self.settings.keys.open(datagram)?;
         let header = *verified.header();
         if matches!(header.kind, wire::REGISTER | wire::CHALLENGE | wire::REGISTERED) {
             return self.take_handshake(now, from, &verified, datagram.len());
@@ -43,29 +43,37 @@ impl Node {
             Verdict::Rejected(cause) => return Err(cause),
         };
         let message = Message::decode(&verified)?;
-        self.peers.heard(now, &peer, datagram.len())?;
+        let key = verified.key();
+        // Where symbols are asked for, the other side says under which key.
+        let chosen = !matches!(message, Message::DidYouHere(_) | Message::TellMeMore(_) | Message::Symbols(_));
+        self.peers.heard(now, &peer, datagram.len(), chosen.then_some(key))?;
         self.rumors.heard(&peer);
         match message {
-            Message::Hello(hello) => self.take_hello(now, peer, hello),
-            Message::HelloBack(hello) => self.take_hello_back(now, peer, hello),
+            Message::Hello(hello) => self.take_hello(now, peer, key, hello),
+            Message::HelloBack(hello) => self.take_hello_back(now, peer, key, hello),
             Message::DidYouHere(digest) => {
                 self.stats.did_you_here_received += 1;
-                let found = self.repairs.handle_digest(now, peer, &digest, self.ledger.sketch());
-                self.take_found(now, peer, found);
+                if let Some(sketch) = self.ledger.sketch_under(key) {
+                    let found = self.repairs.handle_digest(now, peer, key, &digest, sketch);
+                    self.take_found(now, peer, found);
+                }
             }
             Message::Symbols(symbols) => {
-                let found = self.repairs.handle_symbols(now, peer, symbols, self.ledger.sketch());
-                self.take_found(now, peer, found);
+                if let Some(sketch) = self.ledger.sketch_under(key) {
+                    let found = self.repairs.handle_symbols(now, peer, key, symbols, sketch);
+                    self.take_found(now, peer, found);
+                }
             }
             Message::Holding(holding) => {
                 self.repairs.handle_page(now, peer, &holding);
                 self.want(peer, &holding.guids);
             }
-            Message::TellMeMore(ask) => self.take_ask(now, peer, ask),
+            Message::TellMeMore(ask) => self.take_ask(now, peer, key, ask),
             Message::Tell(tell) => self.take_tell(now, peer, tell),
             Message::HelloFor(errand) => self.peers.take_errand(now, peer, errand),
             Message::Rumor(rumor) => self.take_rumor(now, peer, rumor),
             Message::Heard(heard) => self.take_heard(now, peer, heard),
+            Message::Nodes(nodes) => self.take_nodes(now, peer, nodes),
             Message::Leave(leave) => {
                 self.peers.left(now, &peer, leave.restarting);
             }
@@ -133,9 +141,10 @@ impl Node {
                 self.seen_at = Some(registered.seen.0);
                 self.peers.seen_at(registered.seen.0);
                 self.meet(now, guid, &registered.name, registered.incarnation, from, installed.new);
-                self.peers.holds(&guid, registered.state);
+                let claim = Claim { key: verified.key(), state: registered.state };
+                self.peers.holds(&guid, claim);
                 self.peers.join(guid);
-                self.compare(now, guid, registered.state);
+                self.compare(now, guid, claim);
             }
             _ => return Err(Rejected::Kind),
         }
@@ -170,14 +179,19 @@ impl Node {
 
     /// Sends our digest to a peer that holds something else than we, if none passed lately. While rumours flow and all
     /// are acknowledged, what differs is most likely on its way, and digests are rare.
-    pub(super) fn compare(&mut self, now: Tick, peer: Guid, theirs: LedgerState) {
-        if theirs == self.ledger.state() || (self.rumors.is_flowing(now) && now.since(self.last_digest) < IN_FLOW) {
+    pub(super) fn compare(&mut self, now: Tick, peer: Guid, theirs: Claim) {
+        if !self.differs(theirs) || (self.rumors.is_flowing(now) && now.since(self.last_digest) < IN_FLOW) {
             return;
         }
         if self.repairs.begin(now, peer, self.pause(&peer)) {
             self.last_digest = now;
             self.send_digest(peer);
         }
+    }
+
+    /// Whether a claim is of another set. Under a key whose sketch is not whole nothing is known of it.
+    fn differs(&self, theirs: Claim) -> bool {
+        self.ledger.sketch_under(theirs.key).is_some() && !self.ledger.equals(theirs)
     }
 
     /// How long what a digest sets off is given before the next: some round trips, and some more while there is still
@@ -236,11 +250,11 @@ impl Node {
         }
     }
 
-    pub(super) fn take_ask(&mut self, now: Tick, peer: Guid, ask: TellMeMore) {
+    pub(super) fn take_ask(&mut self, now: Tick, peer: Guid, key: KeyId, ask: TellMeMore) {
         ask.guids.iter().for_each(|&guid| self.answers.push(peer, Answer::Record(guid)));
         ask.pieces.iter().for_each(|piece| self.take_piece_ask(now, peer, piece));
         if let Some(symbols) = &ask.symbols {
-            self.answers.push_symbols(peer, symbols);
+            self.answers.push_symbols(peer, key, symbols);
         }
         if let Some(page) = &ask.page {
             self.answers.push_page(peer, page);

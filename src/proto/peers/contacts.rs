@@ -6,8 +6,9 @@ use super::pace::Pace;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::CONTACTS;
 use crate::proto::rtt::Rtt;
+use crate::proto::seal::KeyId;
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::LedgerState;
+use crate::proto::wire::Claim;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,9 +26,11 @@ pub(super) struct Contact {
     pub(super) remembered: Timestamp,
     pub(super) rtt: Rtt,
     pub(super) networks: Vec<Box<str>>,
-    pub(super) state: Option<LedgerState>,
+    pub(super) state: Option<Claim>,
     /// Records older than this it does not hold.
     pub(super) horizon: Timestamp,
+    /// The key that it seals with.
+    pub(super) key: Option<KeyId>,
     /// The incarnation that it told us itself.
     pub(super) told: u32,
     /// The incarnation in which it counted as dead or gone before it was met again.
@@ -45,7 +48,7 @@ pub(super) struct Contact {
 
 impl Contact {
     fn new(now: Tick, addr: SocketAddr, slot: usize) -> Contact {
-        let (met, heard, remembered, rtt, networks, state, horizon) = Default::default();
+        let (met, heard, remembered, rtt, networks, state, horizon, key) = Default::default();
         let (told, died, offsets, pace, second, filed) = (0, None, Offsets::default(), Pace::default(), (0, 0), now);
         Contact {
             addr,
@@ -56,6 +59,7 @@ impl Contact {
             networks,
             state,
             horizon,
+            key,
             told,
             died,
             offsets,

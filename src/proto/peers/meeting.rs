@@ -5,11 +5,12 @@ use super::table::Entry;
 use super::{Errand, Met, Peers, Reach, Reason};
 use crate::proto::fact::{Fact, PeerFact};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{DATAGRAMS_PER_PEER, PEERS};
+use crate::proto::limits::{DATAGRAMS_PER_PEER, NETWORKS, PEERS};
 use crate::proto::ring::place;
+use crate::proto::seal::KeyId;
 use crate::proto::stats::Rejected;
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::{LedgerState, Name, Word};
+use crate::proto::wire::{Claim, Name, Word};
 use rand::Rng;
 use std::time::Duration;
 
@@ -81,8 +82,8 @@ impl Peers {
     }
 
     /// An authentic datagram came from this peer. It is dropped where the peer sends too many, or is dead: only a
-    /// handshake brings it back.
-    pub fn heard(&mut self, now: Tick, guid: &Guid, bytes: usize) -> Result<(), Rejected> {
+    /// handshake brings it back. `key` is what it seals with, where the datagram tells.
+    pub fn heard(&mut self, now: Tick, guid: &Guid, bytes: usize, key: Option<KeyId>) -> Result<(), Rejected> {
         if self.contacts.get(guid).is_none() {
             let Some((_, entry)) = self.table.find(guid) else { return Err(Rejected::Full) };
             self.contacts.open(now, *guid, entry.addr()).told = entry.incarnation;
@@ -98,6 +99,7 @@ impl Peers {
             false => Err(Rejected::Budget),
             true => {
                 contact.heard = Some(now);
+                contact.key = key.or(contact.key);
                 contact.pace.heard(now, bytes);
                 Ok(())
             }
@@ -116,10 +118,10 @@ impl Peers {
         }
     }
 
-    /// It said what it holds.
-    pub fn holds(&mut self, guid: &Guid, state: LedgerState) {
+    /// It said what it holds, under the key that it seals with.
+    pub fn holds(&mut self, guid: &Guid, claim: Claim) {
         if let Some(contact) = self.contacts.get_mut(guid) {
-            contact.state = Some(state);
+            (contact.state, contact.key) = (Some(claim), Some(claim.key));
         }
     }
 
@@ -130,11 +132,15 @@ impl Peers {
         }
     }
 
-    /// It said in which other networks it is.
+    /// It said in which other networks it is. Whoever is in more than it can say at once says them in turn.
     pub fn belongs(&mut self, guid: &Guid, networks: &[Name]) {
-        if let Some(contact) = self.contacts.get_mut(guid) {
-            contact.networks = networks.iter().map(|name| name.as_str().into()).collect();
+        let Some(contact) = self.contacts.get_mut(guid) else { return };
+        if networks.len() < NETWORKS {
+            contact.networks.clear();
         }
+        let before = contact.networks.iter().filter(|name| networks.iter().all(|other| other.as_str() != &***name));
+        let names = networks.iter().map(|name| name.as_str().into());
+        contact.networks = names.chain(before.cloned()).take(2 * NETWORKS).collect();
     }
 
     /// It said goodbye.

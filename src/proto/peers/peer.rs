@@ -2,8 +2,9 @@
 
 use super::pace::Pace;
 use crate::proto::rtt::Rtt;
+use crate::proto::seal::KeyId;
 use crate::proto::time::{Tick, Timestamp};
-use crate::proto::wire::LedgerState;
+use crate::proto::wire::Claim;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -96,11 +97,13 @@ pub struct Peer<'a> {
     /// Names of the other networks that it is in, as it said last.
     pub networks: &'a [Box<str>],
     /// What it held, as it said last.
-    pub state: Option<LedgerState>,
+    pub state: Option<Claim>,
     /// What it counted as too old, as it said last.
     pub horizon: Timestamp,
     /// By how many milliseconds its clock is ahead of this node's, if it told.
     pub clock_ahead: Option<i64>,
+    /// The key that it sealed with last.
+    pub key: Option<KeyId>,
     /// Which share of the last 32 probes it did not answer at once; none where there were few.
     pub loss: Option<f64>,
     pub(super) pace: Pace,

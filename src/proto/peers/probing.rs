@@ -8,7 +8,7 @@ use crate::proto::limits::{DEAD, FAVOURS, PROBES, RETURNS_PER_SECOND, UPDATES};
 use crate::proto::ring::{Range, place};
 use crate::proto::settings::PeerSelect;
 use crate::proto::time::Tick;
-use crate::proto::wire::{self, Address, HelloFor, LedgerState};
+use crate::proto::wire::{self, Address, Claim, HelloFor};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use std::net::SocketAddr;
@@ -63,7 +63,7 @@ pub(super) struct Favour {
 impl Peers {
     /// Does what is due: probes, suspicions, hints, returns, pages, news, and the round, which turns to peers that hold
     /// something else than `ours`.
-    pub fn handle_timeout(&mut self, now: Tick, ours: LedgerState) {
+    pub fn handle_timeout(&mut self, now: Tick, ours: &[Claim]) {
         self.continue_probes(now);
         self.continue_favours(now);
         self.judge(now);
@@ -379,11 +379,11 @@ impl Peers {
         }
     }
 
-    /// Turns to peers that hold something else than `ours`; not to those who are greeted anyway.
-    fn hold_round(&mut self, ours: LedgerState) {
+    /// Turns to peers that hold something else than `ours`, which says the same under each key; not to those who are greeted anyway.
+    fn hold_round(&mut self, ours: &[Claim]) {
         let probed: Vec<Guid> = self.probes.iter().map(|probe| probe.guid).collect();
         let mut others: Vec<(Option<Tick>, Guid)> = (self.contacts.iter())
-            .filter(|(_, contact)| self.behind || contact.state.is_some_and(|state| state != ours))
+            .filter(|(_, contact)| self.behind || contact.state.is_some_and(|claim| !ours.contains(&claim)))
             .filter(|(guid, _)| !probed.contains(guid) && self.is_live(guid))
             .map(|(&guid, contact)| (contact.heard, guid))
             .collect();

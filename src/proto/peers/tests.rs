@@ -7,7 +7,7 @@ use crate::proto::limits::{CONTACTS, FEW_PEERS, HINTS_PER_TELLER, NEWS};
 use crate::proto::seal::{NetworkKey, Secret};
 use crate::proto::stats::Rejected;
 use crate::proto::time::Timestamp;
-use crate::proto::wire::{Address, Card, CardPage, LedgerState, List, Name, Update, Word};
+use crate::proto::wire::{Address, Card, CardPage, List, Name, Update, Word};
 use crate::sim::Network;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -66,7 +66,7 @@ fn pass(peers: &mut Peers, until: Tick) -> Vec<Errand> {
     let mut errands: Vec<Errand> = std::iter::from_fn(|| peers.poll_errand()).collect();
     while peers.poll_timeout() <= until {
         let now = peers.poll_timeout();
-        peers.handle_timeout(now, LedgerState::default());
+        peers.handle_timeout(now, &[]);
         errands.extend(std::iter::from_fn(|| peers.poll_errand()));
         peers.news_for(&guid(9999), Vec::new(), 24);
         peers.check();
@@ -82,7 +82,7 @@ fn the_dead_stay_dead_whatever_others_say_and_are_tried_at_once() {
     peers.hear(secs(9), guid(1), &[update(4, Word::Dead, 5)]);
     assert_eq!(reach(&peers, 4), Reach::Unreachable);
     assert_eq!(peers.poll_gone(), Some(guid(4)));
-    assert_eq!(peers.heard(secs(9), &guid(4), 100), Err(Rejected::Session), "a datagram alone changes nothing");
+    assert_eq!(peers.heard(secs(9), &guid(4), 100, None), Err(Rejected::Session), "a datagram alone changes nothing");
     for incarnation in [0, 5, 6, u32::MAX] {
         peers.hear(secs(9), guid(1), &[update(4, Word::Alive, incarnation)]);
         assert_eq!(reach(&peers, 4), Reach::Unreachable);
@@ -150,7 +150,7 @@ fn a_stale_accusation_is_answered_with_the_later_incarnation() {
 #[test]
 fn whom_we_hear_ourselves_others_cannot_declare_dead() {
     let mut peers = peers(4);
-    peers.heard(secs(20), &guid(4), 100).unwrap();
+    peers.heard(secs(20), &guid(4), 100, None).unwrap();
     peers.hear(secs(21), guid(1), &[update(4, Word::Dead, 5)]);
     assert_eq!(reach(&peers, 4), Reach::Suspect, "it may object first");
     assert!(peers.objection(&guid(4)).is_some());
@@ -293,7 +293,7 @@ fn probes_have_a_period_of_their_own_where_that_is_shorter_than_the_round() {
         let (mut hellos, mut to_neighbour, mut now) = (0, 0, Tick(0));
         while now <= secs(60) {
             now = peers.poll_timeout();
-            peers.handle_timeout(now, LedgerState::default());
+            peers.handle_timeout(now, &[]);
             while let Some(errand) = peers.poll_errand() {
                 if let Errand::Hello(guid) = errand {
                     hellos += 1;

@@ -37,8 +37,12 @@ struct Walk {
 impl Decoder {
     /// A decoder without any symbols yet.
     pub fn new(key: &[u8; 16]) -> Decoder {
+        Decoder::with(SipHasher24::new_with_key(key))
+    }
+
+    pub(super) fn with(hasher: SipHasher24) -> Decoder {
         Decoder {
-            hasher: SipHasher24::new_with_key(key),
+            hasher,
             symbols: Vec::new(),
             live: 0,
             peeled: Vec::new(),

@@ -118,6 +118,21 @@ pub struct Hello {
     pub padding: Blob<MAX_DATAGRAM>,
 }
 
+/// Nodes of another network that the sender is in too: asked for, or named. It is for people alone.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Nodes {
+    /// That network.
+    pub network: Name,
+    /// Those behind this GUID, in the order of GUIDs.
+    pub after: Guid,
+    /// Whether they are asked for.
+    pub ask: bool,
+    /// Whether these are the last.
+    pub last: bool,
+    /// They; their incarnations mean nothing.
+    pub cards: List<Card, CARDS>,
+}
+
 /// What a [`HelloFor`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -186,6 +201,11 @@ borrow! { Word; Errand; Range; Timestamp; }
 impl Hello {
     /// Bytes of a `Hello` that says nothing of others.
     pub const EMPTY: usize = 8 + 24 + 8 + 12 + 4 + 1 + 8 + 2 + 1 + 1 + 2 + 2;
+}
+
+impl Nodes {
+    /// Bytes of one that names nobody, of a network without a name.
+    pub const EMPTY: usize = 2 + 16 + 1 + 1 + 2;
 }
 
 impl Update {

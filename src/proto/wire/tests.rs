@@ -194,6 +194,13 @@ fn samples() -> Vec<Message> {
         Message::Leave(Leave { restarting: true }),
         Message::Symbols(Symbols { change: 1, chunk: 2, symbols: List::new((0..3).map(symbol).collect()) }),
         Message::Holding(Holding { answer: 1, page: 2, next, last: true, guids: List::new(vec![guid(3)]) }),
+        Message::Nodes(Nodes {
+            network: name("zuhause"),
+            after: guid(4),
+            ask: false,
+            last: true,
+            cards: List::new(vec![card(name("hawk"))]),
+        }),
     ]
 }
 
@@ -218,7 +225,7 @@ fn the_bytes_of_every_kind_are_frozen() {
 fn every_kind_has_a_sample_and_no_other_kind_is_understood() {
     let samples = samples();
     let kinds: Vec<u8> = samples.iter().map(Message::kind).collect();
-    assert_eq!(kinds, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+    assert_eq!(kinds, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
     for message in &samples {
         assert_eq!(decode(message.kind(), &body(message)).as_ref(), Ok(message));
     }
@@ -308,17 +315,20 @@ fn any_range() -> impl Strategy<Value = Range> {
     any::<(u64, u64)>().prop_map(|(from, to)| Range { from, to })
 }
 
-fn any_hello() -> impl Strategy<Value = Hello> {
-    let card = (any_guid(), any_address(), any::<u32>(), any_name()).prop_map(|(guid, addr, incarnation, name)| Card {
+fn any_card() -> impl Strategy<Value = Card> {
+    (any_guid(), any_address(), any::<u32>(), any_name()).prop_map(|(guid, addr, incarnation, name)| Card {
         guid,
         addr,
         incarnation,
         name,
-    });
+    })
+}
+
+fn any_hello() -> impl Strategy<Value = Hello> {
     let words = vec![Word::Alive, Word::Suspect, Word::Dead, Word::Left, Word::Restarting];
     let update = (any_guid(), any_address(), any::<(u32, u32)>(), select(words))
         .prop_map(|(guid, addr, (incarnation, accuser), word)| Update { guid, addr, incarnation, word, accuser });
-    let page = (any_range(), list(card, 8)).prop_map(|(range, cards)| CardPage { range, cards });
+    let page = (any_range(), list(any_card(), 8)).prop_map(|(range, cards)| CardPage { range, cards });
     let of_others = (list(update, 8), proptest::option::of(any_range()), proptest::option::of(page));
     let numbers = any::<(u64, u64, u32, u64, u32, u8, u64)>();
     (numbers, any_state(), of_others, list(any_name(), NETWORKS)).prop_map(
@@ -437,6 +447,9 @@ fn any_message() -> impl Strategy<Value = Message> {
             .prop_map(|((change, chunk), symbols)| Message::Symbols(Symbols { change, chunk, symbols })),
         1 => (any::<(u32, u8, bool)>(), any_key(), list(any_guid(), PAGE)).prop_map(
             |((answer, page, last), next, guids)| Message::Holding(Holding { answer, page, next, last, guids })
+        ),
+        1 => (any_name(), any_guid(), any::<(bool, bool)>(), list(any_card(), 8)).prop_map(
+            |(network, after, (ask, last), cards)| Message::Nodes(Nodes { network, after, ask, last, cards })
         ),
     ]
 }
