@@ -5,6 +5,7 @@ mod adjusting;
 mod answers;
 mod keys;
 mod knowing;
+mod leaving;
 mod making;
 mod retaining;
 mod sending;
@@ -16,7 +17,7 @@ use crate::proto::fact::{Fact, PeerFact, Receipt, Restored};
 use crate::proto::fetches::Fetches;
 use crate::proto::gossip::{Draft, Gossip, Guid, Head, Invalid, Kind};
 use crate::proto::ledger::Ledger;
-use crate::proto::limits::{GOODBYES, OUTBOX};
+use crate::proto::limits::OUTBOX;
 use crate::proto::peers::Peers;
 use crate::proto::pings::Pings;
 use crate::proto::receipts::Receipts;
@@ -29,7 +30,7 @@ use crate::proto::settings::Settings;
 use crate::proto::stats::{Rejected, Stats};
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::versions::Versions;
-use crate::proto::wire::{Claim, Leave, Message, Name};
+use crate::proto::wire::{Claim, Message, Name};
 use answers::Answers;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -91,6 +92,7 @@ pub struct Node {
     /// The primary to be, as soon as its sketch is whole.
     next_key: Option<KeyId>,
     next_build: Tick,
+    leaving: bool,
 }
 
 impl Node {
@@ -136,6 +138,7 @@ impl Node {
             upkeep,
             next_key: None,
             next_build: now,
+            leaving: false,
         }
     }
 
@@ -324,15 +327,6 @@ impl Node {
     pub fn register(&mut self, now: Tick, addr: SocketAddr, seed: bool) {
         self.peers.hint(now, addr, None, seed);
         self.handle_timeout(now);
-    }
-
-    /// Says goodbye to those who listen; they tell the others. Returns to whom.
-    pub fn leave(&mut self, _now: Tick, restarting: bool) -> Vec<Guid> {
-        let listening = self.peers.listening(GOODBYES);
-        for &guid in &listening {
-            self.send(guid, Message::Leave(Leave { restarting }));
-        }
-        listening
     }
 
     // ---- what the node wants done ----
