@@ -295,7 +295,7 @@ impl Node {
         }
     }
 
-    /// The disk has read something that [`Bodies`] did not have before.
+    /// The disk has read something that [`Bodies`](crate::proto::fact::Bodies) did not have before.
     pub fn handle_loaded(&mut self) {
         self.answers.retry();
         self.rumors.retry();

@@ -19,7 +19,7 @@ impl Node {
         Ok(())
     }
 
-    /// Seals with a key of the ring, from when its sketch is whole on; whether it is, [`Keyring::primary`] tells.
+    /// Seals with a key of the ring, from when its sketch is whole on; whether it is, [`Keyring::primary`](crate::proto::keyring::Keyring::primary) tells.
     pub fn use_key(&mut self, key: KeyId) -> Result<(), KeyError> {
         if !self.settings.keys.contains(key) {
             return Err(KeyError::Unknown);
