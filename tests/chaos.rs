@@ -6,7 +6,7 @@
 use gossip_node::sim::swarm::{self, Campaign, FAULTS, Tally};
 
 /// Seeds that run where nobody says how many.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 24;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))

@@ -72,6 +72,7 @@ impl Network {
     pub fn resume(&mut self, node: usize) {
         let host = &mut self.hosts[node];
         if host.paused.take().is_some() {
+            host.wake = host.wake.max(self.now + Duration::from_micros(1));
             (host.alarm, host.committing) = (Tick::NEVER, Tick::NEVER);
             self.set_alarm(node);
             self.schedule_disk(node);

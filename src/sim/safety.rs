@@ -47,6 +47,12 @@ impl Network {
         assert!(lost.is_empty(), "acknowledged, and on no disk: {lost:?}");
     }
 
+    /// What was acknowledged and a running node does not hold.
+    pub fn lacking(&self, node: usize) -> Vec<Guid> {
+        let ledger = self.node(node).ledger();
+        self.acknowledged.iter().filter(|guid| !ledger.contains(guid)).copied().collect()
+    }
+
     /// How many records left the network by its own law.
     pub fn left(&self) -> usize {
         self.left.len()
