@@ -37,9 +37,14 @@ pub mod daemon;
 pub mod discovery;
 pub mod display;
 pub mod effects;
+pub mod embed;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod net;
 pub mod proto;
 pub mod sim;
 pub mod store;
+
+pub use embed::{
+    BuildError, Builder, Cursor, Daemon, Error, From, Handle, Listed, Query, Received, Record, Subscription,
+};
