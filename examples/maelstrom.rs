@@ -137,8 +137,10 @@ impl Host {
 fn main() -> Outcome<()> {
     let (said, heard) = mpsc::channel();
     std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| said.send(line)));
-    // Who says nothing wanted to see what this is.
-    let Ok(first) = heard.recv() else { return Ok(eprintln!("this speaks Maelstrom's protocol; see its first lines")) };
+    // Who says nothing wants to see what this is.
+    let first =
+        heard.recv().map_err(|_| println!("maelstrom test -w broadcast --bin ..., see this file's first lines"));
+    let Ok(first) = first else { return Ok(()) };
     let first = serde_json::from_str::<Value>(&first)?;
     let mut host = Host::start(&first["body"])?;
     host.handle(&first)?;
