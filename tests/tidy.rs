@@ -27,7 +27,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("daemon", &["effects", "store", "net", "discovery", "config", "display", "api"]),
     ("client", &["api", "config"]),
     ("http", &["daemon", "api", "config", "display"]),
-    ("cli", &["daemon", "http", "client", "config", "sim", "api", "net", "display"]),
+    ("cli", &["daemon", "http", "client", "config", "sim", "api", "net", "display", "probes"]),
+    ("probes", &["net", "store"]),
     ("main", &["cli"]),
 ];
 
