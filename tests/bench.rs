@@ -77,3 +77,56 @@ fn the_sockets_are_measured_with_and_without_us() {
     assert!(names(&rows)[4].starts_with("HELLO to HELLO_BACK"));
     assert_eq!(rows[4]["hold"], "<= 3 x probe");
 }
+
+#[test]
+fn messages_spread_to_all_nodes() {
+    let rows = bench(&["spread", "--nodes", "3", "--records", "100", "--size", "50", "--singles", "5"]);
+    assert_eq!(names(&rows)[0], "until all 3 hold all");
+    assert!(names(&rows).contains(&"add to the last node, p99"));
+    // The goal is one for three nodes and messages of 200 bytes.
+    assert!(rows[0]["hold"].is_null());
+}
+
+#[test]
+fn messages_spread_to_all_whom_a_named_daemon_reaches() {
+    let cluster = Cluster::of(2);
+    let node = &cluster.nodes[0];
+    let home = node.home.to_str().unwrap();
+    let args = ["bench", "spread", "--records", "30", "--singles", "3", "--home", home, "--json"];
+    let rows = rows(node.command(args).output().unwrap());
+    assert_eq!(names(&rows)[0], "until 1 peers hold all");
+    let status = block_on(cluster.nodes[1].client().status_gossip(1)).unwrap();
+    assert_eq!(status.count, 33);
+}
+
+#[test]
+fn a_new_node_gets_many_messages_and_long_ones() {
+    assert!(names(&bench(&["sync", "--records", "300", "--size", "60"]))[0].starts_with("300 records"));
+    let rows = bench(&["sync", "--bytes", "300KiB"]);
+    assert_eq!((rows.len(), rows[0]["unit"].as_str()), (1, Some("MiB/s")));
+}
+
+#[test]
+fn a_new_node_gets_what_a_named_daemon_holds_and_leaves() {
+    let cluster = Cluster::of_strangers(1);
+    let node = &cluster.nodes[0];
+    (0..3).for_each(|number| drop(node.add(&format!("message {number}"))));
+    let home = node.home.to_str().unwrap();
+    let rows = rows(node.command(["bench", "sync", "--home", home, "--json"]).output().unwrap());
+    assert!(names(&rows)[0].starts_with("all 3 records"));
+    assert!(block_on(node.client().status_gossip(0)).unwrap().reachable_peers == 0, "it said goodbye");
+}
+
+#[test]
+fn few_differences_are_mended_in_few_datagrams() {
+    let rows = bench(&["digest", "--records", "500", "--differences", "3"]);
+    assert_eq!(rows[1]["name"], "without the handshake");
+    assert_eq!(rows[1]["ok"], true, "{}", rows[1]);
+}
+
+#[test]
+fn idle_nodes_are_watched() {
+    let rows = bench(&["idle", "--nodes", "2", "--for", "1s"]);
+    let expected = ["datagrams sent, a node", "bytes sent, a node", "of a core, a node", "resident memory, a node"];
+    assert_eq!(names(&rows), expected);
+}

@@ -2,8 +2,12 @@
 //! works on temporary daemons on loopback, with it through the one that runs there.
 
 mod cluster;
+mod digest;
+mod idle;
 mod ingest;
 mod report;
+mod spread;
+mod sync;
 mod udp;
 
 use super::context::Context;
@@ -28,6 +32,14 @@ pub struct Bench {
 enum What {
     /// How fast messages are stored
     Ingest(ingest::Ingest),
+    /// How many messages a second reach all nodes, and how soon one does
+    Spread(spread::Spread),
+    /// How fast a new node gets what it lacks
+    Sync(sync::Sync),
+    /// What few differences in many messages cost
+    Digest(digest::Digest),
+    /// What nodes cost that have nothing to say
+    Idle(idle::Idle),
     /// What the sockets of this machine can do
     Udp(udp::Udp),
 }
@@ -49,6 +61,10 @@ impl What {
     async fn measure(self, context: &Context) -> Result<Report, Failure> {
         match self {
             What::Ingest(ingest) => ingest.measure(context).await,
+            What::Spread(spread) => spread.measure(context).await,
+            What::Sync(sync) => sync.measure(context).await,
+            What::Digest(digest) => digest.measure(context).await,
+            What::Idle(idle) => idle.measure(context).await,
             What::Udp(udp) => udp.measure(context).await,
         }
     }

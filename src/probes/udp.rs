@@ -11,6 +11,8 @@ use tokio::time::{Instant, timeout};
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Nothing more comes after that.
 const SILENCE: Duration = Duration::from_millis(50);
+/// How long a thread waits for one that has to start first.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How many datagrams came within how long.
 #[derive(Clone, Copy, Debug)]
@@ -92,17 +94,23 @@ pub fn flood_in_runs(size: usize, lasting: Duration) -> io::Result<Datagrams> {
     received
 }
 
-/// How long a datagram of `size` bytes takes there and back between two tasks of one thread, `count` times, sorted.
+/// How long a datagram of `size` bytes takes there and back between two threads, as between two processes, `count` times,
+/// sorted.
 pub fn echo(size: usize, count: usize) -> io::Result<Vec<Duration>> {
-    runtime()?.block_on(async {
-        let (here, there) = (UdpSocket::bind(ANY).await?, UdpSocket::bind(ANY).await?);
-        let (to, datagram) = (there.local_addr()?, vec![7; size]);
-        let echoing = tokio::spawn(async move {
+    let echoing = runtime()?;
+    let there = echoing.block_on(UdpSocket::bind(ANY))?;
+    let to = there.local_addr()?;
+    let echo = std::thread::spawn(move || {
+        echoing.block_on(async {
             let mut incoming = vec![0; 65_536];
-            while let Ok((length, from)) = there.recv_from(&mut incoming).await {
+            // One byte ends it; and nobody there for so long, too.
+            while let Ok(Ok((length @ 2.., from))) = timeout(PATIENCE, there.recv_from(&mut incoming)).await {
                 let _ = there.send_to(incoming.get(..length).unwrap_or_default(), from).await;
             }
         });
+    });
+    let all = runtime()?.block_on(async {
+        let (here, datagram) = (UdpSocket::bind(ANY).await?, vec![7; size.max(2)]);
         let (mut all, mut incoming) = (Vec::with_capacity(count), vec![0; 65_536]);
         for _ in 0..count {
             let began = Instant::now();
@@ -111,10 +119,12 @@ pub fn echo(size: usize, count: usize) -> io::Result<Vec<Duration>> {
                 all.push(began.elapsed());
             }
         }
-        echoing.abort();
+        here.send_to(&[0], to).await?;
         all.sort_unstable();
-        Ok(all)
-    })
+        Ok::<_, io::Error>(all)
+    });
+    echo.join().map_err(|_| io::Error::other("the echo panicked"))?;
+    all
 }
 
 #[derive(Default)]
@@ -127,7 +137,7 @@ struct Count {
 impl Count {
     /// The first may take the time that a thread needs to start.
     fn patience(&self) -> Duration {
-        if self.first.is_none() { Duration::from_secs(2) } else { SILENCE }
+        if self.first.is_none() { PATIENCE } else { SILENCE }
     }
 
     fn more(&mut self, count: u64) {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 /// How long SQLite takes to commit so many records of `size` bytes, `batch` in each transaction, to a new file at `path`.
 #[expect(clippy::disallowed_methods, reason = "it measures")]
 pub fn insert(path: &Path, records: usize, size: usize, batch: usize) -> io::Result<Duration> {
+    super::create_private(path)?;
     let Opened::Whole(mut db) = schema::open(path).map_err(io::Error::other)? else {
         return Err(io::Error::other("there is a file already"));
     };
@@ -38,4 +39,19 @@ pub fn insert(path: &Path, records: usize, size: usize, batch: usize) -> io::Res
     };
     insert().map_err(io::Error::other)?;
     Ok(began.elapsed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_rows_are_there_afterwards() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bare.db");
+        assert!(!insert(&path, 25, 100, 10).unwrap().is_zero());
+        let count =
+            |db: rusqlite::Connection| db.query_row("SELECT count(*) FROM gossip", [], |row| row.get::<_, i64>(0));
+        assert_eq!(count(schema::open_reader(&path).unwrap()).unwrap(), 25);
+    }
 }

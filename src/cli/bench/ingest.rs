@@ -9,6 +9,7 @@ use crate::client::Client;
 use crate::probes::{self, quantile};
 use clap::Args;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Messages unless the command line says how many: one by one, and in batches.
@@ -108,13 +109,14 @@ impl Ingest {
     }
 }
 
-async fn syncs(place: &Path) -> Result<Vec<std::time::Duration>, Failure> {
+/// How long appends to the disk take, sorted.
+pub async fn syncs(place: &Path) -> Result<Vec<Duration>, Failure> {
     let place = place.to_owned();
     blocking(move || probes::syncs(&place, SYNCS)).await
 }
 
 /// Records a second of SQLite alone; few where each is a commit.
-async fn bare(place: &Path, size: usize, batch: usize, records: usize) -> Result<f64, Failure> {
+pub async fn bare(place: &Path, size: usize, batch: usize, records: usize) -> Result<f64, Failure> {
     let place: PathBuf = place.to_owned();
     let records = if batch == 1 { records.min(1000) } else { records };
     blocking(move || probes::inserts(&place, records, size, batch)).await

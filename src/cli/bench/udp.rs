@@ -55,8 +55,8 @@ impl Udp {
         let echo = tokio::task::spawn_blocking(move || probes::echo(64, trips as usize)).await;
         let echo = echo.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(no_probe)?;
         let (p50, p99) = (quantile(&echo, 0.5).unwrap_or_default(), quantile(&echo, 0.99).unwrap_or_default());
-        report.add(Row::time("bare echo, p50", p50));
-        report.add(Row::time("bare echo, p99", p99));
+        report.add(Row::time("bare echo between two threads, p50", p50));
+        report.add(Row::time("bare echo between two threads, p99", p99));
         let mut pings = pings(trips).await?;
         drop(spinner);
         pings.sort_by(f64::total_cmp);
