@@ -2,6 +2,7 @@
 //! is the API's own structs, and what went wrong is a `Failure`.
 
 mod add;
+mod bench;
 mod check;
 mod completions;
 mod config;
@@ -42,7 +43,8 @@ mod status;
 mod ui;
 mod wait;
 
-use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use context::Context;
 use failure::{Exit, Failure};
 use paint::Paint;
@@ -75,6 +77,14 @@ struct Cli {
     command: Command,
 }
 
+impl Cli {
+    fn of(matches: &ArgMatches) -> Result<Cli, clap::Error> {
+        let mut cli = Cli::from_arg_matches(matches)?;
+        cli.globals.home_said = matches.value_source("home") == Some(ValueSource::CommandLine);
+        Ok(cli)
+    }
+}
+
 /// Flags of all commands, before or after the command's name.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options of all commands")]
@@ -82,6 +92,9 @@ struct Globals {
     /// The daemon's directory
     #[arg(long, global = true, value_name = "DIR", env = "GOSSIP_NODE_HOME", hide_env_values = true)]
     home: Option<PathBuf>,
+    /// Whether it was said on the command line, and not by the environment.
+    #[arg(skip)]
+    home_said: bool,
     /// Which network, where the daemon is in several
     #[arg(long, global = true, value_name = "NAME", env = "GOSSIP_NODE_NETWORK", hide_env_values = true)]
     network: Option<String>,
@@ -157,6 +170,8 @@ enum Command {
     Man(completions::Man),
     /// Watch a cluster of nodes in one process agree
     Demo(demo::Demo),
+    /// Measure how fast it is here, beside what the machine can do
+    Bench(bench::Bench),
     /// See what spreading costs, with many nodes in one process
     Simulate(simulate::Simulate),
 }
@@ -166,7 +181,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let mut command = help::laid_out(Cli::command(), &args);
     let parsed = command.try_get_matches_from_mut(&args);
-    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match parsed.and_then(|matches| Cli::of(&matches)) {
         Ok(cli) => cli,
         Err(error) => return misunderstood(&error, &args),
     };
@@ -232,6 +247,7 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
         Command::Completions(completions) => completions.run(&mut Cli::command(), &context),
         Command::Man(man) => man.run(help::laid_out(Cli::command(), &[])),
         Command::Demo(demo) => on_many(demo.run(&context)),
+        Command::Bench(bench) => on_many(bench.run(&context)),
         Command::Simulate(simulate) => simulate.run(&context),
     }
 }
@@ -274,6 +290,7 @@ mod tests {
             let cli = Cli::try_parse_from(args).unwrap();
             assert!(cli.globals.json);
             assert_eq!(cli.globals.home, Some("/h".into()));
+            assert!(Cli::of(&Cli::command().try_get_matches_from(args).unwrap()).unwrap().globals.home_said);
         }
     }
 

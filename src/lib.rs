@@ -70,6 +70,8 @@ pub mod embed;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod net;
+#[cfg(feature = "cli")]
+pub mod probes;
 pub mod proto;
 pub mod sim;
 pub mod store;

@@ -7,6 +7,7 @@
 
 mod arrivals;
 mod aside;
+pub mod bare;
 mod lists;
 mod network;
 mod pages;

@@ -28,7 +28,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("embed", &["daemon", "store", "config", "api"]),
     ("client", &["api", "config"]),
     ("http", &["daemon", "api", "config", "display"]),
-    ("cli", &["daemon", "http", "client", "config", "sim", "api", "net", "display"]),
+    ("cli", &["daemon", "http", "client", "config", "sim", "api", "net", "display", "probes"]),
+    ("probes", &["net", "store"]),
     ("main", &["cli"]),
 ];
 

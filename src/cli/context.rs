@@ -16,6 +16,8 @@ use std::time::Duration;
 pub struct Context {
     /// The home that the command is about.
     pub home: Home,
+    /// Whether the command line names it: what leaves its mark on a network works on none that was not named.
+    pub home_said: bool,
     /// The network that it is about, where the daemon is in several.
     pub network: Option<String>,
     /// Whether programs read the output.
@@ -33,7 +35,13 @@ impl Context {
                 .hint("name one with --home DIR or GOSSIP_NODE_HOME")
         })?;
         let paint = Paint::on(&io::stdout(), globals.color);
-        Ok(Context { home: Home::new(dir), network: globals.network.clone(), json: globals.json, paint })
+        Ok(Context {
+            home: Home::new(dir),
+            home_said: globals.home_said,
+            network: globals.network.clone(),
+            json: globals.json,
+            paint,
+        })
     }
 
     /// The name of the one network of a file that this is about.

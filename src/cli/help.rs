@@ -14,7 +14,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Network", &["peers", "explain", "ping", "register", "network", "keys", "retention"]),
     ("This node", &["init", "run", "leave", "config", "reload", "logs", "log-level"]),
     ("Operations", &["doctor", "check", "wait", "service", "completions"]),
-    ("Trying out", &["demo", "simulate"]),
+    ("Trying out", &["demo", "bench", "simulate"]),
 ];
 /// Where a column of names ends.
 const NAMES: usize = 14;

@@ -1,6 +1,6 @@
 //! Records by the page and by the batch: for what moves many of them.
 
-use super::{Client, ClientError, PATIENCE, parsed};
+use super::{Client, ClientError, PATIENCE, encoded, parsed};
 use crate::api;
 use bytes::Bytes;
 use hyper::Method;
@@ -19,5 +19,23 @@ impl Client {
         let query = self.network_query();
         let body = self.call(Method::POST, "/gossip/import", &query, "application/x-ndjson", lines, PATIENCE).await?;
         body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(parsed).collect()
+    }
+
+    /// Says many things, all in one commit: what became of each.
+    pub async fn batch(&self, drafts: &[api::Draft]) -> Result<Vec<api::Outcome>, ClientError> {
+        let mut lines = Vec::new();
+        for draft in drafts {
+            serde_json::to_writer(&mut lines, draft).expect("plain data becomes JSON");
+            lines.push(b'\n');
+        }
+        let query = self.network_query();
+        let kind = "application/x-ndjson";
+        let body = self.call(Method::POST, "/gossip/batch", &query, kind, lines.into(), PATIENCE).await?;
+        body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(parsed).collect()
+    }
+
+    /// Which peers are known to hold a record, after all were asked.
+    pub async fn holders(&self, guid: &str) -> Result<api::Holders, ClientError> {
+        self.ask(&format!("/gossip/{}/holders", encoded(guid)), &self.network_query(), PATIENCE).await
     }
 }

@@ -5,12 +5,15 @@ use crate::proto::fact::Fact;
 use crate::proto::gossip::Key;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// So many facts do not wait.
 const ENOUGH_FACTS: usize = 256;
 /// So many bytes do not wait.
 const ENOUGH_BYTES: usize = 2 << 20;
+/// How long facts that can wait do so for others, to be committed with them: nobody acts on them, and the disk would
+/// rest after their commit while records wait.
+const LAZY: Duration = Duration::from_millis(50);
 /// Facts of one commit at most, so that nobody waits long for its receipt.
 const GROUP: usize = 4096;
 /// Bytes of one commit at most, unless one fact has more.
@@ -31,6 +34,11 @@ pub(super) enum Job {
 }
 
 impl Job {
+    /// Whether it may wait for others: who is known to whom.
+    fn is_lazy(&self) -> bool {
+        matches!(self, Job::Fact(Fact::Peer(_) | Fact::Forgotten(_)))
+    }
+
     fn bytes(&self) -> usize {
         OVERHEAD
             + match self {
@@ -59,10 +67,17 @@ struct State {
     in_flight: usize,
     /// Authored records among the jobs.
     urgent: usize,
+    /// Those among them that may wait.
+    lazy: usize,
     closing: bool,
 }
 
 impl State {
+    /// Whether all that is queued may wait.
+    fn can_wait(&self) -> bool {
+        self.lazy == self.jobs.len() && !self.due()
+    }
+
     fn due(&self) -> bool {
         self.closing || self.urgent > 0 || self.jobs.len() >= ENOUGH_FACTS || self.bytes >= ENOUGH_BYTES
     }
@@ -77,8 +92,10 @@ impl Queue {
         let mut state = self.lock();
         state.bytes += job.bytes();
         state.urgent += usize::from(matches!(job, Job::Author(_)));
+        let (could_wait, lazy) = (state.can_wait(), job.is_lazy());
+        state.lazy += usize::from(lazy);
         state.jobs.push_back((network, job));
-        if state.jobs.len() == 1 || state.due() {
+        if state.jobs.len() == 1 || could_wait && !lazy || state.due() {
             self.changed.notify_one();
         }
     }
@@ -113,6 +130,8 @@ impl Queue {
                 state
             }
         };
+        let lazy = self.changed.wait_timeout_while(state, LAZY, |state| state.can_wait());
+        let state = lazy.unwrap_or_else(PoisonError::into_inner).0;
         let rest = rested.saturating_duration_since(Instant::now());
         let gather = self.changed.wait_timeout_while(state, rest, |state| !state.due());
         let mut state = gather.unwrap_or_else(PoisonError::into_inner).0;
@@ -126,6 +145,7 @@ impl Queue {
             state.in_flight += bytes;
             state.bytes -= bytes;
             state.urgent -= usize::from(matches!(job, Job::Author(_)));
+            state.lazy -= usize::from(job.is_lazy());
             group.push((network, job));
         }
         (!group.is_empty()).then_some(group)

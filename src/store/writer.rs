@@ -106,6 +106,8 @@ pub(super) struct Batch<'a> {
     db: &'a Connection,
     next_body: i64,
     totals: BTreeMap<NetworkId, (i64, i64)>,
+    /// The latest date that was authored.
+    epochs: BTreeMap<NetworkId, i64>,
     receipts: Vec<(NetworkId, Receipt)>,
 }
 
@@ -114,11 +116,14 @@ impl<'a> Batch<'a> {
         let highest =
             "SELECT max(ifnull((SELECT max(body) FROM piece), 0), ifnull((SELECT max(body) FROM partial), 0))";
         let highest: i64 = db.prepare_cached(highest)?.query_row([], |row| row.get(0))?;
-        Ok(Batch { db, next_body: highest + 1, totals: BTreeMap::new(), receipts: Vec::new() })
+        Ok(Batch { db, next_body: highest + 1, totals: BTreeMap::new(), epochs: BTreeMap::new(), receipts: Vec::new() })
     }
 
-    /// Writes the totals; the receipts are true once the transaction is committed.
+    /// Writes totals and epochs; the receipts are true once the transaction is committed.
     pub fn finish(self) -> rusqlite::Result<Vec<(NetworkId, Receipt)>> {
+        for (network, epoch) in self.epochs {
+            network::raise_epoch(self.db, network.0, epoch)?;
+        }
         for (network, (count, bytes)) in self.totals {
             self.db
                 .prepare_cached("UPDATE network SET count = count + ?2, bytes = max(0, bytes + ?3) WHERE id = ?1")?
@@ -136,7 +141,9 @@ impl<'a> Batch<'a> {
                 }
                 // The next start's epoch is later than all that was authored here, and so is what it authors.
                 let date = i64::try_from(gossip.head().date_time().0).unwrap_or(i64::MAX);
-                network::raise_epoch(self.db, network.0, date)
+                let epoch = self.epochs.entry(network).or_insert(date);
+                *epoch = date.max(*epoch);
+                Ok(())
             }),
             Job::Fact(Fact::Gossip(gossip)) => self.gossip(network, gossip).map(drop),
             Job::Fact(Fact::Partial(guid, head)) => self.partial(network, *guid, head),

@@ -1,0 +1,75 @@
+//! `gossip-node bench`: how fast it is here, beside what the machine itself can do in the same run. Without `--home` it
+//! works on temporary daemons on loopback, with it through the one that runs there.
+
+mod cluster;
+mod digest;
+mod idle;
+mod ingest;
+mod report;
+mod spread;
+mod sync;
+mod udp;
+
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use super::log::log_to_stderr;
+use super::running::Signals;
+use clap::{Args, Subcommand};
+use report::Report;
+use tracing::level_filters::LevelFilter;
+
+/// Measure how fast it is here, beside what the machine can do
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Each row has a figure, the bare probe of the same run and the ratio of both; the exit code is 1 if a row
+does not hold what it should. Temporary daemons keep their files where TMPDIR says.")]
+pub struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// How fast messages are stored
+    Ingest(ingest::Ingest),
+    /// How many messages a second reach all nodes, and how soon one does
+    Spread(spread::Spread),
+    /// How fast a new node gets what it lacks
+    Sync(sync::Sync),
+    /// What few differences in many messages cost
+    Digest(digest::Digest),
+    /// What nodes cost that have nothing to say
+    Idle(idle::Idle),
+    /// What the sockets of this machine can do
+    Udp(udp::Udp),
+}
+
+impl Bench {
+    /// Measures, and shows the table.
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        log_to_stderr(LevelFilter::WARN, None);
+        let mut signals = Signals::take()?;
+        let report = tokio::select! {
+            report = self.what.measure(context) => report?,
+            code = signals.first() => return Err(Failure::new(Exit::No, format!("interrupted ({code})"))),
+        };
+        report.show(context)
+    }
+}
+
+impl What {
+    async fn measure(self, context: &Context) -> Result<Report, Failure> {
+        match self {
+            What::Ingest(ingest) => ingest.measure(context).await,
+            What::Spread(spread) => spread.measure(context).await,
+            What::Sync(sync) => sync.measure(context).await,
+            What::Digest(digest) => digest.measure(context).await,
+            What::Idle(idle) => idle.measure(context).await,
+            What::Udp(udp) => udp.measure(context).await,
+        }
+    }
+}
+
+fn no_probe(error: std::io::Error) -> Failure {
+    Failure::new(Exit::No, "the machine could not be measured").why(error.to_string())
+}
