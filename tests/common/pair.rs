@@ -121,7 +121,7 @@ impl Pair {
         for _ in 0..steps {
             self.now = Tick(self.now.0 + 10_000);
             for host in [&mut self.first, &mut self.second] {
-                if host.node.poll_timeout().at <= self.now {
+                if host.node.poll_timeout(self.now).at <= self.now {
                     host.node.handle_timeout(self.now);
                 }
                 host.settle(self.now);
