@@ -23,6 +23,7 @@ pub use link::{Link, Seen};
 
 use crate::proto::fact::PeerFact;
 use crate::proto::gossip::Guid;
+use crate::proto::limits::TAG;
 use crate::proto::node::Node;
 use crate::proto::settings::Settings;
 use crate::proto::stats::Rejected;
@@ -36,7 +37,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use safety::Debt;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +75,8 @@ pub struct Network {
     /// Directions that are clogged, and until when.
     clogs: BTreeMap<(usize, usize), Tick>,
     strangers: BTreeMap<SocketAddr, Debt>,
+    /// Tags of what was processed, where it is held that nothing is twice.
+    processed: Option<HashSet<[u8; TAG]>>,
     steps: u64,
     agenda: Agenda<Event>,
     tune: Box<dyn Fn(&mut Settings) + Send>,
@@ -98,6 +101,7 @@ impl Network {
             steps: 0,
             clogs: BTreeMap::new(),
             strangers: BTreeMap::new(),
+            processed: None,
             capture: false,
             captured,
             meter,
@@ -209,8 +213,9 @@ impl Network {
         }
         let taken = match &mut self.hosts[node].node {
             Some(node) => node.handle_datagram(now, from, bytes),
-            None => Ok(()),
+            None => Err(Rejected::Session),
         };
+        self.processed(node, bytes, taken.is_ok());
         self.settle(node);
         taken
     }

@@ -99,7 +99,7 @@ impl Sessions {
             tx_floor: 0,
             challenges: Challenges::new(key),
             #[cfg(test)]
-            lacking: None,
+            lacking: tests::lacking(),
         }
     }
 
@@ -340,5 +340,7 @@ fn session_id(rng: &mut ChaCha8Rng) -> u64 {
     }
 }
 
+#[cfg(test)]
+pub(crate) use {rule::Rule as SessionRule, tests::lack};
 #[cfg(test)]
 mod tests;

@@ -117,7 +117,8 @@ impl Network {
         if let Some(running) = &mut host.node {
             self.meter.delivered(node, &host.settings.keys, bytes);
             // A rejection is counted by the node.
-            let _ = running.handle_datagram(now, from, bytes);
+            let taken = running.handle_datagram(now, from, bytes).is_ok();
+            self.processed(node, bytes, taken);
             self.settle_with(node, bytes);
         }
     }

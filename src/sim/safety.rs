@@ -3,6 +3,7 @@
 use super::Network;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{HINTS, MAX_DATAGRAM, PEERS, SESSIONS};
+use crate::proto::wire::REGISTERED;
 use std::net::SocketAddr;
 
 /// What an address that belongs to nobody sent to nodes, and got from them, in bytes.
@@ -47,6 +48,12 @@ impl Network {
         assert!(lost.is_empty(), "acknowledged, and on no disk: {lost:?}");
     }
 
+    /// Promises everything that was created, on disk or not.
+    #[cfg(test)]
+    pub(crate) fn promise_all(&mut self) {
+        self.acknowledged.extend(&self.created);
+    }
+
     /// What was acknowledged and a running node does not hold.
     pub fn lacking(&self, node: usize) -> Vec<Guid> {
         let ledger = self.node(node).ledger();
@@ -71,6 +78,21 @@ impl Network {
         assert!(sessions <= SESSIONS && peers <= PEERS + HINTS, "{sessions} sessions, {peers} peers");
         if self.steps.is_multiple_of(self.thorough) {
             node.check();
+        }
+    }
+
+    /// From now on it is held that no datagram is processed twice, or by two nodes.
+    pub fn hold_that_nothing_comes_twice(&mut self) {
+        self.processed.get_or_insert_default();
+    }
+
+    /// Handshakes may be begun again; what they lead to may not.
+    pub(super) fn processed(&mut self, node: usize, bytes: &[u8], taken: bool) {
+        let kind = bytes.get(2).copied().unwrap_or_default();
+        if let (true, Some(processed), Some(&tag)) =
+            (taken && kind > REGISTERED, &mut self.processed, bytes.last_chunk())
+        {
+            assert!(processed.insert(tag), "node {node} took what it, or another, had taken before; kind {kind}");
         }
     }
 

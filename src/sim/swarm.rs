@@ -10,6 +10,8 @@ mod chaos;
 mod options;
 mod rotation;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 pub use adversary::Adversary;
 pub use campaign::{Campaign, Progress};
@@ -17,6 +19,7 @@ pub use options::{Fault, Options};
 pub use tally::{FAULTS, Tally};
 
 use super::Network;
+use crate::proto::gossip::Gossip;
 use crate::proto::limits::TOMBSTONE;
 use adversary::Stranger;
 use rand::{RngExt, SeedableRng};
@@ -54,6 +57,8 @@ struct Swarm {
     moved: BTreeSet<usize>,
     moves: u16,
     backup: Option<(usize, super::Disk)>,
+    /// What the network was told on how long it keeps records.
+    law: Option<Gossip>,
     tally: Tally,
 }
 
@@ -64,7 +69,11 @@ pub fn options(seed: u64) -> Options {
 
 /// Runs one seed.
 pub fn run(seed: u64) -> Outcome {
-    let mut swarm = Swarm::new(seed);
+    run_with(seed, options(seed))
+}
+
+fn run_with(seed: u64, options: Options) -> Outcome {
+    let mut swarm = Swarm::new(seed, options);
     let ended = catch_unwind(AssertUnwindSafe(|| swarm.run()));
     let violation = ended.err().map(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -75,12 +84,13 @@ pub fn run(seed: u64) -> Outcome {
 }
 
 impl Swarm {
-    fn new(seed: u64) -> Swarm {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let options = Options::draw(&mut rng);
+    fn new(seed: u64, options: Options) -> Swarm {
+        // Another stream than that of the options.
+        let mut rng = ChaCha8Rng::seed_from_u64(!seed);
         let mut net = Network::new(seed);
         net.link = options.link();
         net.thorough = THOROUGH;
+        net.hold_that_nothing_comes_twice();
         net.capture = options.adversary.is_some();
         let nodes = net.add_cluster(options.nodes);
         for &node in &nodes {
@@ -99,6 +109,7 @@ impl Swarm {
             moved: BTreeSet::new(),
             moves: 0,
             backup: None,
+            law: None,
             tally: Tally::default(),
         };
         swarm.remember();

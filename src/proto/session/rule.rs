@@ -5,7 +5,7 @@ use super::Sessions;
 /// The rules without which recordings get through, strangers are served, or peers lose each other. In tests one of
 /// them can be taken away, to see that it was needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     /// A session replaces another of its GUID only if it is the later one, or the other is long silent.
     Order,
     /// Later means: of a higher epoch.

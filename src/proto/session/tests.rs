@@ -3,7 +3,22 @@
 use super::*;
 use crate::proto::limits::{CHALLENGES_PER_SECOND, COOKIE_SECRET, ECHO, FRESH_COOKIE, MIN_CHALLENGED};
 use crate::proto::limits::{REGISTER_SIZE, SESSIONS, SESSIONS_PER_ADDRESS, TOMBSTONE};
+use std::cell::Cell;
 use std::time::Duration;
+
+thread_local! {
+    static LACKING: Cell<Option<Rule>> = const { Cell::new(None) };
+}
+
+/// The rule that nodes lack that are made on this thread.
+pub(super) fn lacking() -> Option<Rule> {
+    LACKING.get()
+}
+
+/// From now on they lack this one.
+pub(crate) fn lack(rule: Option<Rule>) {
+    LACKING.set(rule);
+}
 
 const REGISTER: u8 = 1;
 const CHALLENGE: u8 = 2;

@@ -174,6 +174,7 @@ impl Swarm {
         let make = |kind, at, msg: String| Gossip::make(kind, at, Guid([9; 16]), "elder", Bytes::from(msg));
         let law = make(Kind::Settings, Timestamp(1), terms.to_string()).expect("a decree by the rules");
         self.net.preload(0, &law);
+        self.law = Some(law);
         let oldest = BEGINNING.0 - MAX_AGE.as_micros() as u64;
         let step = self.options.span().as_micros() as u64 / (2 * OLD);
         for number in 1..=OLD {

@@ -112,7 +112,7 @@ impl Options {
         let seconds = match nodes {
             256 => 20..=40,
             64 => 30..=120,
-            _ => 60..=900,
+            _ => 90..=1200,
         };
         let mut some = |of: f64| if rng.random_bool(0.6) { rng.random_range(0.0..=of) } else { 0.0 };
         let (loss, duplicate, flip, truncate) = (some(0.6), some(0.5), some(0.05), some(0.05));

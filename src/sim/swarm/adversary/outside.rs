@@ -39,9 +39,11 @@ impl Stranger {
         let target = same.filter(|_| rng.random_bool(0.7)).unwrap_or(other);
         let from = if rng.random_bool(0.4) { source } else { from };
         tally.add("replayed", 1);
-        if net.inject(target, from, &bytes) == Err(Rejected::Replay) {
-            tally.add("replays_rejected", 1);
+        if !net.is_awake(target) {
+            return;
         }
+        let taken = net.inject(target, from, &bytes);
+        tally.add("replays_rejected", u64::from(taken == Err(Rejected::Replay)));
     }
 
     /// What nobody sealed changes nothing and is not answered, wherever it seems to come from.
