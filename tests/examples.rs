@@ -7,7 +7,8 @@ mod cluster;
 #[path = "common/help.rs"]
 mod help;
 
-use cluster::{Cluster, NETWORK, Node, PROGRAM, init_with};
+use cluster::{Cluster, Node, PROGRAM, init_with};
+use gossip_node::api;
 use help::{commands, examples};
 use serde_json::{Value, json};
 use std::io::Read;
@@ -18,6 +19,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+/// The network that examples name.
+const NETWORK: &str = "home";
 const PASSWORD: &str = "correct horse battery staple";
 /// A record that examples name.
 const HELLO: &str = r#"{"guid":"43c54ed2-0173-8495-93c7-8a8c49826092","kind":"message","date_time":"1970-01-01T00:00:00.000001Z","origin":"07070707-0707-0707-0707-070707070707","who_name":"dove","sha2":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","len":5,"msg":"hello"}"#;
@@ -52,6 +55,9 @@ impl Place {
         std::fs::create_dir(&work).unwrap();
         for (name, text, mode) in [
             ("secret.txt", PASSWORD, 0o600),
+            ("work.txt", "another horse at work", 0o600),
+            ("new.txt", "a newer battery staple", 0o600),
+            ("next.txt", "the next battery staple", 0o600),
             ("report.txt", "all is well\n", 0o644),
             ("on-message", "#!/bin/sh\ncat > /dev/null\n", 0o755),
         ] {
@@ -139,6 +145,12 @@ fn is_long(example: &str) -> bool {
     example.contains("gossip-node simulate") || example.contains("gossip-node demo")
 }
 
+/// Whether all peers that a node has seen seal with the key that it seals with.
+fn uses_one_key(node: &Node) -> bool {
+    let ring: api::Keys = serde_json::from_slice(&node.output(["keys", "list", "--json"])).unwrap();
+    ring.unknown.is_empty() && ring.keys.iter().all(|key| key.primary || key.used_by.is_empty())
+}
+
 fn try_all(place: &Place, all: &[(String, String)]) {
     for (command, example) in all {
         // One that waits for the next record gets one.
@@ -149,7 +161,15 @@ fn try_all(place: &Place, all: &[(String, String)]) {
                 cluster::block_on(client.add(None, "for who waits".into())).unwrap();
             })
         });
+        if example.contains("keys remove") {
+            cluster::eventually("nobody uses the old key", || uses_one_key(&place.cluster.nodes[0]));
+        }
         let (status, data, talk) = place.run(example);
+        // A key is changed on every node.
+        if let Some(change) = example.strip_prefix("gossip-node keys ").filter(|rest| !rest.starts_with("list")) {
+            let args = std::iter::once("keys").chain(change.split(' '));
+            place.cluster.nodes[1].command(args).current_dir(&place.work).assert().success();
+        }
         if let Some(adder) = adder {
             adder.join().unwrap();
         }
@@ -177,7 +197,8 @@ fn every_example_works_as_it_is_printed() {
     let (mut all, mut last) = (Vec::new(), Vec::new());
     for (command, example) in examples() {
         // What is old is gone once the network keeps nothing old.
-        match example.contains("gossip-node leave") || example.contains("retention set") {
+        let changes = ["gossip-node leave", "retention set", "gossip-node keys"];
+        match changes.iter().any(|change| example.contains(change)) {
             true => last.push((command, example)),
             false if is_long(&example) => (),
             false => all.push((command, example)),
@@ -264,7 +285,7 @@ fn json_is_as_it_was_and_parses_for_every_command() {
     cluster::eventually("the log has a line", || !nas.output(["logs"]).is_empty());
     cluster::eventually("a round trip is known", || nas.network().peers[0].rtt_ms.is_some());
     let (backup, address) = (place.work.join("b.jsonl"), desk.address());
-    let spare = place.cluster.dir().join("fresh");
+    let (spare, new) = (place.cluster.dir().join("fresh"), place.work.join("new.txt"));
     let lines: Vec<(&str, Vec<&str>)> = vec![
         ("add", vec!["add", "x"]),
         ("list", vec!["list", "--limit", "1"]),
@@ -290,6 +311,13 @@ fn json_is_as_it_was_and_parses_for_every_command() {
         ("retention show", vec!["retention", "show"]),
         ("retention set", vec!["retention", "set", "--max-age", "off"]),
         ("forget", vec!["forget", "old-laptop", "--dry-run"]),
+        ("network list", vec!["network", "list"]),
+        ("network add", vec!["network", "add", "work", "--password-stdin"]),
+        ("network remove", vec!["network", "remove", "work", "--yes"]),
+        ("keys list", vec!["keys", "list"]),
+        ("keys add", vec!["keys", "add", "--password-file", new.to_str().unwrap()]),
+        ("keys use", vec!["keys", "use"]),
+        ("keys remove", vec!["keys", "remove", "--force"]),
         ("reload", vec!["reload"]),
         ("log-level", vec!["log-level", "info"]),
         ("doctor", vec!["doctor"]),

@@ -35,7 +35,7 @@ pub struct Import {
     /// The file, or - for standard input
     file: PathBuf,
     /// Leave out the first N lines
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     skip: u64,
 }
 

@@ -18,11 +18,12 @@ use clap::{Args, Subcommand};
 /// Change the network's password without an outage.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-On every node:  gossip-node keys add      (asks for the new password)
-Then on each:   gossip-node keys use
-Then on each:   gossip-node keys remove   (refused while somebody still uses the old one)
+On every node the new password is added; then, on every node, its key is used; then, on every node, the old key is
+removed, which is refused while somebody still uses it. Without --password-file, `add` asks.
 
   gossip-node keys add --password-file new.txt
+  gossip-node keys use
+  gossip-node keys remove
   gossip-node keys list --json | jq -r '.keys[] | select(.primary) | .key_id'")]
 pub struct Keys {
     #[command(subcommand)]
@@ -32,17 +33,20 @@ pub struct Keys {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Accept another password
+    #[command(after_help = "  gossip-node keys add --password-file next.txt")]
     Add {
         #[command(flatten)]
         source: Source,
     },
     /// Seal with a key that is accepted
+    #[command(after_help = "  gossip-node keys use")]
     Use {
         /// The beginning of its key_id [default: the only other one]
         #[arg(value_name = "KEY_ID")]
         key: Option<String>,
     },
     /// Accept a key no longer
+    #[command(after_help = "  gossip-node keys remove")]
     Remove {
         /// The beginning of its key_id [default: the only other one]
         #[arg(value_name = "KEY_ID")]
@@ -52,6 +56,7 @@ enum What {
         force: bool,
     },
     /// Show the keys, and which peer uses which
+    #[command(after_help = "  gossip-node keys list")]
     List,
 }
 

@@ -20,7 +20,8 @@ One daemon is in up to 8 networks, with one socket and one gossip.db. Records ne
 network to another; names and nodes are told unless share_networks is false.
 
   gossip-node network add work --password-file work.txt
-  gossip-node --network work list")]
+  gossip-node network list
+  gossip-node --network home list")]
 pub struct Network {
     #[command(subcommand)]
     what: What,
@@ -29,6 +30,7 @@ pub struct Network {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Be in another network
+    #[command(after_help = "  gossip-node network add club --password-file work.txt")]
     Add {
         /// Its name
         #[arg(value_name = "NAME")]
@@ -37,6 +39,7 @@ enum What {
         source: Source,
     },
     /// Be in a network no longer; its records stay in gossip.db
+    #[command(after_help = "  gossip-node network remove work --yes")]
     Remove {
         /// Its name
         #[arg(value_name = "NAME")]
@@ -46,6 +49,7 @@ enum What {
         yes: bool,
     },
     /// List the networks of server.json
+    #[command(after_help = "  gossip-node network list")]
     List,
 }
 

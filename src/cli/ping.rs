@@ -195,7 +195,7 @@ impl Pinged {
             let short = |trip| rtt(trip).trim_end_matches(" ms").to_owned();
             text.push_str(&format!("; min/median/max {}/{}/{}", short(min), short(median), rtt(max)));
         }
-        if let Some(ahead) = self.peer.clock_offset_ms {
+        if let Some(ahead) = self.peer.clock_offset_ms.filter(|_| self.answered > 0) {
             text.push_str(&format!("; its clock is {} from this host's", clock(ahead)));
         }
         text.push('\n');

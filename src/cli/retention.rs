@@ -33,6 +33,7 @@ enum What {
 
 #[derive(Args, Debug)]
 #[group(required = true, multiple = true)]
+#[command(override_usage = "gossip-node retention set [--max-age TIME] [--origin-timeout TIME]")]
 struct Set {
     /// Records that are older leave every node: 12h, 30d, or off
     #[arg(long, value_name = "DURATION", value_parser = term)]

@@ -17,6 +17,10 @@ use std::net::SocketAddr;
 /// What a screen of 24 lines has room for, where all is shown: peers, those of them whose reason is told, and records.
 const PEERS: usize = 6;
 const REASONS: usize = 2;
+/// Lines above the peers that leave room for [`PEERS`].
+const USUAL: usize = 6;
+/// Lines that peers have where more is said above.
+const LEAST: usize = 5;
 const RECORDS: u64 = 5;
 /// Longest name in a table, in characters.
 const NAME: usize = 14;
@@ -115,6 +119,9 @@ fn network_text(status: &api::NetworkStatus, most: usize, now: jiff::Timestamp, 
         return text;
     }
     text.push('\n');
+    // What is said above leaves less room on one screen.
+    let said = text.lines().count().saturating_sub(USUAL);
+    let most = if most == usize::MAX { most } else { most.saturating_sub(said).max(LEAST) };
     text.push_str(&peers_text(status, most, now));
     text
 }
@@ -367,7 +374,7 @@ mod tests {
         let table: Vec<&str> = text.lines().filter(|line| line.contains("192.168.1.21")).collect();
         assert!(table.iter().all(|line| line.chars().count() <= 80), "{text}");
         assert!(table[0].contains("unreachable") && table[1].contains("suspect"), "{text}");
-        assert!(text.contains("... and 37 more, all reachable and in sync"), "{text}");
+        assert!(text.contains("... and 38 more, all reachable and in sync"), "{text}");
         assert!(
             text.contains("nas, desk and laptop were apart from ")
                 && text.contains("; 311 records were exchanged in 800 ms\n"),

@@ -5,57 +5,45 @@ mod adjusting;
 mod answers;
 mod keys;
 mod knowing;
+mod leaving;
 mod making;
 mod retaining;
+mod sending;
 mod spreading;
 mod taking;
 
 use crate::proto::beyond::Beyond;
-use crate::proto::fact::{Bodies, Fact, PeerFact, Receipt, Restored};
+use crate::proto::fact::{Fact, PeerFact, Receipt, Restored};
 use crate::proto::fetches::Fetches;
 use crate::proto::gossip::{Draft, Gossip, Guid, Head, Invalid, Kind};
 use crate::proto::ledger::Ledger;
-use crate::proto::limits::{GOODBYES, HEADER, MAX_DATAGRAM, OUTBOX, TAG};
+use crate::proto::limits::OUTBOX;
 use crate::proto::peers::Peers;
 use crate::proto::pings::Pings;
 use crate::proto::receipts::Receipts;
 use crate::proto::repairs::Repairs;
 use crate::proto::retention::Retention;
 use crate::proto::rumors::Rumors;
-use crate::proto::seal::{Header, KeyId};
+use crate::proto::seal::KeyId;
 use crate::proto::session::Sessions;
 use crate::proto::settings::Settings;
 use crate::proto::stats::{Rejected, Stats};
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::versions::Versions;
-use crate::proto::wire::{Claim, Leave, Message, Name};
+use crate::proto::wire::{Claim, Message, Name};
 use answers::Answers;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use retaining::Upkeep;
+use sending::To;
+pub use sending::Transmit;
 pub use spreading::Spread;
-use spreading::ways;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long the disk is left alone after it refused something.
 const DISK_PAUSE: Duration = Duration::from_secs(5);
-
-/// A datagram to be sent.
-#[derive(Debug)]
-pub struct Transmit {
-    /// Where to.
-    pub to: SocketAddr,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
-
-impl Default for Transmit {
-    fn default() -> Transmit {
-        Transmit { to: SocketAddr::from(([0, 0, 0, 0], 0)), bytes: Vec::new() }
-    }
-}
 
 /// When [`Node::handle_timeout`] is due, and what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +52,6 @@ pub struct Wake {
     pub at: Tick,
     /// Which part asked for it.
     pub why: &'static str,
-}
-
-enum To {
-    Peer(Guid),
-    /// What only makes sense under this key, whichever is the primary by then.
-    Under(KeyId, Guid),
-    Stranger(SocketAddr, Header),
 }
 
 /// One daemon in one network, without clock, socket, disk or randomness of its own.
@@ -111,6 +92,7 @@ pub struct Node {
     /// The primary to be, as soon as its sketch is whole.
     next_key: Option<KeyId>,
     next_build: Tick,
+    leaving: bool,
 }
 
 impl Node {
@@ -156,6 +138,7 @@ impl Node {
             upkeep,
             next_key: None,
             next_build: now,
+            leaving: false,
         }
     }
 
@@ -312,7 +295,7 @@ impl Node {
         }
     }
 
-    /// The disk has read something that [`Bodies`] did not have before.
+    /// The disk has read something that [`Bodies`](crate::proto::fact::Bodies) did not have before.
     pub fn handle_loaded(&mut self) {
         self.answers.retry();
         self.rumors.retry();
@@ -346,54 +329,12 @@ impl Node {
         self.handle_timeout(now);
     }
 
-    /// Says goodbye to those who listen; they tell the others. Returns to whom.
-    pub fn leave(&mut self, _now: Tick, restarting: bool) -> Vec<Guid> {
-        let listening = self.peers.listening(GOODBYES);
-        for &guid in &listening {
-            self.send(guid, Message::Leave(Leave { restarting }));
-        }
-        listening
-    }
-
     // ---- what the node wants done ----
 
     /// The next fact to keep.
     pub fn poll_fact(&mut self, now: Tick) -> Option<Fact> {
         self.enforce(now);
         self.facts.pop_front().or_else(|| self.poll_clearing(now))
-    }
-
-    /// Packs the next datagram into `out`; false if there is none.
-    pub fn poll_transmit(&mut self, now: Tick, bodies: &impl Bodies, out: &mut Transmit) -> bool {
-        let room = self.settings.max_datagram - HEADER - TAG;
-        loop {
-            let (to, message) = if let Some(next) = self.outbox.pop_front() {
-                next
-            } else if let Some((peer, message)) = self.rumors.poll(now, bodies, room, ways!(self)) {
-                (To::Peer(peer), message)
-            } else if let Some((peer, key, ask)) = self.poll_ask(now) {
-                (To::peer(peer, key), Message::TellMeMore(ask))
-            } else if let Some((peer, key, answer)) = self.poll_answer(bodies, room) {
-                (To::peer(peer, key), answer)
-            } else {
-                return false;
-            };
-            let Some(key) = to.key(&self.settings.keys) else { continue };
-            let (addr, header) = match to {
-                To::Stranger(addr, header) => (addr, header),
-                To::Peer(guid) | To::Under(_, guid) => match self.sessions.header(now, guid, message.kind()) {
-                    Some(addressed) => addressed,
-                    None => continue,
-                },
-            };
-            key.seal(&header, &mut out.bytes, |bytes| message.encode(bytes));
-            out.to = addr;
-            // Only where somebody tries how long a datagram may be, it may be longer than is known to pass.
-            let most = if message.is_padded() { MAX_DATAGRAM } else { self.settings.max_datagram };
-            assert!(out.bytes.len() <= most, "a {} fits a datagram", message.kind());
-            self.count_sent(&message, out.bytes.len());
-            return true;
-        }
     }
 
     /// When the node has something to do on its own.

@@ -2,28 +2,13 @@
 //! under a key needs the ledger's sketch under it, which is built in the background first.
 
 use super::{Node, To};
-use crate::proto::gossip::Guid;
-use crate::proto::keyring::{KeyError, Keyring};
+use crate::proto::keyring::KeyError;
 use crate::proto::seal::{KeyId, NetworkKey};
 use crate::proto::time::Tick;
 use std::time::Duration;
 
 /// Between two steps of a sketch: the node's time is for others in between.
 const PAUSE: Duration = Duration::from_millis(1);
-
-impl To {
-    pub(super) fn peer(peer: Guid, key: Option<KeyId>) -> To {
-        key.map_or(To::Peer(peer), |key| To::Under(key, peer))
-    }
-
-    /// What seals it; none where it was for a key that is gone.
-    pub(super) fn key<'a>(&self, keys: &'a Keyring) -> Option<&'a NetworkKey> {
-        match self {
-            To::Under(key, _) => keys.key(*key),
-            To::Peer(_) | To::Stranger(..) => Some(keys.primary()),
-        }
-    }
-}
 
 impl Node {
     /// Accepts another key: what is sealed with it opens from now on.
@@ -34,7 +19,7 @@ impl Node {
         Ok(())
     }
 
-    /// Seals with a key of the ring, from when its sketch is whole on; whether it is, [`Keyring::primary`] tells.
+    /// Seals with a key of the ring, from when its sketch is whole on; whether it is, [`Keyring::primary`](crate::proto::keyring::Keyring::primary) tells.
     pub fn use_key(&mut self, key: KeyId) -> Result<(), KeyError> {
         if !self.settings.keys.contains(key) {
             return Err(KeyError::Unknown);

@@ -9,7 +9,7 @@ use crate::proto::peers::Errand;
 use crate::proto::ring::Range;
 use crate::proto::seal::KeyId;
 use crate::proto::time::Tick;
-use crate::proto::wire::{Blob, Card, CardPage, Claim, Hello, Leave, List, Message, Name, Nodes, Update};
+use crate::proto::wire::{Blob, Card, CardPage, Claim, Hello, List, Message, Name, Nodes, Update};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -224,17 +224,6 @@ impl Node {
     pub(super) fn take_nodes(&mut self, now: Tick, peer: Guid, nodes: Nodes) {
         if let Some(nodes) = self.beyond.take(now, nodes) {
             self.send(peer, Message::Nodes(nodes));
-        }
-    }
-
-    /// Asks one to whom goodbye was said whether it heard: who did has no session with this node any more, and says so by a
-    /// CHALLENGE that answers no REGISTER. Where `again`, goodbye is said once more before.
-    pub fn ask_goodbye(&mut self, now: Tick, peer: Guid, restarting: bool, again: bool) {
-        if self.sessions.contains(peer) {
-            if again {
-                self.send(peer, Message::Leave(Leave { restarting }));
-            }
-            self.ping(now, peer, Some(0));
         }
     }
 }

@@ -39,6 +39,9 @@ impl Node {
     }
 
     pub(super) fn send_register(&mut self, to: SocketAddr, registration: Registration) {
+        if self.leaving {
+            return;
+        }
         let Registration { dst_session, counter, cookie } = registration;
         let header = Header { kind: wire::REGISTER, src_session: self.sessions.own(), dst_session, counter };
         let fields = HEADER + TAG + 16 + 2 + self.name.as_str().len() + 8 + 4 + 16 + 2;

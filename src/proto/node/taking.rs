@@ -94,6 +94,7 @@ impl Node {
             return Err(Rejected::OwnEcho);
         }
         match Message::decode(verified)? {
+            Message::Register(_) if self.leaving => return Err(Rejected::Kind),
             Message::Register(register) => {
                 let (guid, epoch, cookie) = (register.guid, register.epoch, register.cookie);
                 match self.sessions.handle_register(now, from, header, len, guid, epoch, cookie) {
@@ -132,6 +133,9 @@ impl Node {
             Message::Challenge(challenge) => {
                 let (echo, cookie) = (challenge.echo, challenge.cookie);
                 let registration = self.sessions.handle_challenge(now, from, header, echo, cookie)?;
+                if self.leaving {
+                    return Err(Rejected::Echo);
+                }
                 self.peers.challenged(now, from);
                 self.send_register(from, registration);
             }
