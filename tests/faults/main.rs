@@ -1,17 +1,19 @@
-//! The worst day of a real daemon, as stories: killed while it writes, a full disk, a disk that fails, a damaged store, a
-//! wrong clock, copies of a home, a flood of datagrams. `.ci/faults` runs them, and with it what they need is there.
+//! The worst day of a real daemon, as stories: killed while it writes, a full disk, a disk that fails, a flood of datagrams.
+//! `.ci/faults` runs them, and with it what they need is there.
 //!
 //! How much of each is told by the environment, so that the same stories run for seconds or for hours: `FAULTS_KILLS`,
-//! `FAULTS_CORRUPT`, `FAULTS_FULL`, `FAULTS_FLOOD` (seconds), with `FAULTS_SEED` to draw from. Each prints what it counted, and
-//! appends it to the file `FAULTS_LOG`, if that is set, with the commit.
+//! `FAULTS_FULL` (times), `FAULTS_FLOOD` (seconds), with `FAULTS_SEED` to draw from. Each prints what it counted, and appends
+//! it to the file `FAULTS_LOG`, if that is set, with the commit.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 #![expect(clippy::disallowed_methods, reason = "how long real processes take is what is measured")]
 
 #[path = "../common/cluster.rs"]
 mod cluster;
+#[path = "../common/watch.rs"]
+mod watch;
 
-mod corrupt;
 mod disk;
+mod flood;
 mod kills;
 
 use cluster::Node;
