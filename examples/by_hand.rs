@@ -1,59 +1,33 @@
 //! Drives two nodes by hand, each over a `std::net::UdpSocket` and with its records in memory: one says something, the
 //! other prints it. This is all that a daemon does, but for the disk: `cargo run --example by_hand`.
 
-use gossip_node::effects::{Effects, settle};
-use gossip_node::proto::fact::{Bodies, Body, Fact, Receipt, Record};
-use gossip_node::proto::gossip::{Draft, Gossip, Guid, Key};
+use gossip_node::effects::{Effects, Memory, settle};
+use gossip_node::proto::fact::Fact;
+use gossip_node::proto::gossip::{Draft, Guid};
 use gossip_node::proto::node::{Node, Transmit};
 use gossip_node::proto::seal::{NetworkKey, Secret};
 use gossip_node::proto::settings::Settings;
 use gossip_node::proto::time::{Tick, Timestamp};
 use rand::{TryRng, rngs::SysRng};
-use std::collections::BTreeMap;
 use std::net::UdpSocket;
-use std::ops::Bound::{Excluded, Unbounded};
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// The disk: here it is memory, so what is kept is held at once.
-#[derive(Default)]
-struct Shelf(BTreeMap<Key, Gossip>);
-
-impl Bodies for Shelf {
-    fn record(&self, key: Key) -> Body<Arc<Record>> {
-        let record = |gossip: &Gossip| Record { head: gossip.head().clone(), msg: Some(gossip.msg().clone()) };
-        self.0.get(&key).map_or(Body::Gone, |gossip| Body::Here(Arc::new(record(gossip))))
-    }
-
-    fn piece(&self, _: Key, _: u16) -> Body<bytes::Bytes> {
-        Body::Gone // Only a MSG of more than 64 KiB has pieces.
-    }
-
-    fn page(&self, after: Key, limit: usize) -> Body<Arc<[Key]>> {
-        Body::Here(self.0.range((Excluded(after), Unbounded)).take(limit).map(|(&key, _)| key).collect())
-    }
-}
-
 struct Surroundings {
     socket: UdpSocket,
-    shelf: Shelf,
-    receipts: Vec<Receipt>,
+    memory: Memory,
 }
 
 impl Effects for Surroundings {
-    type Bodies = Shelf;
+    type Bodies = Memory;
 
     fn keep(&mut self, fact: Fact) {
-        if let Fact::Gossip(gossip) = fact {
-            self.receipts.push(Receipt::Held(gossip.line()));
-            self.shelf.0.insert(gossip.key(), gossip);
-        }
+        self.memory.keep(fact);
     }
 
-    fn bodies(&self) -> &Shelf {
-        &self.shelf
+    fn bodies(&self) -> &Memory {
+        &self.memory
     }
 
     fn transmit(&mut self, transmit: &Transmit) -> bool {
@@ -76,7 +50,7 @@ impl Host {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.set_read_timeout(Some(Duration::from_millis(1)))?;
         let node = Node::new(Settings::new(Guid::random(guid), name, key.clone()), seed, Tick(0));
-        Ok(Host { node, surroundings: Surroundings { socket, shelf: Shelf::default(), receipts: Vec::new() } })
+        Ok(Host { node, surroundings: Surroundings { socket, memory: Memory::default() } })
     }
 
     /// Takes at most one datagram, does what is due, and has everything done that follows from it.
@@ -90,7 +64,7 @@ impl Host {
             self.node.handle_timeout(now);
         }
         settle(&mut self.node, now, &mut self.surroundings);
-        for receipt in std::mem::take(&mut self.surroundings.receipts) {
+        for receipt in self.surroundings.memory.receipts() {
             self.node.handle_receipt(now, receipt);
         }
     }
@@ -106,14 +80,14 @@ fn main() -> Outcome<()> {
     // Creating is three steps: author it, keep it, and only then let the node spread it.
     let draft = Draft { who_name: "node-1".to_owned(), msg: "hello, whoever listens".into() };
     let gossip = first.node.author(Timestamp(wall.as_micros() as u64), draft)?;
-    first.surroundings.shelf.0.insert(gossip.key(), gossip.clone());
+    first.surroundings.memory.insert(&gossip);
     first.node.learn(now(), &gossip);
 
     second.node.register(now(), first.surroundings.socket.local_addr()?, true);
     while start.elapsed() < Duration::from_secs(20) {
         first.step(now());
         second.step(now());
-        if let Some(heard) = second.surroundings.shelf.0.get(&gossip.key()) {
+        if let Some(heard) = second.surroundings.memory.records().next() {
             let said = std::str::from_utf8(heard.msg())?;
             println!("{} {}: {said}", heard.guid(), heard.head().who_name());
             return Ok(());

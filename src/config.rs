@@ -24,7 +24,7 @@ pub use error::{ConfigError, nearest};
 pub use fields::{parse_duration, show_duration};
 pub use filter::LogFilter;
 pub use home::{Home, HomeLock, LockError};
-pub use host::host_name;
+pub use host::{host_name, node_name};
 pub use http::{HttpFile, Listen};
 pub use ring::{Network, RingKey};
 pub use shown::Shown;

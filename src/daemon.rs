@@ -2,6 +2,7 @@
 //! each thing that happens (datagrams, a command, a receipt of the disk, a timer) is handled, then everything that it
 //! set off is settled.
 
+mod arriving;
 mod cache;
 mod creating;
 mod discovering;
@@ -31,6 +32,7 @@ mod splits;
 mod tally;
 mod view;
 
+pub(crate) use arriving::Arriving;
 pub use creating::{BATCH, New, Once};
 pub use events::{Cursor, Events};
 pub use gauges::{Gauges, StoreGauges};
@@ -183,13 +185,9 @@ struct Prepared {
 
 impl Prepared {
     fn prepare(home: Home) -> Result<Prepared, StartError> {
-        let dir = home.dir().display().to_string();
         // Before the lock, which would make its file in whatever directory this is.
         let loaded = ServerFile::load(&home.server_json())?;
-        let lock = home.lock_exclusive().map_err(|error| match error {
-            LockError::Held { pid } => StartError::Locked { home: dir.clone(), pid },
-            LockError::Io(source) => StartError::Io { what: format!("cannot lock {dir}"), source },
-        })?;
+        let lock = lock(&home)?;
         loaded.notes.iter().for_each(|note| tracing::warn!("{note}"));
         Loudness::of_process().configure(loaded.file.log.as_ref());
         let file = &loaded.file;
@@ -272,6 +270,15 @@ impl Prepared {
         }
         Ok(Daemon { handle, addr, lock: Arc::new(lock), task })
     }
+}
+
+/// Keeps every other daemon out of a home.
+pub(crate) fn lock(home: &Home) -> Result<HomeLock, StartError> {
+    let dir = home.dir().display().to_string();
+    home.lock_exclusive().map_err(|error| match error {
+        LockError::Held { pid } => StartError::Locked { home: dir, pid },
+        LockError::Io(source) => StartError::Io { what: format!("cannot lock {dir}"), source },
+    })
 }
 
 /// One network's node, with all that the store knows of it.

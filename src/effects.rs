@@ -1,9 +1,14 @@
 //! [`settle`]: the only drain loop, shared by daemon and simulator, and the one place where order matters: facts, then
-//! datagrams, then the wake-up.
+//! datagrams, then the wake-up. [`Memory`] is the simplest disk, for who drives a node by hand.
 
-use crate::proto::fact::{Bodies, Fact};
+use crate::proto::fact::{Bodies, Body, Fact, Receipt, Record};
+use crate::proto::gossip::{Gossip, Key};
 use crate::proto::node::{Node, Transmit, Wake};
 use crate::proto::time::Tick;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::Arc;
 
 /// What a node's surroundings do for it.
 pub trait Effects {
@@ -32,5 +37,60 @@ pub fn settle(node: &mut Node, now: Tick, effects: &mut impl Effects) -> Wake {
         if !effects.transmit(&transmit) {
             return Wake { at: now, why: "datagrams left" };
         }
+    }
+}
+
+/// A disk that is memory: what is kept is held at once. For short records alone: of a MSG of more than 64 KiB, whose pieces
+/// come one by one, it keeps nothing.
+#[derive(Debug, Default)]
+pub struct Memory {
+    records: BTreeMap<Key, Gossip>,
+    receipts: Vec<Receipt>,
+}
+
+impl Memory {
+    /// All records, by date.
+    pub fn records(&self) -> impl Iterator<Item = &Gossip> {
+        self.records.values()
+    }
+
+    /// Keeps a record that was authored here: then [`Node::learn`] it.
+    pub fn insert(&mut self, gossip: &Gossip) {
+        self.records.insert(gossip.key(), gossip.clone());
+    }
+
+    /// Keeps a fact, as [`Effects::keep`] wants.
+    pub fn keep(&mut self, fact: Fact) {
+        match fact {
+            Fact::Gossip(gossip) => {
+                self.receipts.push(Receipt::Held(gossip.line()));
+                self.insert(&gossip);
+            }
+            Fact::Left(_, _, keys) | Fact::Deleted(keys) => {
+                keys.iter().for_each(|key| drop(self.records.remove(key)));
+                self.receipts.push(Receipt::Cleared(true));
+            }
+            _ => {}
+        }
+    }
+
+    /// What was kept since this was last asked: for [`Node::handle_receipt`].
+    pub fn receipts(&mut self) -> Vec<Receipt> {
+        std::mem::take(&mut self.receipts)
+    }
+}
+
+impl Bodies for Memory {
+    fn record(&self, key: Key) -> Body<Arc<Record>> {
+        let record = |gossip: &Gossip| Record { head: gossip.head().clone(), msg: Some(gossip.msg().clone()) };
+        self.records.get(&key).map_or(Body::Gone, |gossip| Body::Here(Arc::new(record(gossip))))
+    }
+
+    fn piece(&self, _: Key, _: u16) -> Body<Bytes> {
+        Body::Gone
+    }
+
+    fn page(&self, after: Key, limit: usize) -> Body<Arc<[Key]>> {
+        Body::Here(self.records.range((Excluded(after), Unbounded)).take(limit).map(|(&key, _)| key).collect())
     }
 }

@@ -2,10 +2,10 @@
 //! UDP, with no server and nothing lost. This page is the crate's map; [`proto`] is the protocol on one page.
 //!
 //! ```text
-//!   gossip-node add "hello"          another host
-//!          |                              |
-//!   cli -> client ==HTTP==> http          | UDP
-//!                            |            |
+//!   gossip-node add "hello"   a program   another host
+//!          |                     |        |
+//!   cli -> client ==HTTP==> http |        | UDP
+//!                            | embed      |
 //!                     daemon::Handle     net
 //!                            | commands   | datagrams
 //!                            v            v
@@ -24,8 +24,37 @@
 //! Nodes on one LAN find each other by beacons: their bytes and their rules are [`proto::beacon`], their sockets
 //! [`discovery`]; a task of the daemon's sends and hears them.
 //!
-//! To embed a node in a program of your own, take [`daemon::Daemon`] (socket, disk and task included;
-//! `examples/local_cluster.rs`) or drive a [`proto::node::Node`] by hand (`examples/by_hand.rs`).
+//! # A node in a program of yours
+//!
+//! [`Daemon`] starts one in any tokio runtime, [`Handle`] is what is done with it:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use gossip_node::{Daemon, From};
+//! let builder = Daemon::builder().network("home").password("correct horse battery staple");
+//! let daemon = builder.bind(([127, 0, 0, 1], 0)).in_memory().start().await?;
+//! let guid = daemon.handle().add("hello, whoever listens").await?;
+//!
+//! let mut arriving = daemon.handle().subscribe(From::All).await?;
+//! assert_eq!(arriving.next().await.unwrap()?.record.guid, guid);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Who has a loop of his own drives a [`proto::node::Node`] by hand, with [`effects::settle`] and a disk such as
+//! [`effects::Memory`]: `examples/by_hand.rs`. `examples/` has more that is useful as it is.
+//!
+//! **Features.** `cli` and `http` are on by default: the program, and the control API that it talks to. With
+//! `default-features = false` there is the core, the store and the daemon, with fewer than 80 crates (`tests/embed.rs` counts).
+//!
+//! **What stays.** From 1.0 on the versions follow SemVer for what is named at the root of this crate, for [`proto`],
+//! [`effects`], [`sim`], the types of [`api`] and [`config`] that those name, and for what scripts rely on: exit codes, `--json`,
+//! the control API. The other modules are public because the program, its tests and its benches are made of them; they may
+//! change with any version. Before 1.0 each minor version may change anything, and `CHANGELOG.md` says what. Nodes of different
+//! versions of the *protocol* say so and do not talk; that version is no crate's version.
+
+#![deny(missing_docs)]
 
 pub mod api;
 #[cfg(feature = "cli")]
@@ -37,9 +66,14 @@ pub mod daemon;
 pub mod discovery;
 pub mod display;
 pub mod effects;
+pub mod embed;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod net;
 pub mod proto;
 pub mod sim;
 pub mod store;
+
+pub use embed::{
+    BuildError, Builder, Cursor, Daemon, Error, From, Handle, Listed, Query, Received, Record, Subscription,
+};

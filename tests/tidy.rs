@@ -25,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("display", &[]),
     ("api", &["display"]),
     ("daemon", &["effects", "store", "net", "discovery", "config", "display", "api"]),
+    ("embed", &["daemon", "store", "config", "api"]),
     ("client", &["api", "config"]),
     ("http", &["daemon", "api", "config", "display"]),
     ("cli", &["daemon", "http", "client", "config", "sim", "api", "net", "display"]),

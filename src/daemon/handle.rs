@@ -241,11 +241,11 @@ impl Handle {
         self.stop.send_replace(true);
     }
 
-    pub(super) fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         *self.stop.borrow()
     }
 
-    pub(super) fn network(&self, name: Option<&str>) -> Result<usize, Refusal> {
+    pub(crate) fn network(&self, name: Option<&str>) -> Result<usize, Refusal> {
         let names = || self.networks.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");
         match name {
             Some(name) => self.networks.iter().position(|known| known.name == name).ok_or_else(|| {
@@ -321,7 +321,7 @@ impl Handle {
         self.commands.send(command).await.map_err(|_| stopping())
     }
 
-    pub(super) async fn read_store<T: Send + 'static>(
+    pub(crate) async fn read_store<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {

@@ -31,10 +31,13 @@ impl Handle {
     }
 
     /// Returns when somebody asked the daemon to leave: whoever runs it then stops it.
-    pub async fn asked_to_leave(&self) {
+    pub fn asked_to_leave(&self) -> impl Future<Output = ()> + use<> {
+        // From here on, not from when it is first waited for.
         let mut leave = self.leave.subscribe();
-        // The sender is ours: it cannot go.
-        let _ = leave.wait_for(|&leave| leave).await;
+        async move {
+            // The sender goes only with the daemon.
+            let _ = leave.wait_for(|&leave| leave).await;
+        }
     }
 }
 

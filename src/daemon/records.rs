@@ -6,7 +6,7 @@ use super::view;
 use crate::api;
 use crate::proto::gossip::{Guid, Key};
 use crate::proto::time::Timestamp;
-use crate::store::{Cursor, Indexed, ListFilter, MATCHES, NetworkId, Order, Page, Store, Words};
+use crate::store::{Cursor, Indexed, ListFilter, MATCHES, NetworkId, Order, Page, Row, Store, Words};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -82,6 +82,49 @@ impl Handle {
             false => self.held_by(index, guid).await?,
         });
         Ok(gossip)
+    }
+
+    /// A complete record and its MSG, for who knows its name.
+    pub(crate) async fn whole(&self, network: usize, guid: Guid) -> Result<Option<(Row, Bytes)>, Refusal> {
+        let id = self.networks[network].id;
+        let Some(key) = self.look(network, move |member, _| member.node.ledger().key(guid)).await? else {
+            return Ok(None);
+        };
+        let read = move |store: &Store| {
+            let Some(row) = store.row(id, key)?.filter(|row| row.complete) else { return Ok(None) };
+            Ok(store.msg(id, key)?.map(|msg| (row, msg)))
+        };
+        self.read_store(read).await
+    }
+
+    /// A page of complete records with their MSGs, which has at most `most` bytes of these and one more.
+    pub(crate) async fn wholes(
+        &self,
+        network: usize,
+        filter: ListFilter,
+        order: Order,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> Result<(Vec<(Row, Bytes)>, Option<Cursor>), Refusal> {
+        let id = self.networks[network].id;
+        let read = move |store: &Store| {
+            let page = store.page(id, &filter, order, after)?;
+            let (mut wholes, mut size) = (Vec::new(), 0);
+            for row in page.rows.into_iter().filter(|row| row.complete) {
+                let key = row.key();
+                let msg = match row.msg() {
+                    Some(msg) => Some(msg.clone()),
+                    None => store.msg(id, key)?,
+                };
+                size += msg.as_ref().map_or(0, Bytes::len);
+                wholes.extend(msg.map(|msg| (row, msg)));
+                if size > most {
+                    return Ok((wholes, Some(Cursor::Key(key))));
+                }
+            }
+            Ok((wholes, page.next))
+        };
+        self.read_store(read).await
     }
 
     /// MSG alone, byte for byte.

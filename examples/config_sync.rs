@@ -1,0 +1,161 @@
+//! Keeps the small text files of a directory equal on all hosts: what is written, changed or removed on one is so on all.
+//! Of two changes to one file the later counts. Files in directories below, hidden ones and those of more than 1 MiB are left
+//! alone.
+//!
+//! ```sh
+//! SYNC_PASSWORD=secret cargo run --release --example config_sync -- DIR HOME    # on each host; HOME keeps the records
+//! ```
+
+use gossip_node::{Cursor, Daemon, From, Handle, Record};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+const LONGEST: u64 = 1 << 20;
+const KEPT: &str = ".synced.json";
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What a record says of a file: its content, or that it is removed.
+#[derive(Serialize, Deserialize)]
+struct Change {
+    file: String,
+    content: Option<String>,
+}
+
+/// What the latest record says of a file. Its date and GUID tell which of two is the later, on all hosts the same.
+type Latest = ((u64, [u8; 16]), Option<String>);
+
+/// What was taken up so far, kept in a hidden file: what differs from it in the directory was changed by hand.
+#[derive(Default, Serialize, Deserialize)]
+struct State {
+    cursor: Option<Cursor>,
+    latest: BTreeMap<String, Latest>,
+}
+
+struct Synced {
+    gossip: Handle,
+    dir: PathBuf,
+    state: State,
+}
+
+impl Synced {
+    /// Takes up a record; the directory follows if it is the latest about its file.
+    fn take(&mut self, record: &Record) -> Outcome<()> {
+        let Ok(change) = record.json::<Change>() else { return Ok(()) };
+        let when = (record.date_time.0, record.guid.0);
+        // Any member can say anything: a name leads nowhere else.
+        if !is_plain(&change.file) || self.state.latest.get(&change.file).is_some_and(|(latest, _)| *latest >= when) {
+            return Ok(());
+        }
+        let path = self.dir.join(&change.file);
+        match &change.content {
+            Some(content) => replace(&path, content)?,
+            None if path.exists() => std::fs::remove_file(&path)?,
+            None => {}
+        }
+        self.state.latest.insert(change.file, (when, change.content));
+        Ok(())
+    }
+
+    /// Says what was changed in the directory since it was last equal to the records.
+    async fn look(&mut self) -> Outcome<()> {
+        let mut found = files(&self.dir)?;
+        let mut changes = Vec::new();
+        for (file, (_, latest)) in &self.state.latest {
+            let content = found.remove(file);
+            if content != *latest {
+                changes.push(Change { file: file.clone(), content });
+            }
+        }
+        changes.extend(found.into_iter().map(|(file, content)| Change { file, content: Some(content) }));
+        for change in changes {
+            let guid = self.gossip.add_json(&change).await?;
+            if let Some(record) = self.gossip.get(guid).await? {
+                self.take(&record)?;
+            }
+        }
+        replace(&self.dir.join(KEPT), &serde_json::to_string(&self.state)?)
+    }
+}
+
+/// Writes a file so that whoever reads it sees the old content or the new.
+fn replace(path: &Path, content: &str) -> Outcome<()> {
+    let mut new = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    std::io::Write::write_all(&mut new, content.as_bytes())?;
+    new.persist(path)?;
+    Ok(())
+}
+
+fn is_plain(file: &str) -> bool {
+    !file.is_empty() && !file.starts_with('.') && !file.contains(['/', '\\', '\0'])
+}
+
+/// The files that are kept equal.
+fn files(dir: &Path) -> Outcome<BTreeMap<String, String>> {
+    let content = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok().filter(|name| is_plain(name))?;
+        let is_small = entry.metadata().is_ok_and(|data| data.is_file() && data.len() <= LONGEST);
+        Some((name, std::fs::read_to_string(entry.path()).ok().filter(|content| is_small && !content.is_empty())?))
+    };
+    Ok(std::fs::read_dir(dir)?.filter_map(|entry| content(entry.ok()?)).collect())
+}
+
+/// Keeps a directory equal until the node ends.
+async fn sync(gossip: Handle, dir: PathBuf) -> Outcome<()> {
+    let state = std::fs::read_to_string(dir.join(KEPT)).ok().and_then(|text| serde_json::from_str::<State>(&text).ok());
+    let mut synced = Synced { gossip: gossip.clone(), dir, state: state.unwrap_or_default() };
+    // What was changed here while this did not run goes first, or what arrives would write over it.
+    synced.look().await?;
+    let mut arriving = gossip.subscribe(synced.state.cursor.map_or(From::All, From::After)).await?;
+    loop {
+        match tokio::time::timeout(LOOK, arriving.next()).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(received)) => {
+                let received = received?;
+                synced.take(&received.record)?;
+                synced.state.cursor = Some(received.cursor);
+            }
+            Err(_) => synced.look().await?,
+        }
+    }
+}
+
+/// Two directories in this process: what happens in one happens in the other.
+async fn demonstrate() -> Outcome<()> {
+    let (place, mut nodes) = (tempfile::tempdir()?, Vec::<Daemon>::new());
+    for name in ["one", "two"] {
+        let (dir, builder) = (place.path().join(name), Daemon::builder().network("files").password("demonstration"));
+        std::fs::create_dir(&dir)?;
+        let seed = nodes.first().map(|first| first.addr().to_string());
+        let builder = seed.into_iter().fold(builder, |builder, seed| builder.seed(seed));
+        let daemon = builder.name(name).bind(([127, 0, 0, 1], 0)).in_memory().start().await?;
+        tokio::spawn(sync(daemon.handle(), dir));
+        nodes.push(daemon);
+    }
+    let [one, two] = ["one", "two"].map(|name| place.path().join(name).join("motd"));
+    for (at, content, elsewhere) in [(&one, Some("welcome"), &two), (&two, Some("closed"), &one), (&one, None, &two)] {
+        match content {
+            Some(content) => std::fs::write(at, content)?,
+            None => std::fs::remove_file(at)?,
+        }
+        while std::fs::read_to_string(elsewhere).ok().as_deref() != content {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        println!("{}: {}", elsewhere.display(), content.unwrap_or("(removed)"));
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    let mut args = std::env::args().skip(1);
+    let (Some(dir), Some(home)) = (args.next(), args.next()) else { return demonstrate().await };
+    let password = std::env::var("SYNC_PASSWORD").map_err(|_| "set SYNC_PASSWORD, the same on all hosts")?;
+    let daemon = Daemon::builder().network("files").password(password).home(home).start().await?;
+    println!("{dir} is kept equal, at {}", daemon.addr());
+    sync(daemon.handle(), dir.into()).await
+}
