@@ -52,7 +52,9 @@ pub enum Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Refusal {
-        Refusal::Unavailable(error.to_string())
+        let what_to_do =
+            if error.is_damage() { ": restart the daemon, which saves what is whole and fetches the rest" } else { "" };
+        Refusal::Unavailable(format!("{error}{what_to_do}"))
     }
 }
 
