@@ -55,10 +55,12 @@ async fn one(home: &str) -> Result<(), Box<dyn Error>> {
             line = lines.next_line() => match line?.map(|line| line.trim().parse()) {
                 Some(Ok(requests_a_second)) => drop(daemon.handle().add_json(&Limits { requests_a_second }).await?),
                 Some(Err(_)) => println!("that is no number"),
-                None => return Ok(drop(daemon.leave().await?)),
+                None => break,
             },
         }
     }
+    daemon.leave().await?;
+    Ok(())
 }
 
 #[tokio::main]
