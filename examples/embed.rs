@@ -55,12 +55,13 @@ async fn one(home: &str) -> Result<(), Box<dyn Error>> {
             line = lines.next_line() => match line?.map(|line| line.trim().parse()) {
                 Some(Ok(requests_a_second)) => drop(daemon.handle().add_json(&Limits { requests_a_second }).await?),
                 Some(Err(_)) => println!("that is no number"),
-                None => break,
+                None => {
+                    daemon.leave().await?;
+                    return Ok(());
+                }
             },
         }
     }
-    daemon.leave().await?;
-    Ok(())
 }
 
 #[tokio::main]

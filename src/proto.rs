@@ -21,7 +21,7 @@
 //! | HEARD | to acknowledge; to announce what is held while things go wrong; to ask who holds a record, and which parts of a long one | nothing, or HEARD |
 //! | DID_YOU_HERE | when HELLO_BACK or REGISTERED shows another root; each 5 s at most while rumours flow and are acknowledged | TELL_ME_MORE for what the receiver lacks, TELL for what the sender lacks |
 //! | TELL_ME_MORE | while anything is lacking | TELL (records, heads, fragments), Symbols, Holding |
-//! | NODES | when a HELLO names another network: asks for the nodes in it, page by page, once a minute | NODES |
+//! | NODES | when a HELLO names another network: asks for the nodes in it, page by page, after 4 s, 8 s, ... and then once a minute | NODES |
 //! | LEAVE | when a node stops, to up to 32 peers, who pass it on | nothing |
 //!
 //! A RUMOR is range delegation (El-Ansary et al. 2003; Kadcast, Rohrer and Tschorsch 2019) with acknowledgements: all nodes
@@ -88,7 +88,7 @@
 //! | cuts of the ring drawn anew | 10 to 60 s, when records flow | `rumors` |
 //! | ask again | smoothed RTT + 4 variances (RFC 6298), at least 20 ms, doubling | `fetches`, `repairs` |
 //! | next digest with the same peer | after 0.9 `gossip_timer`, at least 270 ms, at most 0.9 s | `repairs` |
-//! | nodes of another network | asked for once a minute, a lost page after 5 s; forgotten 600 s after they were named last | `beyond` |
+//! | nodes of another network | asked for again after 4 s, 8 s, ... 60 s, a lost page after 5 s; forgotten 600 s after they were named last | `beyond` |
 //! | step of a sketch | 2,048 records, each 1 ms | `ledger` |
 //! | cookies | 120 to 240 s | `session` |
 //! | beacon | within 0.2 s of the start or of a change of interfaces, then after 1 s, doubling to 30 s, 20 % jitter | `beacon` |

@@ -6,12 +6,16 @@ mod agenda;
 mod crowd;
 mod disk;
 mod events;
+mod faults;
 mod host;
+pub mod insider;
 mod keys;
 mod link;
 pub mod meter;
+mod safety;
 mod saying;
 pub mod scenario;
+pub mod swarm;
 pub mod watch;
 
 pub use disk::{Disk, Reads};
@@ -30,8 +34,9 @@ use host::{Host, Said};
 use meter::Meter;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use safety::Debt;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +57,8 @@ pub struct Network {
     pub seen: Seen,
     /// Whether the invariants of a node are checked after every step of it.
     pub check: bool,
+    /// After every so many steps of nodes all of them are; in between, only what costs little to look at.
+    pub thorough: u64,
     /// Whether datagrams are kept in [`captured`](Network::captured).
     pub capture: bool,
     /// Datagrams that nodes sent while `capture` was on: from, to, bytes.
@@ -64,6 +71,10 @@ pub struct Network {
     places: HashMap<SocketAddr, usize>,
     /// Directions that are cut: from, to.
     cuts: BTreeSet<(usize, usize)>,
+    /// Directions that are clogged, and until when.
+    clogs: BTreeMap<(usize, usize), Tick>,
+    strangers: BTreeMap<SocketAddr, Debt>,
+    steps: u64,
     agenda: Agenda<Event>,
     tune: Box<dyn Fn(&mut Settings) + Send>,
     shelf: Shelf,
@@ -83,6 +94,10 @@ impl Network {
             link: Link::default(),
             seen,
             check: true,
+            thorough: 1,
+            steps: 0,
+            clogs: BTreeMap::new(),
+            strangers: BTreeMap::new(),
             capture: false,
             captured,
             meter,
@@ -144,17 +159,6 @@ impl Network {
         all
     }
 
-    /// Adds a host with a copy of another's home, its GUID and its clock included, and starts it.
-    pub fn clone_home(&mut self, of: usize) -> usize {
-        let mut disk = self.hosts[of].disk.clone();
-        disk.crash();
-        let (settings, seeds) = (self.hosts[of].settings.clone(), self.hosts[of].seeds.clone());
-        let host = self.move_in(settings, disk, self.hosts[of].clock);
-        self.start(host);
-        seeds.into_iter().filter(|&seed| seed != host).for_each(|seed| self.register(host, seed));
-        host
-    }
-
     /// Adds a node of the common network and starts it.
     pub fn add(&mut self) -> usize {
         self.add_with_password(PASSWORD)
@@ -176,42 +180,6 @@ impl Network {
         self.touch(node, |node, now| node.register(now, addr, true));
     }
 
-    /// Splits the network: nodes hear only those of their own side. Nodes not named are on side 0.
-    pub fn partition(&mut self, sides: &[&[usize]]) {
-        self.hosts.iter_mut().for_each(|host| host.side = 0);
-        for (side, nodes) in sides.iter().enumerate() {
-            nodes.iter().for_each(|&node| self.hosts[node].side = side as u32 + 1);
-        }
-    }
-
-    /// Stops what `from` sends to `to`; the other direction stays as it is.
-    pub fn cut(&mut self, from: usize, to: usize) {
-        self.cuts.insert((from, to));
-    }
-
-    /// Ends every partition and cut.
-    pub fn heal(&mut self) {
-        self.partition(&[]);
-        self.cuts.clear();
-    }
-
-    /// Kills a node; its disk loses what it had not committed.
-    pub fn crash(&mut self, node: usize) {
-        self.crash_all(&[node]);
-    }
-
-    /// Kills nodes at once.
-    pub fn crash_all(&mut self, nodes: &[usize]) {
-        for &node in nodes {
-            let host = &mut self.hosts[node];
-            host.node = None;
-            host.disk.crash();
-            (host.wake, host.alarm, host.committing) = (Tick::NEVER, Tick::NEVER, Tick::NEVER);
-            self.seen.crashed += 1;
-        }
-        self.mourn(nodes);
-    }
-
     /// Starts a node from its disk; it registers with its seeds again.
     pub fn start(&mut self, node: usize) {
         let seed = self.bytes();
@@ -223,12 +191,6 @@ impl Network {
         }
     }
 
-    /// From now on a host's wall clock is wrong by so many microseconds. Its node reads it when it starts, and for the
-    /// dates of new records.
-    pub fn set_clock(&mut self, node: usize, off: i64) {
-        self.hosts[node].clock = off;
-    }
-
     /// Stops a node in order: it says goodbye, and its disk commits everything.
     pub fn stop(&mut self, node: usize) {
         self.touch(node, |node, now| drop(node.leave(now, false)));
@@ -238,16 +200,13 @@ impl Network {
         self.mourn(&[node]);
     }
 
-    /// Gives a node another address, as a DHCP server would.
-    pub fn move_to(&mut self, node: usize, addr: SocketAddr) {
-        self.places.remove(&self.hosts[node].addr);
-        self.hosts[node].addr = addr;
-        self.places.insert(addr, node);
-    }
-
     /// Delivers any bytes to a node at once. What it answers goes its way.
     pub fn inject(&mut self, node: usize, from: SocketAddr, bytes: &[u8]) -> Result<(), Rejected> {
         let now = self.now;
+        self.owe(from, bytes.len());
+        if self.sleeps(node) {
+            return Ok(());
+        }
         let taken = match &mut self.hosts[node].node {
             Some(node) => node.handle_datagram(now, from, bytes),
             None => Ok(()),
@@ -330,40 +289,6 @@ impl Network {
     /// Nodes that run.
     pub fn running(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.hosts.len()).filter(|&host| self.hosts[host].node.is_some())
-    }
-
-    /// Whether all running nodes hold equal sets, with everything that was acknowledged.
-    pub fn converged(&self) -> bool {
-        let Some(first) = self.running().next().map(|node| self.node(node).ledger()) else { return true };
-        // While keys change, nodes may seal with different ones and still claim the same under one of them.
-        self.running().all(|node| self.node(node).ledger().claims().any(|claim| first.equals(claim)))
-            && self.acknowledged.iter().all(|guid| first.contains(guid))
-    }
-
-    /// Panics unless [`converged`](Network::converged), and unless every disk has just what was created.
-    pub fn assert_converged(&self) {
-        assert!(
-            self.converged(),
-            "nodes hold {:?}",
-            self.running().map(|node| self.node(node).ledger().state()).collect::<Vec<_>>()
-        );
-        self.assert_safe();
-        for node in self.running() {
-            let guids = self.hosts[node].disk.guids();
-            assert!(guids.is_superset(&self.acknowledged), "node {node} lacks something that was acknowledged");
-        }
-    }
-
-    /// Panics unless what holds at any time holds: no disk has what nobody created, and everything acknowledged is
-    /// still somewhere.
-    pub fn assert_safe(&self) {
-        let mut lost = self.acknowledged.clone();
-        for (node, host) in self.hosts.iter().enumerate() {
-            let guids = host.disk.guids();
-            assert!(guids.is_subset(&self.created), "node {node} has something that nobody created");
-            lost.retain(|guid| !guids.contains(guid));
-        }
-        assert!(lost.is_empty(), "acknowledged, and on no disk: {lost:?}");
     }
 
     /// A hash of everything that was delivered: equal for equal seeds.

@@ -1,8 +1,5 @@
 //! Strangers, recordings and traitors: what comes from outside changes nothing, and what comes from inside is bounded.
 
-#[path = "common/insider.rs"]
-mod insider;
-
 use gossip_node::proto::fact::LIST;
 use gossip_node::proto::gossip::{Gossip, Guid, Head, Key, Kind};
 use gossip_node::proto::limits::{
@@ -20,7 +17,7 @@ use gossip_node::proto::wire::{
     PageAsk, PieceAsk, REGISTER, REGISTERED, Record, Symbols, SymbolsAsk, Tell, TellMeMore,
 };
 use gossip_node::sim::Network;
-use insider::Insider;
+use gossip_node::sim::insider::Insider;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};

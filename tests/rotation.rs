@@ -1,10 +1,6 @@
 //! Stories of changing the password: the new key is accepted everywhere, then used everywhere, then the old one is
 //! removed, node by node and at any time, and nobody notices.
 
-#[path = "common/insider.rs"]
-#[allow(dead_code, reason = "not every test needs all of it")]
-mod insider;
-
 use gossip_node::proto::gossip::{Gossip, Guid, Kind};
 use gossip_node::proto::keyring::KeyError;
 use gossip_node::proto::limits::KEYS;
@@ -14,8 +10,8 @@ use gossip_node::proto::seal::claimed_key_id;
 use gossip_node::proto::stats::{Rejected, Stats};
 use gossip_node::proto::time::{Tick, Timestamp};
 use gossip_node::proto::wire::{Message, SymbolsAsk, TellMeMore};
+use gossip_node::sim::insider::Insider;
 use gossip_node::sim::{Link, Network, PASSWORD};
-use insider::Insider;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

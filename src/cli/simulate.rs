@@ -3,6 +3,7 @@
 
 mod picture;
 mod shown;
+mod swarm;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 gossip-node simulate --nodes 50 --loss 10%
   gossip-node simulate --scenario crash --nodes 20 --crash 30% --profile fast
   gossip-node simulate --scenario split --nodes 20 --split 10s --json
+  gossip-node simulate --swarm --seeds 5
 
 Scenarios:
   spread     records are written at random nodes, one by one
@@ -65,9 +67,9 @@ pub struct Simulate {
     /// How long idle, churn and maelstrom go on [60s, 5m, 20s]
     #[arg(long = "for", value_name = "D", value_parser = parse_duration)]
     lasting: Option<Duration>,
-    /// Draws everything
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    seed: u64,
+    /// Draws everything [1; with --swarm any]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
     /// How fast nodes notice a crash
     #[arg(long, value_enum, default_value_t = Profile::Lan)]
     profile: Profile,
@@ -80,6 +82,8 @@ pub struct Simulate {
     /// Draw the picture in ASCII
     #[arg(long)]
     ascii: bool,
+    #[command(flatten)]
+    swarm: swarm::Swarm,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -118,6 +122,9 @@ struct Outcome {
 impl Simulate {
     /// Runs one scenario and shows its figures.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
+        if self.swarm.swarm {
+            return self.swarm.run(self.seed, context);
+        }
         let plan = self.plan()?;
         let bar = ProgressBar::new(1).with_style(style());
         #[expect(
@@ -158,7 +165,7 @@ impl Simulate {
             plan.link = Link { delay: least, jitter: most - least, brisk: true, ..plan.link };
         }
         plan.link.loss = self.loss;
-        plan.seed = self.seed;
+        plan.seed = self.seed.unwrap_or(plan.seed);
         let set = |to: &mut usize, from: Option<u32>| *to = from.map_or(*to, |number| number as usize);
         set(&mut plan.records, self.records);
         set(&mut plan.size, self.size);

@@ -2,7 +2,7 @@
 //! It is for people alone: nobody registers with such a node, and nothing that is told here changes how peers are seen.
 //!
 //! HELLO names the other networks of its sender. Whoever hears a name asks its teller for the nodes behind it, page by
-//! page and once a minute, and forgets what nobody repeats.
+//! page, soon again while a name is new and then once a minute, and forgets what nobody repeats.
 
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{FAR_NETWORKS, FAR_NODES, MAX_NAME, MIN_MAX_BODY, NETWORKS};
@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::Duration;
 
-/// Between two walks through the nodes of a network.
-const WALK: Duration = Duration::from_secs(60);
+/// Between two walks through the nodes of a network: twice as long each time, since a teller that has just started does
+/// not know all of them yet.
+const WALKS: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(60)];
 /// A page that did not come in this time is lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What nobody repeated for so long is forgotten.
@@ -26,6 +27,8 @@ struct Far {
     /// The page asked for begins behind this; none where none is.
     asked: Option<Guid>,
     next_ask: Tick,
+    /// From this walk to the next.
+    pause: Duration,
 }
 
 /// Other networks: those that this node tells of, and those that it is told of.
@@ -76,15 +79,19 @@ impl Beyond {
         }
         let far = self.far.get_mut(said.network.as_str()).filter(|far| far.asked == Some(said.after))?;
         far.asked = None;
-        far.next_ask = now + WALK;
         let behind = said.cards.last().map(|card| card.guid).filter(|last| *last > said.after);
         for card in said.cards {
             if far.nodes.len() < FAR_NODES || far.nodes.contains_key(&card.guid) {
                 far.nodes.insert(card.guid, (card, now));
             }
         }
-        let more = behind.filter(|_| !said.last && far.nodes.len() < FAR_NODES)?;
-        Some(far.ask(now, &said.network, more))
+        if let Some(more) = behind.filter(|_| !said.last && far.nodes.len() < FAR_NODES) {
+            return Some(far.ask(now, &said.network, more));
+        }
+        let [first, last] = WALKS;
+        far.pause = (far.pause * 2).clamp(first, last);
+        far.next_ask = now + far.pause;
+        None
     }
 
     /// The networks that peers named, each with its nodes: who, and when that was said last.
@@ -165,21 +172,23 @@ mod tests {
     }
 
     #[test]
-    fn nodes_of_other_networks_come_page_by_page_and_once_a_minute() {
+    fn nodes_of_other_networks_come_page_by_page_at_first_soon_again_and_then_once_a_minute() {
         let (mut learner, mut teller) = (Beyond::default(), teller(40));
         assert!((3..=6).contains(&walk(secs(1), &mut learner, &mut teller)));
         assert!(
             learner.iter().map(|(network, card, _)| (network, card.clone())).eq((1..=40).map(|n| ("work", card(n))))
         );
         assert_eq!(walk(secs(2), &mut learner, &mut teller), 0);
-        assert!(walk(secs(62), &mut learner, &mut teller) > 0);
+        let walks = (2..600).filter(|&at| walk(secs(at), &mut learner, &mut teller) > 0).collect::<Vec<u64>>();
+        assert_eq!(walks[..6], [5, 13, 29, 61, 121, 181]);
+        assert_eq!(walks.last(), Some(&541));
         // What is gone there is forgotten here, late and for sure.
         teller.share([(name("work"), vec![card(7)])]);
-        for minute in 2..13 {
+        for minute in 10..21 {
             walk(secs(62 * minute), &mut learner, &mut teller);
         }
         assert_eq!(learner.iter().map(|(_, card, _)| card.guid).collect::<Vec<_>>(), [card(7).guid]);
-        learner.named(secs(62 * 12 + 601), &[]);
+        learner.named(secs(62 * 20 + 601), &[]);
         assert_eq!(learner.iter().count(), 0);
     }
 

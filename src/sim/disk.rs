@@ -7,6 +7,8 @@ use crate::proto::limits::PIECE;
 use crate::proto::retention::{Left, Silence};
 use crate::proto::time::{Tick, Timestamp};
 use bytes::Bytes;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -215,6 +217,30 @@ impl Disk {
         if cached.len() > 1000 {
             cached.clear();
         }
+    }
+
+    /// Commits only so many of what waits, and tells nobody. Returns how many there were.
+    pub(super) fn tear(&mut self, kept: usize, shelf: &mut Shelf) -> usize {
+        let kept = kept.min(self.pending.len()) * usize::from(!self.full);
+        let torn: Vec<_> = self.pending.drain(..kept).collect();
+        for (_, fact, authored) in torn {
+            self.write(fact, authored, shelf);
+        }
+        kept
+    }
+
+    /// Damage: each record and peer is lost with this probability, and `all` that is neither. Returns how many records.
+    pub(super) fn corrupt(&mut self, share: f64, all: bool, rng: &mut ChaCha8Rng) -> u64 {
+        let before = self.records.len();
+        self.records.retain(|_, _| !rng.random_bool(share));
+        self.names.retain(|_, key| self.records.contains_key(key));
+        self.peers.retain(|_, _| !rng.random_bool(share));
+        if all {
+            self.partials.clear();
+            self.silences.clear();
+            (self.epoch, self.last_authored) = Default::default();
+        }
+        (before - self.records.len()) as u64
     }
 
     /// The power fails: what was not committed is gone.

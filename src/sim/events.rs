@@ -51,6 +51,7 @@ impl Network {
 
     pub(super) fn step(&mut self, event: Event) {
         let now = self.now;
+        let Some(event) = self.put_off(event) else { return };
         match event {
             Event::Datagram { from, to, bytes } => self.deliver(from, to, &bytes),
             Event::Timer(node) if self.hosts[node].alarm == now => {
@@ -78,12 +79,36 @@ impl Network {
         }
     }
 
+    /// What happens to a process that stands still waits until it goes on.
+    fn put_off(&mut self, event: Event) -> Option<Event> {
+        let node = match &event {
+            Event::Datagram { to, .. } => self.places.get(to).copied(),
+            Event::Timer(node) | Event::Commit(node) | Event::Loaded(node) => Some(*node),
+        };
+        let Some(node) = node.filter(|&node| self.sleeps(node)) else { return Some(event) };
+        let (now, host) = (self.now, &mut self.hosts[node]);
+        let until = host.paused?;
+        match &event {
+            Event::Timer(_) if host.alarm == now => host.alarm = until,
+            Event::Commit(_) if host.committing == now => host.committing = until,
+            Event::Timer(_) | Event::Commit(_) => return None,
+            Event::Datagram { .. } => self.seen.put_off += 1,
+            Event::Loaded(_) => {}
+        }
+        self.agenda.schedule(until, event);
+        None
+    }
+
     fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         let now = self.now;
         let Some(&node) = self.places.get(&to) else {
             self.seen.cut += 1;
             return;
         };
+        if self.hosts[node].holes.as_ref().is_some_and(|holes| !holes.contains(&from)) {
+            self.seen.filtered += 1;
+            return;
+        }
         // A datagram's tag stands for all of it.
         self.trace.update(now.0.to_le_bytes());
         self.trace.update(bytes.last_chunk::<TAG>().map_or(bytes, |tag| tag));
@@ -126,8 +151,26 @@ impl Network {
         let addr = SocketAddr::from(([10, 0, (host >> 8) as u8, host as u8], 6884));
         let (wake, alarm, committing) = (Tick::NEVER, Tick::NEVER, Tick::NEVER);
         let (node, seeds, side, since) = Default::default();
+        let (drift, paused, holes, last) = Default::default();
         self.meter.watch.number(settings.guid, host);
-        self.hosts.push(Host { addr, settings, node, disk, clock, seeds, wake, alarm, committing, since, side });
+        let life = Host {
+            addr,
+            settings,
+            node,
+            disk,
+            clock,
+            drift,
+            paused,
+            holes,
+            last,
+            seeds,
+            wake,
+            alarm,
+            committing,
+            since,
+            side,
+        };
+        self.hosts.push(life);
         self.places.insert(addr, host);
         host
     }
@@ -169,12 +212,15 @@ impl Network {
 
     /// Does what a node wants done after it took `datagram`.
     fn settle_with(&mut self, index: usize, datagram: &[u8]) {
-        let (now, check) = (self.now, self.check);
+        let now = self.now;
+        if self.sleeps(index) {
+            return;
+        }
         let mut said = std::mem::take(&mut self.said);
         let host = &mut self.hosts[index];
         let wall = host.wall(BEGINNING, now);
         host.node.iter_mut().for_each(|node| node.handle_clock(now, wall));
-        if let Some(Settled { wake, renamed }) = host.settle(now, check, &mut said) {
+        if let Some(Settled { wake, renamed }) = host.settle(now, &mut said) {
             self.seen.renamed += u64::from(renamed);
             host.wake = if wake.at == Tick::NEVER { wake.at } else { wake.at.max(now + Duration::from_micros(1)) };
             for guid in said.records.drain(..) {
@@ -191,9 +237,10 @@ impl Network {
             said.datagrams.drain(..).for_each(|(to, bytes)| self.send(index, to, bytes));
         }
         self.said = said;
+        self.inspect(index);
     }
 
-    fn set_alarm(&mut self, index: usize) {
+    pub(super) fn set_alarm(&mut self, index: usize) {
         let host = &mut self.hosts[index];
         if host.wake < host.alarm {
             host.alarm = host.wake;
@@ -201,7 +248,7 @@ impl Network {
         }
     }
 
-    fn schedule_disk(&mut self, index: usize) {
+    pub(super) fn schedule_disk(&mut self, index: usize) {
         let (now, host) = (self.now, &mut self.hosts[index]);
         let due = host.disk.due();
         if due != host.committing && due != Tick::NEVER {
@@ -237,6 +284,8 @@ impl Network {
         let (from, side) = (self.hosts[index].addr, self.hosts[index].side);
         self.seen.sent += 1;
         self.meter.sent(&self.hosts[index].settings.keys, &bytes);
+        self.inspect_sent(to, bytes.len());
+        self.hosts[index].holes.iter_mut().for_each(|holes| holes.extend([to]));
         if self.capture {
             self.captured.push((from, to, bytes.clone()));
         }
@@ -262,7 +311,23 @@ impl Network {
             let bit = self.rng.random_range(0..bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
-        let at = self.now + self.link.draw_delay(&mut self.rng);
+        if self.link.truncate > 0.0 && self.rng.random_bool(self.link.truncate) {
+            self.seen.truncated += 1;
+            bytes.truncate(self.rng.random_range(0..bytes.len()));
+        }
+        let at = self.arrival(index, target, to);
         self.agenda.schedule(at, Event::Datagram { from, to, bytes });
+    }
+
+    /// When what a host sends now arrives.
+    fn arrival(&mut self, index: usize, target: usize, to: SocketAddr) -> Tick {
+        let mut at = self.now + self.link.draw_delay(&mut self.rng);
+        if let Some(&until) = self.clogs.get(&(index, target)).filter(|&&until| until > self.now) {
+            self.seen.clogged += 1;
+            at = at.max(until);
+        }
+        let last = self.hosts[index].last.replace((to, at));
+        self.seen.reordered += u64::from(last.is_some_and(|(other, before)| other == to && at < before));
+        at
     }
 }

@@ -7,6 +7,7 @@ use crate::proto::gossip::{Guid, Kind};
 use crate::proto::node::{Node, Transmit, Wake};
 use crate::proto::settings::Settings;
 use crate::proto::time::{Tick, Timestamp};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 pub(super) struct Host {
@@ -16,6 +17,14 @@ pub(super) struct Host {
     pub(super) disk: Disk,
     /// By how many microseconds its wall clock is wrong.
     pub(super) clock: i64,
+    /// And by how many more each second.
+    pub(super) drift: i64,
+    /// Until when its process stands still.
+    pub(super) paused: Option<Tick>,
+    /// Behind a NAT: whom it sent something to, and hears.
+    pub(super) holes: Option<BTreeSet<SocketAddr>>,
+    /// Where its last datagram went, and when that arrives.
+    pub(super) last: Option<(SocketAddr, Tick)>,
     /// Whom it registers with whenever it starts, as a configuration file would have it.
     pub(super) seeds: Vec<usize>,
     /// When its node wants to be woken.
@@ -90,7 +99,8 @@ pub(super) struct Settled {
 impl Host {
     /// What its wall clock shows.
     pub(super) fn wall(&self, beginning: Timestamp, now: Tick) -> Timestamp {
-        Timestamp((beginning.0 + now.0).saturating_add_signed(self.clock))
+        let drifted = i64::try_from(now.0 / 1_000_000).unwrap_or(i64::MAX).saturating_mul(self.drift);
+        Timestamp((beginning.0 + now.0).saturating_add_signed(self.clock.saturating_add(drifted)))
     }
 
     /// A fresh node from what the disk has.
@@ -106,14 +116,11 @@ impl Host {
     }
 
     /// Does what the node wants done; nothing where none runs.
-    pub(super) fn settle(&mut self, now: Tick, check: bool, said: &mut Said) -> Option<Settled> {
+    pub(super) fn settle(&mut self, now: Tick, said: &mut Said) -> Option<Settled> {
         let node = self.node.as_mut()?;
         let mut surroundings = Surroundings { now, disk: &mut self.disk, said, identity: None };
         let wake = settle(node, now, &mut surroundings);
         let identity = surroundings.identity;
-        if check {
-            node.check();
-        }
         if let Some(guid) = identity {
             self.settings.guid = guid;
         }

@@ -2,7 +2,7 @@
 //! where it runs, is told the same.
 
 use super::Network;
-use crate::proto::keyring::KeyError;
+use crate::proto::keyring::{KeyError, Keyring};
 use crate::proto::seal::{KeyId, NetworkKey, Secret};
 use sha2::{Digest, Sha256};
 
@@ -35,6 +35,12 @@ impl Network {
         // It may still be sealing with it, while a sketch is built for the next.
         self.touch(node, |node, _| removed = node.remove_key(key));
         removed.and_then(|()| self.hosts[node].settings.keys.remove(key))
+    }
+
+    /// The keys that a host has: those of its node where it runs.
+    pub fn keys(&self, node: usize) -> &Keyring {
+        let host = &self.hosts[node];
+        host.node.as_ref().map_or(&host.settings.keys, |node| &node.settings().keys)
     }
 
     /// The key that a running node seals with.

@@ -13,6 +13,8 @@ pub struct Link {
     pub duplicate: f64,
     /// How often one arrives with a flipped bit.
     pub flip: f64,
+    /// How often only the beginning of one arrives.
+    pub truncate: f64,
     /// The least delay, and how much more at most. What differs arrives out of order.
     pub delay: Duration,
     /// See [`delay`](Link::delay).
@@ -37,8 +39,9 @@ impl Link {
 
 impl Default for Link {
     fn default() -> Link {
-        let (loss, duplicate, flip, brisk) = Default::default();
-        Link { loss, duplicate, flip, delay: Duration::from_micros(200), jitter: Duration::from_micros(800), brisk }
+        let (loss, duplicate, flip, truncate, brisk) = Default::default();
+        let (delay, jitter) = (Duration::from_micros(200), Duration::from_micros(800));
+        Link { loss, duplicate, flip, truncate, delay, jitter, brisk }
     }
 }
 
@@ -55,12 +58,30 @@ pub struct Seen {
     pub duplicated: u64,
     /// Datagrams damaged.
     pub flipped: u64,
+    /// Datagrams of which only the beginning arrived.
+    pub truncated: u64,
+    /// Datagrams that arrived before one that was sent earlier.
+    pub reordered: u64,
+    /// Datagrams held back by a clog.
+    pub clogged: u64,
+    /// Datagrams that came while the process stood still.
+    pub put_off: u64,
+    /// Datagrams that a NAT did not let in.
+    pub filtered: u64,
     /// Datagrams stopped by a partition, or sent to nobody.
     pub cut: u64,
     /// Datagrams stopped where only this direction was cut.
     pub cut_one_way: u64,
     /// Crashes.
     pub crashed: u64,
+    /// Facts that a torn commit left on a disk.
+    pub torn: u64,
+    /// Records lost by damage to a disk.
+    pub corrupted: u64,
+    /// Acknowledged records that were lost with the only disk which had them.
+    pub disowned: u64,
+    /// Datagrams to strangers, none more than it paid for.
+    pub challenged: u64,
     /// Copies of a node that found out, and took another GUID.
     pub renamed: u64,
 }

@@ -1,18 +1,21 @@
 //! [`Insider`]: somebody who knows the key, opens a session by the rules, and then says whatever he likes.
 
-use gossip_node::proto::gossip::Guid;
-use gossip_node::proto::keyring::Keyring;
-use gossip_node::proto::limits::{HEADER, REGISTER_SIZE, TAG};
-use gossip_node::proto::seal::Header;
-use gossip_node::proto::stats::Rejected;
-use gossip_node::proto::wire::{Blob, Message, Name, REGISTER, Register, Registered};
-use gossip_node::sim::Network;
+use super::Network;
+use crate::proto::gossip::Guid;
+use crate::proto::keyring::Keyring;
+use crate::proto::limits::{HEADER, REGISTER_SIZE, TAG};
+use crate::proto::seal::Header;
+use crate::proto::stats::Rejected;
+use crate::proto::wire::{Blob, Message, Name, REGISTER, Register, Registered};
 use std::net::SocketAddr;
 
 /// One who talks to one node of a simulated network by hand.
 pub struct Insider {
+    /// Its GUID.
     pub guid: Guid,
+    /// Where it is.
     pub addr: SocketAddr,
+    /// Orders its sessions.
     pub epoch: u64,
     /// The counter of the last datagram.
     pub counter: u64,
@@ -30,7 +33,7 @@ impl Insider {
         let mut guid = Guid([0xee; 16]);
         guid.0[..2].copy_from_slice(&n.to_be_bytes());
         let addr = SocketAddr::from(([10, 66, (n >> 8) as u8, n as u8], 6666));
-        let keys = Keyring::from(net.node(victim).settings().keys.primary().clone());
+        let keys = Keyring::from(net.keys(victim).primary().clone());
         Insider { guid, addr, epoch: 1, counter: 0, keys, victim, session: 0x6666_0000 + u64::from(n), theirs: 0 }
     }
 
@@ -46,7 +49,7 @@ impl Insider {
         let padding = REGISTER_SIZE - HEADER - TAG - 16 - 2 - 7 - 8 - 4 - 16 - 2;
         let mut register = Register {
             guid: self.guid,
-            name: Name::new("mallory").unwrap(),
+            name: Name::new("mallory").expect("a name by the rules"),
             epoch: self.epoch,
             incarnation: 1,
             cookie: [0; 16],
@@ -89,14 +92,17 @@ impl Insider {
         net.node(self.victim).peers().peer(&self.guid).is_none_or(|peer| !peer.reach.answers())
     }
 
-    /// What was sent to the insider since the last time. What others said to each other is forgotten.
+    /// What the victim sent to the insider since the last time. What others said is forgotten.
     pub fn hear(&mut self, net: &mut Network) -> Vec<(Header, Message)> {
-        let heard = std::mem::take(&mut net.captured).into_iter().filter(|(_, to, _)| *to == self.addr);
+        let victim = net.addr(self.victim);
+        let heard = std::mem::take(&mut net.captured).into_iter();
+        let heard = heard.filter(|(from, to, _)| *from == victim && *to == self.addr);
         let open = |(_, _, bytes): (SocketAddr, SocketAddr, Vec<u8>)| {
-            let datagram = self.keys.open(&bytes).expect("nodes seal what they send");
-            (*datagram.header(), Message::decode(&datagram).expect("nodes send what decodes"))
+            // What is sealed with a key that the insider does not have says nothing to it.
+            let datagram = self.keys.open(&bytes).ok()?;
+            Some((*datagram.header(), Message::decode(&datagram).expect("nodes send what decodes")))
         };
-        heard.map(open).collect()
+        heard.filter_map(open).collect()
     }
 
     /// Lets a round-trip's time pass and answers every HELLO, so as to stay a reachable peer.
