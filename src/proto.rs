@@ -9,7 +9,8 @@
 //!
 //! # Messages
 //!
-//! The names are the specification's; `wire` has their bytes, `seal` the header and tag around them.
+//! The names are the specification's; `wire` has their bytes, `seal` the header and tag around them. `spec/decode.py` is
+//! the same in another language; `wire/golden.txt` has a datagram of each kind, `spec/vectors.txt` keys, records and digests.
 //!
 //! | message | sent | answered by |
 //! |---|---|---|
