@@ -14,6 +14,7 @@ mod watch;
 
 mod disk;
 mod flood;
+mod homes;
 mod kills;
 
 use cluster::Node;

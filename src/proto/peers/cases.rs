@@ -28,6 +28,8 @@ pub(super) enum Note {
     Vouched,
     /// It said goodbye.
     Goodbye(bool),
+    /// Another node shook hands at its address.
+    Displaced,
     /// It was registered with again.
     Tried,
     /// It shook hands.
@@ -139,6 +141,7 @@ impl Peers {
             Note::Objected(incarnation) => format!("it objected, in incarnation {incarnation}"),
             Note::Announced(incarnation) => format!("others say that it is back, in incarnation {incarnation}"),
             Note::Vouched => format!("{VOUCHES} peers at different addresses say that it is back"),
+            Note::Displaced => "another node shook hands at its address".to_owned(),
             Note::Goodbye(false) => "it said goodbye".to_owned(),
             Note::Goodbye(true) => "it said goodbye, to be back at once".to_owned(),
             Note::Tried => "it was registered with again".to_owned(),

@@ -25,8 +25,15 @@ impl Peers {
         let Met { guid, name, addr, incarnation } = met;
         self.hints.settle(&addr);
         // Two GUIDs at one address: the older one is no longer there.
-        for stale in self.contacts.at(addr).filter(|other| *other != guid).collect::<Vec<Guid>>() {
-            self.set(now, place(&stale), Reach::Left, Reason::Goodbye(false));
+        let displaced: Vec<Guid> = self.contacts.at(addr).filter(|other| *other != guid).collect();
+        for stale in &displaced {
+            self.set(now, place(stale), Reach::Left, Reason::Displaced);
+            self.cases.note(now, place(stale), Note::Displaced);
+        }
+        // It may be where this one was: hosts swap addresses, and one that knows nobody any more has to be found.
+        let left = self.contacts.get(&guid).map(|contact| contact.addr).filter(|was| *was != addr);
+        if let Some(left) = left.filter(|_| !displaced.is_empty()) {
+            self.hint(now, left, Some(guid), false);
         }
         let (place, before) =
             (place(&guid), self.table.find(&guid).map(|(_, entry)| (entry.reach(), entry.incarnation)));

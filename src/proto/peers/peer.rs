@@ -38,6 +38,8 @@ pub enum Reason {
     Accused,
     /// It said goodbye; true: it will be back at once.
     Goodbye(bool),
+    /// Another node answers at its address.
+    Displaced,
 }
 
 impl fmt::Display for Reason {
@@ -51,6 +53,7 @@ impl fmt::Display for Reason {
             Reason::Silent(nodes) => write!(f, "it answered none of {nodes} nodes that probed it"),
             Reason::Accused => f.write_str("other peers get no answer from it"),
             Reason::Goodbye(false) => f.write_str("it said goodbye"),
+            Reason::Displaced => f.write_str("another node answers at its address"),
             Reason::Goodbye(true) => f.write_str("it said that it is restarting"),
         }
     }

@@ -344,7 +344,9 @@ impl Peers {
         let Some(entry) = self.table.at(place) else { return };
         if now.since(entry.since()) >= DEAD {
             self.drop_entry(place);
-        } else if entry.reason() != Reason::Goodbye(false) || self.rng.random_ratio(1, GOODBYES_DRAWN) {
+        } else if !matches!(entry.reason(), Reason::Goodbye(false) | Reason::Displaced)
+            || self.rng.random_ratio(1, GOODBYES_DRAWN)
+        {
             self.try_again(now, place);
         }
     }

@@ -476,3 +476,29 @@ fn another_pace_holds_at_once_even_where_the_next_round_was_hours_away() {
     let count = hellos(pass(&mut peers, secs(601)));
     assert!((1..=10).contains(&count), "{count}");
 }
+
+#[test]
+fn a_node_whose_address_another_one_took_is_looked_for_where_that_one_was() {
+    let mut peers = peers(2);
+    let met = Met { guid: guid(2), name: "n2", addr: addr(1), incarnation: 6 };
+    peers.met(secs(2), met, Timestamp(0));
+    peers.check();
+    assert_eq!((reach(&peers, 1), reach(&peers, 2)), (Reach::Left, Reach::Reachable));
+    let first = peers.peer(&guid(1)).unwrap();
+    assert_eq!(first.reason.to_string(), "another node answers at its address");
+    let mut asked = Vec::new();
+    for second in 2..12 {
+        peers.handle_timeout(secs(second), &[]);
+        while let Some(errand) = peers.poll_errand() {
+            if let Errand::Register(at) = errand {
+                asked.push(at);
+            }
+        }
+    }
+    assert!(asked.contains(&addr(2)), "{asked:?}");
+    // Who merely moves leaves nobody behind.
+    let mut peers = self::peers(2);
+    peers.met(secs(2), Met { guid: guid(2), name: "n2", addr: addr(9), incarnation: 6 }, Timestamp(0));
+    assert_eq!(reach(&peers, 1), Reach::Reachable);
+    assert_eq!(peers.hints.next(), Tick::NEVER);
+}
