@@ -256,7 +256,8 @@ async fn what_is_missing_or_wrong_is_said_before_anything_is_taken() {
     assert!(said(node("nas").home(&home).seed("nowhere")).await.contains("seeds.0"));
     assert!(!home.join("server.json").exists(), "nothing wrong is written");
     let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    assert!(said(node("nas").home(&home).bind(taken.local_addr().unwrap())).await.contains("cannot bind UDP"));
+    let refused = said(node("nas").home(&home).bind(taken.local_addr().unwrap())).await;
+    assert!(refused.contains("cannot bind UDP"), "{refused}");
     // A home keeps its name and its key.
     let first = node("nas").home(&home).start().await.unwrap();
     let guid = first.handle().add("here").await.unwrap();

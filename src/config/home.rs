@@ -21,7 +21,14 @@ pub struct Home {
 /// Proof that this process owns a [`Home`]; the kernel ends it with the process, however that dies.
 #[derive(Debug)]
 pub struct HomeLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for HomeLock {
+    fn drop(&mut self) {
+        // A process that is being started at this moment has what this one has open, and would hold the lock for a while.
+        let _ = self.file.unlock();
+    }
 }
 
 /// Why a home could not be locked.
@@ -123,7 +130,7 @@ impl Home {
         file.set_len(0)?;
         file.rewind()?;
         writeln!(file, "{}", std::process::id())?;
-        Ok(HomeLock { _file: file })
+        Ok(HomeLock { file })
     }
 
     /// Whether a daemon has this home.
@@ -247,8 +254,10 @@ mod tests {
             Err(LockError::Held { pid }) => assert_eq!(pid, std::process::id().to_string()),
             other => panic!("{other:?}"),
         }
+        let child = lock.file.try_clone().unwrap();
         drop(lock);
-        home.lock_exclusive().expect("the lock ends with its holder");
+        home.lock_exclusive().expect("the lock ends with its holder, whoever has its file open");
+        drop(child);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The worst day of a real daemon, as stories: killed while it writes, a full disk, a disk that fails, a
-//! flood of datagrams. `.ci/faults` runs them, and with it what they need is there.
+//! The worst day of a real daemon, as stories: killed while it writes, a full disk, a disk that fails, copies of a
+//! home, a flood of datagrams. `.ci/faults` runs them, and with it what they need is there.
 //!
 //! How much of each is told by the environment, so that the same stories run for seconds or for hours: `FAULTS_KILLS`,
 //! `FAULTS_FULL` (times), `FAULTS_FLOOD` (seconds), with `FAULTS_SEED` to draw from. Each prints what it counted, and appends
