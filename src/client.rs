@@ -1,5 +1,5 @@
 //! [`Client`]: typed calls to a running daemon over its control socket, for the command line and for tests. A connection
-//! a call: the socket is local, and nothing has to be kept alive.
+//! that has answered is used again by the next call.
 
 mod events;
 mod operating;
@@ -10,12 +10,14 @@ pub use events::Events;
 use crate::api::{self, Problem};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::SendRequest;
 use hyper::{HeaderMap, Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::UnixStream;
 
@@ -27,7 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Client {
     socket: PathBuf,
     network: Option<String>,
+    idle: Arc<Mutex<Option<Sender>>>,
 }
+
+type Sender = SendRequest<Full<Bytes>>;
 
 /// Why a call has no answer, or not the one hoped for.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +68,7 @@ pub enum ClientError {
 impl Client {
     /// A client of the daemon behind `socket`; `network` names one of its networks, if it is in several.
     pub fn new(socket: PathBuf, network: Option<String>) -> Client {
-        Client { socket, network }
+        Client { socket, network, idle: Arc::default() }
     }
 
     /// The same for one of the daemon's networks.
@@ -323,11 +328,41 @@ impl Client {
             request = request.header(header::CONTENT_TYPE, content_type);
         }
         let request = request.body(Full::new(body)).map_err(|error| ClientError::Garbled(error.to_string()))?;
-        let stream = UnixStream::connect(&self.socket).await.map_err(|source| self.unreachable(source))?;
-        match tokio::time::timeout(patience, exchange(stream, request)).await {
+        match tokio::time::timeout(patience, self.exchange(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(ClientError::Silent(patience)),
         }
+    }
+
+    async fn exchange(&self, mut request: Request<Full<Bytes>>) -> Result<(HeaderMap, Bytes), ClientError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let kept = idle.is_some();
+        let mut sender = match idle {
+            Some(sender) => sender,
+            None => self.connect().await?,
+        };
+        let answer = loop {
+            match sender.try_send_request(request).await {
+                Ok(answer) => break answer,
+                // It was closed meanwhile, and the daemon has seen nothing of this.
+                Err(mut error) => match error.take_message().filter(|_| kept) {
+                    Some(unsent) => (request, sender) = (unsent, self.connect().await?),
+                    None => return Err(broken(error.into_error())),
+                },
+            }
+        };
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        if status.is_success() { Ok((headers, body)) } else { Err(ClientError::Refused(problem(status, &body))) }
+    }
+
+    async fn connect(&self) -> Result<Sender, ClientError> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|source| self.unreachable(source))?;
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        // It ends with the daemon or with the client; what goes wrong with it shows in the answer.
+        tokio::spawn(connection);
+        Ok(sender)
     }
 
     fn unreachable(&self, source: io::Error) -> ClientError {
@@ -339,15 +374,8 @@ impl Client {
     }
 }
 
-async fn exchange(stream: UnixStream, request: Request<Full<Bytes>>) -> Result<(HeaderMap, Bytes), ClientError> {
-    let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    // The connection ends with the answer; what goes wrong with it shows in the answer.
-    tokio::spawn(connection);
-    let answer = sender.send_request(request).await.map_err(broken)?;
-    let (status, headers) = (answer.status(), answer.headers().clone());
-    let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
-    if status.is_success() { Ok((headers, body)) } else { Err(ClientError::Refused(problem(status, &body))) }
+fn broken(error: hyper::Error) -> ClientError {
+    ClientError::Broken(error.to_string())
 }
 
 fn problem(status: StatusCode, body: &[u8]) -> Problem {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// So many facts do not wait.
 const ENOUGH_FACTS: usize = 256;
 /// So many bytes do not wait.
-const ENOUGH_BYTES: usize = 2 << 20;
+const ENOUGH_BYTES: usize = 512 << 10;
 /// How long facts that can wait do so for others, to be committed with them: nobody acts on them, and the disk would
 /// rest after their commit while records wait.
 const LAZY: Duration = Duration::from_millis(50);

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 /// How long the disk rests after a commit while facts gather for the next: as long as the commit took, at least and at
 /// most. So a fact that comes after a rest is committed at once, and a slow disk has time to breathe.
-const REST: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
+const REST: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
 
 /// Called after each commit with its receipts, in the order of the facts.
 pub type OnReceipt = Box<dyn Fn(Vec<(NetworkId, Receipt)>) + Send>;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 /// Records in one commit.
 const BATCH: u64 = 2000;
 /// Between two looks at the roots.
-const GLANCE: Duration = Duration::from_micros(100);
+const GLANCE: Duration = Duration::from_micros(500);
 /// What two nodes say to mend a difference: all but the handshake and who else is there.
 const MENDING: [&str; 6] =
     ["did_you_here_sent", "symbols_sent", "holding_sent", "tell_me_more_sent", "tell_sent", "rumor_sent"];

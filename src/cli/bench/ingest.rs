@@ -8,6 +8,7 @@ use crate::cli::failure::Failure;
 use crate::client::Client;
 use crate::probes::{self, quantile};
 use clap::Args;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -74,18 +75,31 @@ impl Ingest {
         let mut syncs = syncs(place).await?;
         drop(spinner);
         let progress = context.progress("stored");
-        let (mut took, began, mut done) = (Vec::new(), Instant::now(), 0);
-        while done < records {
-            let (since, count) = (Instant::now(), batch.min(records - done));
-            if batch == 1 {
-                client.add(None, text(done.into(), size).into()).await.map_err(called)?;
-            } else {
-                store(client, &drafts(done.into(), count.into(), size)).await?;
+        let (began, next, done) = (Instant::now(), Cell::new(0), Cell::new(0));
+        let writer = async || {
+            let mut took = Vec::new();
+            while next.get() < records {
+                let (since, at) = (Instant::now(), next.get());
+                let count = batch.min(records - at);
+                next.set(at + count);
+                if batch == 1 {
+                    client.add(None, text(at.into(), size).into()).await.map_err(called)?;
+                } else {
+                    store(client, &drafts(at.into(), count.into(), size)).await?;
+                }
+                took.push(since.elapsed());
+                done.set(done.get() + count);
+                progress.set(done.get().into(), u64::from(done.get()) * size as u64);
             }
-            took.push(since.elapsed());
-            done += count;
-            progress.set(done.into(), u64::from(done) * size as u64);
-        }
+            Ok::<_, Failure>(took)
+        };
+        // While one batch is committed the next is on its way.
+        let mut took = if batch == 1 {
+            writer().await?
+        } else {
+            let (one, other) = tokio::try_join!(writer(), writer())?;
+            [one, other].concat()
+        };
         let rate = f64::from(records) / began.elapsed().as_secs_f64();
         drop(progress);
         took.sort_unstable();

@@ -186,9 +186,11 @@ impl Node {
         self.ledger.contains(guid) || self.fetches.is_known(guid)
     }
 
-    /// Whether a record that we hold, and a peer lacks, is probably on its way to it.
-    pub(super) fn is_young(&self, now: Tick, guid: &Guid) -> bool {
-        self.rumors.learnt_at(guid).is_some_and(|learnt| now.since(learnt) < YOUNG)
+    /// Whether a record that we hold, and a peer lacks, is probably on its way to it: it is new, and was told when that
+    /// peer had been met.
+    pub(super) fn is_young(&self, now: Tick, peer: &Guid, guid: &Guid) -> bool {
+        let met = self.peers.peer(peer).and_then(|peer| peer.met).unwrap_or(now);
+        self.rumors.learnt_at(guid).is_some_and(|learnt| learnt >= met && now.since(learnt) < YOUNG)
     }
 
     /// A record was fetched: it is not pushed on, but a range that comes late is served.

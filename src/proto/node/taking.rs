@@ -218,7 +218,7 @@ impl Node {
         let horizon = self.peers.peer(&peer).map(|peer| peer.horizon).unwrap_or_default();
         let recent = |guid: &Guid| self.ledger.key(*guid).is_some_and(|key| key.date_time >= horizon);
         let ours: Vec<Guid> = ours.into_iter().filter(recent).collect();
-        let (young, ours): (Vec<Guid>, Vec<Guid>) = ours.into_iter().partition(|guid| self.is_young(now, guid));
+        let (young, ours): (Vec<Guid>, Vec<Guid>) = ours.into_iter().partition(|guid| self.is_young(now, &peer, guid));
         if !ours.is_empty() {
             self.rumors.trouble(now);
         }
