@@ -9,6 +9,8 @@ mod help;
 
 use cluster::{Cluster, Node, PROGRAM, init_with};
 use gossip_node::api;
+use gossip_node::proto::seal::{Header, NetworkKey, Secret};
+use gossip_node::proto::wire::{Leave, Message};
 use help::{commands, examples};
 use serde_json::{Value, json};
 use std::io::Read;
@@ -64,6 +66,9 @@ impl Place {
             std::fs::write(work.join(name), text).unwrap();
             std::fs::set_permissions(work.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
         }
+        let datagram = goodbye();
+        std::fs::write(work.join("datagrams.hex"), hex(&datagram)).unwrap();
+        std::fs::write(work.join("lan.pcap"), recorded(&datagram)).unwrap();
         init_with(&dir.join("spare"), NETWORK, PASSWORD, &["--bind", "127.0.0.1:0"]);
         Place { cluster, work }
     }
@@ -130,6 +135,30 @@ impl Place {
         let status = child.wait().unwrap();
         (status, data.join().unwrap(), talk.join().unwrap())
     }
+}
+
+/// A datagram of the network.
+fn goodbye() -> Vec<u8> {
+    let key = NetworkKey::new(&Secret::derive(NETWORK, PASSWORD.as_bytes()));
+    let leave = Message::Leave(Leave { restarting: false });
+    let (mut datagram, header) = (vec![], Header { kind: leave.kind(), src_session: 1, dst_session: 2, counter: 3 });
+    key.seal(&header, &mut datagram, |out| leave.encode(out));
+    datagram
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The file that tcpdump would have written of it: IPv4 without a link around it.
+fn recorded(datagram: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(datagram.len()).unwrap();
+    let head = [0xA1B2_C3D4, 0x0002_0004, 0, 0, 65_535, 101].map(u32::to_be_bytes);
+    let packet = [1_700_000_000, 5, u32::from(len) + 28, u32::from(len) + 28].map(u32::to_be_bytes);
+    let ip =
+        [[0x45, 0], (len + 28).to_be_bytes(), [0; 2], [0x40, 0], [64, 17], [0; 2], [10, 0], [0, 1], [10, 0], [0, 2]];
+    let udp = [6884, 6884, len + 8, 0].map(u16::to_be_bytes);
+    [head.as_flattened(), packet.as_flattened(), ip.as_flattened(), udp.as_flattened(), datagram].concat()
 }
 
 /// What is there until somebody ends it.
@@ -292,6 +321,7 @@ fn json_is_as_it_was_and_parses_for_every_command() {
     cluster::eventually("the log has a line", || !nas.output(["logs"]).is_empty());
     cluster::eventually("a round trip is known", || nas.network().peers[0].rtt_ms.is_some());
     let (backup, address) = (place.work.join("b.jsonl"), desk.address());
+    let datagram = hex(&goodbye());
     let (spare, new) = (place.cluster.dir().join("fresh"), place.work.join("new.txt"));
     let lines: Vec<(&str, Vec<&str>)> = vec![
         ("add", vec!["add", "x"]),
@@ -327,6 +357,7 @@ fn json_is_as_it_was_and_parses_for_every_command() {
         ("keys remove", vec!["keys", "remove", "--force"]),
         ("reload", vec!["reload"]),
         ("log-level", vec!["log-level", "info"]),
+        ("decode", vec!["decode", &datagram]),
         ("doctor", vec!["doctor"]),
         ("check", vec!["check"]),
         ("init", vec!["init", "--network", "home", "--password-stdin", "--home", spare.to_str().unwrap()]),

@@ -1,5 +1,7 @@
 //! The protocol's page is enough to write another implementation from: `spec/decode.py`, with Python's standard library
-//! alone, reads every golden vector and what real nodes send, and makes the same of the same as we do.
+//! alone, reads every golden vector and what real nodes send, and makes the same of the same as we do; `gossip-node
+//! decode` shows the same, field by field.
+#![cfg(feature = "cli")]
 
 use gossip_node::proto::gossip::{Gossip, Guid, Kind};
 use gossip_node::proto::ring::place;
@@ -11,6 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -63,11 +66,33 @@ fn python(args: &[&str], input: String) -> Option<String> {
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
+/// What `gossip-node decode` says of the same.
+fn program(secret: &Secret, lines: &str) -> String {
+    let home = tempfile::tempdir().unwrap();
+    let file = serde_json::json!({
+        "node_guid": "66293724-40fa-4ae7-bd00-127dfffd2cc3", "node_name": "hawk",
+        "networks": [{ "network_name": "home", "network_key": hex(&secret.0) }],
+    });
+    let path = home.path().join("server.json");
+    std::fs::write(&path, file.to_string()).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_gossip-node"));
+    command.args(["decode", "--json", "--home"]).arg(home.path()).env_remove("GOSSIP_NODE_NETWORK");
+    let output = command.write_stdin(lines).output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Has it decode datagrams that a secret seals, and counts them by name; each is what its header says, and true.
 fn decoded(secret: &Secret, datagrams: &[Vec<u8>]) -> Option<BTreeMap<String, usize>> {
     let lines: String = datagrams.iter().map(|datagram| hex(datagram) + "\n").collect();
+    let ours = program(secret, &lines);
     let said = python(&["--key", &hex(&secret.0)], lines)?;
     assert_eq!(said.lines().count(), datagrams.len());
+    for (said, ours) in said.lines().zip(ours.lines()) {
+        let [said, ours] = [said, ours].map(|line| serde_json::from_str::<Value>(line).unwrap());
+        assert_eq!(said, ours, "both say the same, field by field");
+    }
     let mut counted = BTreeMap::new();
     for (line, datagram) in said.lines().zip(datagrams) {
         let said: Value = serde_json::from_str(line).unwrap();
@@ -107,7 +132,9 @@ fn another_implementation_reads_what_real_nodes_send() {
     network.create(all[0], "long ".repeat(20_000)).unwrap();
     network.run(Duration::from_secs(5));
     network.partition(&[&all[..2], &all[2..]]);
-    (0..30).for_each(|number| drop(network.create(all[number % 4], format!("apart {number}"))));
+    for number in 0..30 {
+        network.create(all[number % 4], format!("apart {number}")).unwrap();
+    }
     network.run(Duration::from_secs(2));
     network.heal();
     assert!(network.run_until(Duration::from_secs(60), Network::converged));
@@ -155,6 +182,13 @@ fn both_make_the_same_of_the_same() {
                 assert_eq!(made.join(","), symbols);
                 let made: Vec<String> = sketch.estimator_at(now).unwrap().iter().map(i16::to_string).collect();
                 assert_eq!(made.join(","), estimator);
+            }
+            ["beacon", "home", secret, guid, epoch, counter, port, datagram] => {
+                let said: Value = serde_json::from_str(&program(&Secret(array(secret)), datagram)).unwrap();
+                let body = &said["body"];
+                let numbers = [&body["epoch"], &body["counter"], &body["port"]].map(Value::to_string);
+                assert_eq!(body["guid"], Guid(array(guid)).to_string(), "{line}");
+                assert_eq!(numbers, [epoch, counter, port], "{line}");
             }
             _ => panic!("unknown: {line}"),
         }

@@ -18,7 +18,7 @@ use pcap::Pcap;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Longest line of hex: a datagram, with a space behind each byte.
 const LINE: u64 = 3 * MAX_DATAGRAM as u64 + 2;
@@ -56,29 +56,16 @@ impl Decode {
         let (mut opened, mut others) = (0, 0);
         let mut show = |datagram: &[u8], way: Option<&pcap::Way>| {
             let said = keys.decode(datagram);
-            let is_ours = said.get("error").is_none();
             // Of a recorded wire only what claims to be ours is of interest.
             if way.is_some() && said["error"] == "magic" {
                 others += 1;
                 return Ok(());
             }
-            opened += u64::from(is_ours);
+            opened += u64::from(said.get("error").is_none());
             print(context, said, way)
         };
         match &self.pcap {
-            Some(path) => {
-                let failed = |error: std::io::Error| {
-                    Failure::new(Exit::No, format!("cannot read {}", path.display())).why(error.to_string())
-                };
-                let from: Box<dyn Read> = match path.as_os_str() == "-" {
-                    true => Box::new(std::io::stdin().lock()),
-                    false => Box::new(File::open(path).map_err(failed)?),
-                };
-                let mut pcap = Pcap::open(BufReader::new(from)).map_err(failed)?;
-                while let Some(packet) = pcap.next().map_err(failed)? {
-                    show(&packet.payload, Some(&packet.way))?;
-                }
-            }
+            Some(path) => recorded(path, |packet| show(&packet.payload, Some(&packet.way)))?,
             None if self.hex.is_empty() => {
                 let mut lines = std::io::stdin().lock();
                 while let Some(line) = line(&mut lines)? {
@@ -147,6 +134,22 @@ impl Keys {
         }
         why
     }
+}
+
+/// Each datagram of a file of tcpdump.
+fn recorded(path: &Path, mut each: impl FnMut(&pcap::Packet) -> Result<(), Failure>) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::No, format!("cannot read {}", path.display())).why(error.to_string())
+    };
+    let from: Box<dyn Read> = match path.as_os_str() == "-" {
+        true => Box::new(std::io::stdin().lock()),
+        false => Box::new(File::open(path).map_err(failed)?),
+    };
+    let mut pcap = Pcap::open(BufReader::new(from)).map_err(failed)?;
+    while let Some(packet) = pcap.next().map_err(failed)? {
+        each(&packet)?;
+    }
+    Ok(())
 }
 
 fn print(context: &Context, mut said: Value, way: Option<&pcap::Way>) -> Result<(), Failure> {

@@ -7,8 +7,8 @@ use crate::proto::ring::Range;
 use crate::proto::seal::Verified;
 use crate::proto::sketch::Symbol;
 use crate::proto::wire::{
-    Card, DidYouHere, Errand, Fragment, HeadTold, Heard, Hello, HelloFor, Holding, LedgerState, Message, Nodes, Pushed,
-    Record, Registered, Rumor, Symbols, Tell, TellMeMore, Update, Word,
+    Card, DidYouHere, Errand, Fragment, HeadTold, Heard, Hello, HelloFor, Holding, LedgerState, Message, Nodes, Parts,
+    PieceAsk, Pushed, Record, Registered, Rumor, Symbols, Tell, TellMeMore, Update, Word,
 };
 use serde_json::{Value, json};
 
@@ -111,7 +111,7 @@ fn digest(said: &DidYouHere) -> Value {
 }
 
 fn asked(said: &TellMeMore) -> Value {
-    let piece = |ask: &crate::proto::wire::PieceAsk| json!({ "guid": guid(&ask.guid), "piece": ask.piece, "fragments": ask.fragments });
+    let piece = |ask: &PieceAsk| json!({ "guid": guid(&ask.guid), "piece": ask.piece, "fragments": ask.fragments });
     let symbols = said.symbols.map(|ask| json!({ "change": ask.change, "first": ask.first, "chunks": ask.chunks }));
     let page = said.page.map(|ask| json!({ "id": ask.id, "after": key(&ask.after), "pages": ask.pages }));
     json!({ "guids": all(&said.guids, guid), "pieces": all(&said.pieces, piece), "symbols": symbols, "page": page })
@@ -133,7 +133,7 @@ fn rumor(said: &Rumor) -> Value {
 
 fn heard(said: &Heard) -> Value {
     let Heard { got, holds, asks, parts } = said;
-    let part = |parts: &crate::proto::wire::Parts| json!({ "guid": guid(&parts.guid), "list": parts.list, "pieces": parts.pieces });
+    let part = |parts: &Parts| json!({ "guid": guid(&parts.guid), "list": parts.list, "pieces": parts.pieces });
     json!({ "got": all(got, guid), "holds": all(holds, guid), "asks": all(asks, guid), "parts": all(parts, part) })
 }
 
