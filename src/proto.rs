@@ -1,19 +1,21 @@
 //! The protocol on one page: what another implementation has to do to be a node. `spec/vectors.txt` has keys, records and
-//! digests to try it with, `wire/golden.txt` a datagram of each kind (its secret is 32 bytes of 7); `spec/decode.py` reads
-//! all of it with Python's standard library and this page alone, and `tests/spec.rs` holds the two against each other.
+//! digests to try it with, `wire/golden.txt` a datagram of each kind (its secret is 32 bytes of 7); `spec/decode.py`
+//! reads all of it with Python's standard library and this page alone, and `tests/spec.rs` holds the two against each
+//! other.
 //!
 //! # What it guarantees
 //!
 //! Every record that a node accepted reaches every node that is connected to it for long enough, directly or through
-//! others, however long it was away; no datagram counts twice or at a node that it was not for; without the network's
-//! key nothing changes a node's state. *Pushes may be dropped by anyone; repairs are the guarantee*: every queue is
-//! bounded and may drop what it likes, since the next digest finds the gap.
+//! others, however long it was away; no datagram counts twice or at a node that it was not for; without the network's key
+//! nothing changes a node's state. *Pushes may be dropped by anyone; repairs are the guarantee*: every queue is bounded
+//! and may drop what it likes, since the next digest finds the gap.
 //!
 //! # Words
 //!
-//! Integers are little-endian and of fixed width; a *uN* has N bits. Times are u64 microseconds, since 1970 UTC for dates,
-//! since any moment for a node's own clock. SHA-256, HMAC (RFC 2104) and HKDF (RFC 5869) are with SHA-256; *truncated*
-//! keeps the first bytes. SipHash-2-4 is the reference one, its 128-bit form that of its authors (low word first).
+//! Integers are little-endian and of fixed width; a *uN* has N bits. Times are u64 microseconds, since 1970 UTC for
+//! dates, since any moment for a node's own clock. SHA-256, HMAC (RFC 2104) and HKDF (RFC 5869) are with SHA-256;
+//! *truncated* keeps the first bytes. SipHash-2-4 is the reference one, its 128-bit form that of its authors (low word
+//! first).
 //!
 //! # Keys
 //!
@@ -23,13 +25,13 @@
 //!
 //! A network has a ring of up to four keys: all open, one, the primary, seals; a header's `key_id` says which. A password
 //! changes in three steps, each at any node at any time: the new key is accepted everywhere, then the primary everywhere,
-//! then the old one goes. Sessions, counters and replay windows know nothing of keys, so they go on; see `keyring` for why
-//! that lets no recording count. Root and symbols are made under a key, so a ledger has a sketch for each, and *the key of
-//! the datagram that carries them says which one they speak of*: a root is compared with ours under that key, a digest is
-//! subtracted from our symbols under it, and symbols are asked for and answered under it, whatever the primaries are. The
-//! sketch of a key that comes later is built in steps along the index, and the key becomes the primary only when it is
-//! whole. A node that lacks the key of a datagram is silent, as to any stranger: nothing is sent under another key to suit
-//! somebody who has not got the new one yet.
+//! then the old one goes. Sessions, counters and replay windows know nothing of keys, so they go on; see `keyring` for
+//! why that lets no recording count. Root and symbols are made under a key, so a ledger has a sketch for each, and *the
+//! key of the datagram that carries them says which one they speak of*: a root is compared with ours under that key, a
+//! digest is subtracted from our symbols under it, and symbols are asked for and answered under it, whatever the
+//! primaries are. The sketch of a key that comes later is built in steps along the index, and the key becomes the primary
+//! only when it is whole. A node that lacks the key of a datagram is silent, as to any stranger: nothing is sent under
+//! another key to suit somebody who has not got the new one yet.
 //!
 //! # Datagrams
 //!
@@ -47,12 +49,12 @@
 //! | 16 | 8 | `dst_session`, the receiver's; 0 only in a first REGISTER |
 //! | 24 | 8 | `counter`: rises with each datagram from one session to another, from 1 on; 0 in a CHALLENGE |
 //!
-//! A body is its kind's fields, one behind the other, and ends with the last. `guid`, `key` (date u64, guid), `range` (two
-//! u64) and `state` (count u64, root 16 bytes) have 16, 24, 16 and 24 bytes. `addr` is 16 bytes of IPv6 (IPv4 as
+//! A body is its kind's fields, one behind the other, and ends with the last. `guid`, `key` (date u64, guid), `range`
+//! (two u64) and `state` (count u64, root 16 bytes) have 16, 24, 16 and 24 bytes. `addr` is 16 bytes of IPv6 (IPv4 as
 //! `::ffff:a.b.c.d`) and a u16 port; `bool` one byte, 0 or 1; `[T; n]` n items, `[T ≤ n]` a u16 count of at most n and
-//! the items; `name` a u16 count of 1 to 64 and as many bytes of UTF-8, not only spaces, no control character (Cc) and none
-//! of U+061C, U+200B to 200F, U+2028 to 202E, U+2060 to 206F, U+FEFF; `T?` a byte 0, or a byte 1 and T; a *word* one byte,
-//! its place in the list given, from 0.
+//! the items; `name` a u16 count of 1 to 64 and as many bytes of UTF-8, not only spaces, no control character (Cc) and
+//! none of U+061C, U+200B to 200F, U+2028 to 202E, U+2060 to 206F, U+FEFF; `T?` a byte 0, or a byte 1 and T; a *word* one
+//! byte, its place in the list given, from 0.
 //!
 //! | kind | message | body |
 //! |---|---|---|
@@ -86,12 +88,12 @@
 //! # Records
 //!
 //! A record is immutable: kind (0 message, 1 forget, 2 network settings), date_time, origin (the node that made it),
-//! who_name, MSG: 1 byte to 16 MiB of UTF-8, for kinds 1 and 2 at most 256 bytes. *sha2* is SHA-256 of MSG. *pieces* is 32
-//! bytes of 0 where MSG has at most 64 KiB, else SHA-256 of the list: the SHA-256 of each piece of 64 KiB, the last one
-//! shorter. Its *guid* is the start of SHA-256("gossip-node/1 guid\0" + kind u8 + date_time + origin + length of who_name
-//! u8 + who_name + length of MSG u32 + sha2 + pieces), 16 bytes with the version (high half of byte 6) set to 8 and the
-//! variant (high two bits of byte 8) to binary 10. Whether a record is valid follows from its bytes alone. A creator's
-//! dates never repeat nor go back. The MSG of other kinds is two lines, each with a newline, in this one form:
+//! who_name, MSG: 1 byte to 16 MiB of UTF-8, for kinds 1 and 2 at most 256 bytes. *sha2* is SHA-256 of MSG. *pieces* is
+//! 32 bytes of 0 where MSG has at most 64 KiB, else SHA-256 of the list: the SHA-256 of each piece of 64 KiB, the last
+//! one shorter. Its *guid* is the start of SHA-256("gossip-node/1 guid\0" + kind u8 + date_time + origin + length of
+//! who_name u8 + who_name + length of MSG u32 + sha2 + pieces), 16 bytes with the version (high half of byte 6) set to 8
+//! and the variant (high two bits of byte 8) to binary 10. Whether a record is valid follows from its bytes alone. A
+//! creator's dates never repeat nor go back. The MSG of other kinds is two lines, each with a newline, in this one form:
 //!
 //! - kind 1: `origin GUID` (hyphenated, lower case), `up_to MICROSECONDS`, not above its own date_time;
 //! - kind 2: `max_age MICROSECONDS`, `origin_timeout MICROSECONDS`; 0 for none, else 1 s to 10,000 days.
@@ -117,19 +119,20 @@
 //! ```
 //!
 //! - An *epoch* is kept on disk and rises with each start. A *cookie* is whatever lets its maker know again, without
-//!   remembering anybody, that it gave it to this `src_session` at this address in the last 120 s (here: HMAC under a
-//!   key of the process over span, address and session, counting in its span of 120 s and the next).
-//! - A REGISTER to session 0 or to one that is not ours gets a CHALLENGE, and so does any other datagram of a session that
-//!   is not installed, or whose counter is more than 2^20 above the highest seen: if it has at least 80 bytes, and at most
-//!   1,000 a second. Its `echo` is the counter that it answers, its `dst_session` the `src_session`. CHALLENGE and
-//!   REGISTERED are never challenged.
-//! - A CHALLENGE counts if its echo is the counter of a REGISTER sent to where it comes from in the last 5 s (once), or of
-//!   another datagram sent there lately (one a second and peer): then REGISTER goes there with its cookie, to its
+//!   remembering anybody, that it gave it to this `src_session` at this address in the last 120 s (here: HMAC under a key
+//!   of the process over span, address and session, counting in its span of 120 s and the next).
+//! - A REGISTER to session 0 or to one that is not ours gets a CHALLENGE, and so does any other datagram of a session
+//!   that is not installed, or whose counter is more than 2^20 above the highest seen: if it has at least 80 bytes, and
+//!   at most 1,000 a second. Its `echo` is the counter that it answers, its `dst_session` the `src_session`. CHALLENGE
+//!   and REGISTERED are never challenged.
+//! - A CHALLENGE counts if its echo is the counter of a REGISTER sent to where it comes from in the last 5 s (once), or
+//!   of another datagram sent there lately (one a second and peer): then REGISTER goes there with its cookie, to its
 //!   session. For 10 s a cookie that came serves further REGISTERs to its address.
 //! - A REGISTER with a good cookie to our session, and a REGISTERED whose echo is that of a REGISTER to this session and
-//!   address in the last 5 s, *install* the sender's session for its guid, in place of an older one if (epoch, session) is
-//!   greater, or it is the same session with a higher counter, or the older one was silent for 300 s. Its address is where
-//!   the datagram came from, and its counter the floor: what is not above it counts as seen. REGISTERED is the answer.
+//!   address in the last 5 s, *install* the sender's session for its guid, in place of an older one if (epoch, session)
+//!   is greater, or it is the same session with a higher counter, or the older one was silent for 300 s. Its address is
+//!   where the datagram came from, and its counter the floor: what is not above it counts as seen. REGISTERED is the
+//!   answer.
 //! - A guid that is ours: the side with the lesser (epoch, session) takes a new random GUID (UUIDv4), keeps its records,
 //!   and registers with all again.
 //! - After that, a datagram to our session counts if its counter is above the floor, less than 2,048 below the highest
@@ -140,11 +143,11 @@
 //!
 //! # Digests
 //!
-//! Each GUID has a *hash*: SipHash-2-4-128 under the `digest` key, two u64 *low* and *high*. The *root* of a set is the sum
-//! of all hashes as u128 (high * 2^64 + low) modulo 2^128. Counter i of the *estimator* is, modulo 2^16, the sum of +1 for
-//! each GUID with bit 28 + i of high set, else -1; the mean square of the differences of two estimators is about how many
-//! GUIDs differ. A *symbol* is the XOR of all GUIDs that are mapped to it, and of (high | 1) of each. A GUID is mapped to
-//! symbol 0, then on by SplitMix64 with the state low (all modulo 2^64, division and `>>` rounding down):
+//! Each GUID has a *hash*: SipHash-2-4-128 under the `digest` key, two u64 *low* and *high*. The *root* of a set is the
+//! sum of all hashes as u128 (high * 2^64 + low) modulo 2^128. Counter i of the *estimator* is, modulo 2^16, the sum of
+//! +1 for each GUID with bit 28 + i of high set, else -1; the mean square of the differences of two estimators is about
+//! how many GUIDs differ. A *symbol* is the XOR of all GUIDs that are mapped to it, and of (high | 1) of each. A GUID is
+//! mapped to symbol 0, then on by SplitMix64 with the state low (all modulo 2^64, division and `>>` rounding down):
 //!
 //! ```text
 //! state += 0x9E3779B97F4A7C15
@@ -174,38 +177,42 @@
 //!
 //! # The ring and rumours
 //!
-//! A node stands at the first 8 bytes of SHA-256 of its GUID, *big-endian*, on a ring of 2^64 places. A range is the places
-//! from its first up to and without its second, around the end where that is less; equal ends: none.
+//! A node stands at the first 8 bytes of SHA-256 of its GUID, *big-endian*, on a ring of 2^64 places. A range is the
+//! places from its first up to and without its second, around the end where that is less; equal ends: none.
 //!
-//! A RUMOR is range delegation (El-Ansary et al. 2003; Kadcast, Rohrer and Tschorsch 2019) with acknowledgements. Who makes
-//! a record has the range of all places but his own; who receives one with a range cuts that into up to five parts
-//! (`gossip_max_peer_count`; two for a head) and sends the record to the first live peer of each, with the rest of the part
-//! behind that peer and one hop more. Any cut is a good one. The GUID is acknowledged in `got` of HEARD or RUMOR, unless
-//! the disk cannot take it. After two silences the rest goes to the next peer of the part, after six nothing more. A node
-//! that has a record already acknowledges it, and serves its first range if it learnt the record in the last 30 s. Pieces
-//! of a head are asked of who sent it. `holds` of HEARD names records on disk, `asks` asks for that, now or when it is so.
+//! A RUMOR is range delegation (El-Ansary et al. 2003; Kadcast, Rohrer and Tschorsch 2019) with acknowledgements. Who
+//! makes a record has the range of all places but his own; who receives one with a range cuts that into up to five parts
+//! (`gossip_max_peer_count`; two for a head) and sends the record to the first live peer of each, with the rest of the
+//! part behind that peer and one hop more. Any cut is a good one. The GUID is acknowledged in `got` of HEARD or RUMOR,
+//! unless the disk cannot take it. After two silences the rest goes to the next peer of the part, after six nothing more.
+//! A node that has a record already acknowledges it, and serves its first range if it learnt the record in the last 30 s.
+//! Pieces of a head are asked of who sent it. `holds` of HEARD names records on disk, `asks` asks for that, now or when
+//! it is so.
 //!
 //! # Peers
 //!
-//! HELLO is SWIM (Das, Gupta, Motivala 2002) with suspicion and Lifeguard (Dadgar, Phillips, Currey 2017). Its stamp is the
-//! sender's own clock; HELLO_BACK repeats it, or has 2^64 - 1 where it answers nothing. A HELLO with padding gets a
+//! HELLO is SWIM (Das, Gupta, Motivala 2002) with suspicion and Lifeguard (Dadgar, Phillips, Currey 2017). Its stamp is
+//! the sender's own clock; HELLO_BACK repeats it, or has 2^64 - 1 where it answers nothing. A HELLO with padding gets a
 //! HELLO_BACK of its size that says nothing of others. `health` is 0 (well) to 7. `list` is how many nodes the sender
 //! lists as alive, itself and suspects included, and the sum modulo 2^64 of SipHash-2-4 (64 bits, key 0) over guid,
 //! incarnation u32 and addr of each. `page_ask` asks for the cards of a part of the ring; `page` names what it covers.
 //!
 //! - An *incarnation* is made by its node alone: at a start the seconds since 1970, and one above whatever others said of
-//! it: a suspicion or a death in its own, an *alive* in a later one. - *alive* counts where its incarnation is later; it
-//! ends a suspicion, and has a dead node registered with. *suspect* and *dead* count where theirs is not earlier, *left*
-//! and *restarting* too. A node heard from in the last 2 s does not die by others' words, it is suspected. A stale word
-//! is answered by the later *alive*. - *accuser* is the first 4 bytes of the place of who found out, big-endian as a
-//! number; different ones confirm a suspicion. - A node that is not listed is once it was met, or three peers at
-//! different addresses named it (one, where fewer than eight are listed). A dead one comes back by a handshake, or if
-//! three such peers say so. No word of others refreshes when a peer was heard. An address that is named is used only if
-//! it is unicast and has a port from 1024 on, one of loopback or of a link only if its teller is there too. - Each update
-//! is sent 4 * ceil(log10(nodes + 1)) times. What is said of the receiver itself is said to it always. - HELLO_FOR
-//! *probe* asks to greet a node for its sender; *answered* or *silent* is the answer, with the same stamp. - LEAVE makes
-//! its sender *left*; it answers no REGISTER any more. - NODES is for people alone: who hears a network's name in HELLO
-//! asks for the nodes behind `after`, in the order of GUIDs.
+//!   it: a suspicion or a death in its own, an *alive* in a later one.
+//! - *alive* counts where its incarnation is later; it ends a suspicion, and has a dead node registered with. *suspect*
+//!   and *dead* count where theirs is not earlier, *left* and *restarting* too. A node heard from in the last 2 s does
+//!   not die by others' words, it is suspected. A stale word is answered by the later *alive*.
+//! - *accuser* is the first 4 bytes of the place of who found out, big-endian as a number; different ones confirm a
+//!   suspicion.
+//! - A node that is not listed is once it was met, or three peers at different addresses named it (one, where fewer than
+//!   eight are listed). A dead one comes back by a handshake, or if three such peers say so. No word of others refreshes
+//!   when a peer was heard. An address that is named is used only if it is unicast and has a port from 1024 on, one of
+//!   loopback or of a link only if its teller is there too.
+//! - Each update is sent 4 * ceil(log10(nodes + 1)) times. What is said of the receiver itself is said to it always.
+//! - HELLO_FOR *probe* asks to greet a node for its sender; *answered* or *silent* is the answer, with the same stamp.
+//! - LEAVE makes its sender *left*; it answers no REGISTER any more.
+//! - NODES is for people alone: who hears a network's name in HELLO asks for the nodes behind `after`, in the order of
+//!   GUIDs.
 //!
 //! # When what is sent
 //!
@@ -226,8 +233,8 @@
 //!
 //! # Discovery
 //!
-//! A node tells its links that it is there by *beacons* of 52 bytes, to port 6885 (of all daemons alike) of 239.255.103.110
-//! with TTL 1, of ff12::676f:7373:6970, and of IPv4 broadcast. They are no datagrams of a session:
+//! A node tells its links that it is there by *beacons* of 52 bytes, to port 6885 (of all daemons alike) of
+//! 239.255.103.110 with TTL 1, of ff12::676f:7373:6970, and of IPv4 broadcast. They are no datagrams of a session:
 //!
 //! | off | size | field |
 //! |---|---|---|
@@ -237,26 +244,28 @@
 //! | 18 | 30 | what is said (guid, epoch u64, counter u32, port u16), XOR the start of HMAC under `beacon cipher` over the tag |
 //! | 48 | 4 | name tag: HMAC over all before, truncated; its key is SHA-256("gossip-node/1 name tag\0" + network name) |
 //!
-//! Nothing is believed of them: a fresh beacon (of a later epoch, or a higher counter, than the last one) of a node that we
-//! do not know in this run of it, or that counts as dead, is answered by one REGISTER to the address that it came from, at
-//! `port`. The answers are few, since a beacon can be recorded and replayed from any address: they go to sources on a
-//! link of this host alone, of N nodes each answers with probability min(1, 8/N), each source once in 10 s, ten a second in
-//! all. One with a good name tag and another tag is of a network with the name of ours and another password: people hear
-//! of that.
+//! Nothing is believed of them: a fresh beacon (of a later epoch, or a higher counter, than the last one) of a node that
+//! we do not know in this run of it, or that counts as dead, is answered by one REGISTER to the address that it came
+//! from, at `port`. The answers are few, since a beacon can be recorded and replayed from any address: they go to sources
+//! on a link of this host alone, of N nodes each answers with probability min(1, 8/N), each source once in 10 s, ten a
+//! second in all. One with a good name tag and another tag is of a network with the name of ours and another password:
+//! people hear of that.
 //!
 //! # Forgetting
 //!
-//! What is held follows from the set of records and from one date, the *horizon*. The latest settings by (date_time, guid)
-//! hold, and never age. Where they name a max_age, records with a date before the horizon leave, are not asked for and not
-//! taken in. A node's own horizon is its clock less max_age, down to a multiple of a step (max_age / 64, rounded down, at
-//! least 1); HELLO carries the horizon (0: none), and a node follows the highest that it hears, down to a multiple of the
-//! step and at most one step past its own. A forget takes all messages (kind 0) of its `origin` with dates up to `up_to`.
+//! What is held follows from the set of records and from one date, the *horizon*. The latest settings by (date_time,
+//! guid) hold, and never age. Where they name a max_age, records with a date before the horizon leave, are not asked for
+//! and not taken in. A node's own horizon is its clock less max_age, down to a multiple of a step (max_age / 64, rounded
+//! down, at least 1); HELLO carries the horizon (0: none), and a node follows the highest that it hears, down to a
+//! multiple of the step and at most one step past its own; where it is more than two steps past that (a clock was set
+//! back, or max_age is another) it is found anew. A forget takes all messages (kind 0) of its `origin` with dates up to
+//! `up_to`.
 //!
 //! Nodes that were told settings by their configuration, and find none 10 s after their start in a peer that holds what
 //! they hold (or know nobody), make a record of them that is dated 0, by WHO_NAME "server.json" and an origin of 0: the
-//! same at all of them. A node that was not reached for `origin_timeout` is forgotten first by the next live node on the ring
-//! behind it, and by each following one two looks (of a 64th of that time) later if need be; only who reaches more than
-//! half of those that it knew then, itself and the silent one included, forgets anybody by itself.
+//! same at all of them. A node that was not reached for `origin_timeout` is forgotten first by the next live node on the
+//! ring behind it, and by each following one two looks (of a 64th of that time) later if need be; only who reaches more
+//! than half of those that it knew then, itself and the silent one included, forgets anybody by itself.
 //!
 //! # Timers
 //!
@@ -284,8 +293,8 @@
 //!
 //! The key proves membership, no more: any member can read all, say anything under any WHO_NAME, and speak for the
 //! network. It cannot forge a record under an existing GUID (the GUID is derived from the content), replay, or make a
-//! node keep more than `limits` allows. A member can grind GUIDs that cancel out of root and digest, and so hide his
-//! own records from repair; and one who forwards datagrams in real time can move a peer's address to himself.
+//! node keep more than `limits` allows. A member can grind GUIDs that cancel out of root and digest, and so hide his own
+//! records from repair; and one who forwards datagrams in real time can move a peer's address to himself.
 //!
 //! # Deviations from the specification
 //!
@@ -308,32 +317,38 @@
 //!   large network each beacon would open sessions that nobody needs.
 //!
 //! - A handshake that lost a datagram goes on from the CHALLENGE that came, for 10 s: it needs two datagrams then, not
-//! four. - A dead peer comes back by a handshake, or by the word of three peers, each at an address of its own, who say
-//! that it is back in a later incarnation: the rule by which a newcomer is listed. By handshakes alone, two halves of a
-//! network that find each other again would need one for each pair of nodes, which took five thousand nodes 78 s and
-//! 20,000 datagrams each; and who reaches a node only through others would hold it for dead for ever. Only what a node
-//! believes is passed on, so one of the three has met it, or all three lie. - Of those among whom more than half must be
-//! reached before one is forgotten, a node counts itself and the silent one: else in a network of three nobody ever could
-//! be. - A forget ages as any record does, since all that it covers is older; so do settings that were replaced. - Where
-//! `max_age` is changed the horizon is found anew, and may be earlier: what somebody still holds comes again.
+//!   four.
+//! - A dead peer comes back by a handshake, or by the word of three peers, each at an address of its own, who say that it
+//!   is back in a later incarnation: the rule by which a newcomer is listed. By handshakes alone, two halves of a network
+//!   that find each other again would need one for each pair of nodes, which took five thousand nodes 78 s and 20,000
+//!   datagrams each; and who reaches a node only through others would hold it for dead for ever. Only what a node
+//!   believes is passed on, so one of the three has met it, or all three lie.
+//! - Of those among whom more than half must be reached before one is forgotten, a node counts itself and the silent one:
+//!   else in a network of three nobody ever could be.
+//! - A forget ages as any record does, since all that it covers is older; so do settings that were replaced.
+//! - Where `max_age` is changed the horizon is found anew, and may be earlier: what somebody still holds comes again.
 //!
 //! - A probe is repeated as often as answers could have come, and others are asked only when the longest time for an
-//! answer is over: a lost HELLO or REGISTER is no sign of death. Else each suspicion, which takes every node some thirty
-//! datagrams to hear of and to hear the end of, would make networks with loss the louder, the larger they are. - A node
-//! that hears of a suspicion probes the suspect itself with probability 8 / (number of nodes), so that confirmations do
-//! not wait for everybody's turn. - Where the news of peers fills several datagrams, they go to up to twelve peers each
-//! 200 ms: after a crash of many the last to be told of would be known as dead seconds later than the first. - Where
-//! probes have a period of their own (the `fast` profile), one in three goes to the next peer on the ring: the first
-//! probe of a node that died comes within three periods, where by chance alone one in fifty takes four and more. - Whom a
-//! node heard itself within 2 s does not die by others' words: it is suspected and may object. - The hash of a peer list
-//! takes a node's own address from what others say of it. - Announcements are made only in times of trouble (a silence, a
-//! late range, a repair within 10 s): where all rumours are acknowledged they would say only what is known, and be a
-//! third of all datagrams. - A silent peer still gets each record once: without that, one silence of six at 20 % loss
-//! kept records from it for 10 s. - At the first silence the one who takes the range over at the second is greeted, where
-//! there is no session with it. - Among at most 30 peers a range is cut by their number, so the last two hops are even;
-//! sessions with the next 30 on the ring are opened beforehand, two a second. - An acknowledgement waits for company:
-//! half a round trip, and no longer than its gap. - Heads of records that fit no datagram are handed to two children, not
-//! to five of which two are served at a time; a child hears which pieces its parent has (HEARD), and asks for no others.
+//!   answer is over: a lost HELLO or REGISTER is no sign of death. Else each suspicion, which takes every node some
+//!   thirty datagrams to hear of and to hear the end of, would make networks with loss the louder, the larger they are.
+//! - A node that hears of a suspicion probes the suspect itself with probability 8 / (number of nodes), so that
+//!   confirmations do not wait for everybody's turn.
+//! - Where the news of peers fills several datagrams, they go to up to twelve peers each 200 ms: after a crash of many
+//!   the last to be told of would be known as dead seconds later than the first.
+//! - Where probes have a period of their own (the `fast` profile), one in three goes to the next peer on the ring: the
+//!   first probe of a node that died comes within three periods, where by chance alone one in fifty takes four and more.
+//! - Whom a node heard itself within 2 s does not die by others' words: it is suspected and may object.
+//! - The hash of a peer list takes a node's own address from what others say of it.
+//! - Announcements are made only in times of trouble (a silence, a late range, a repair within 10 s): where all rumours
+//!   are acknowledged they would say only what is known, and be a third of all datagrams.
+//! - A silent peer still gets each record once: without that, one silence of six at 20 % loss kept records from it for 10
+//!   s.
+//! - At the first silence the one who takes the range over at the second is greeted, where there is no session with it.
+//! - Among at most 30 peers a range is cut by their number, so the last two hops are even; sessions with the next 30 on
+//!   the ring are opened beforehand, two a second.
+//! - An acknowledgement waits for company: half a round trip, and no longer than its gap.
+//! - Heads of records that fit no datagram are handed to two children, not to five of which two are served at a time; a
+//!   child hears which pieces its parent has (HEARD), and asks for no others.
 //! - Digests leave what was learnt less than a second ago to the rumours, and are rare while these flow.
 
 pub mod beacon;
@@ -353,6 +368,7 @@ pub mod repairs;
 pub mod retention;
 pub mod ring;
 pub mod rtt;
+mod rule;
 pub mod rumors;
 pub mod seal;
 pub mod session;
