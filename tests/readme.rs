@@ -246,6 +246,7 @@ fn what_can_be_run_here_runs_and_says_what_is_shown() {
             if !ours || asks.iter().chain(&elsewhere).any(|word| command.contains(word)) {
                 continue;
             }
+            place.cluster.wait_all(&["--in-sync"]);
             let (status, data, talk) = place.run(&command.replace("127.0.0.1:8684", page));
             let refused = behind.starts_with("error:") && text.trim_end().ends_with(line);
             assert!(refused || is_endless(command) || status.success(), "{command}: {status}\n{data}{talk}");
