@@ -6,7 +6,7 @@
 //! ```
 
 use gossip_node::display::{display_line, local_time, rfc3339};
-use gossip_node::{Cursor, Daemon, From, Handle, Received};
+use gossip_node::{Cursor, Daemon, Handle, Received, Since};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,9 +20,9 @@ fn line(received: &Received) -> String {
 }
 
 /// Where somebody stood when he went: a line of a file, so that nothing is shown twice and nothing is missed.
-fn last_time(place: &Path) -> From {
+fn last_time(place: &Path) -> Since {
     let cursor = std::fs::read_to_string(place).ok().and_then(|text| text.parse::<Cursor>().ok());
-    cursor.map_or(From::All, From::After)
+    cursor.map_or(Since::All, Since::After)
 }
 
 async fn chat(name: &str, seed: Option<String>) -> Result<(), Box<dyn Error>> {
@@ -65,7 +65,7 @@ async fn demonstrate() -> Result<(), Box<dyn Error>> {
     };
     let (early, late) = (start("early").await?, start("late").await?);
     let show = async |gossip: &Handle, count: usize| {
-        let mut arriving = gossip.subscribe(From::All).await?;
+        let mut arriving = gossip.subscribe(Since::All).await?;
         for _ in 0..count {
             let next = tokio::time::timeout(Duration::from_secs(20), arriving.next()).await?;
             println!("{} sees  {}", gossip.network_name(), line(&next.ok_or("it ended")??));

@@ -6,7 +6,7 @@
 //! SYNC_PASSWORD=secret cargo run --release --example config_sync -- DIR HOME    # on each host; HOME keeps the records
 //! ```
 
-use gossip_node::{Cursor, Daemon, From, Handle, Record};
+use gossip_node::{Cursor, Daemon, Handle, Record, Since};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -110,7 +110,7 @@ async fn sync(gossip: Handle, dir: PathBuf) -> Outcome<()> {
     let mut synced = Synced { gossip: gossip.clone(), dir, state: state.unwrap_or_default() };
     // What was changed here while this did not run goes first, or what arrives would write over it.
     synced.look().await?;
-    let mut arriving = gossip.subscribe(synced.state.cursor.map_or(From::All, From::After)).await?;
+    let mut arriving = gossip.subscribe(synced.state.cursor.map_or(Since::All, Since::After)).await?;
     loop {
         match tokio::time::timeout(LOOK, arriving.next()).await {
             Ok(None) => return Ok(()),

@@ -6,7 +6,7 @@
 //! REPLICA_PASSWORD=secret cargo run --release --example embed -- ./home    # one, on the LAN; a line is a new limit
 //! ```
 
-use gossip_node::{Daemon, From, Handle};
+use gossip_node::{Daemon, Handle, Since};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::time::Duration;
@@ -21,7 +21,7 @@ struct Limits {
 
 /// The limits in force, for all of the service: it is changed whenever later ones arrive.
 async fn limits(gossip: &Handle) -> Result<watch::Receiver<Limits>, gossip_node::Error> {
-    let mut arriving = gossip.subscribe(From::All).await?;
+    let mut arriving = gossip.subscribe(Since::All).await?;
     let (now, limits) = watch::channel(Limits::default());
     tokio::spawn(async move {
         let mut latest = None;

@@ -9,7 +9,7 @@
 #![expect(clippy::disallowed_methods, reason = "who measures looks at the clock")]
 
 use gossip_node::daemon::{BATCH, New};
-use gossip_node::{Builder, Daemon, From, Handle};
+use gossip_node::{Builder, Daemon, Handle, Since};
 use std::error::Error;
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,7 @@ async fn say(gossip: &Handle, count: usize) -> Result<(), Box<dyn Error>> {
 
 /// Counts what arrives, until as many came as there are.
 async fn count(gossip: &Handle) -> Result<(), Box<dyn Error>> {
-    let mut arriving = gossip.subscribe(From::All).await?;
+    let mut arriving = gossip.subscribe(Since::All).await?;
     let (mut began, mut last, mut count, mut all) = (None, Instant::now(), 0, None);
     while all.is_none_or(|all| count < all) {
         let next = arriving.next();

@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod context;
 mod create;
+mod decode;
 mod demo;
 mod doctor;
 mod exec;
@@ -163,6 +164,8 @@ enum Command {
     Forget(forget::Forget),
     /// Wait until peers are reachable, messages here, all in sync
     Wait(wait::Wait),
+    /// Open recorded datagrams, and show what they say
+    Decode(decode::Decode),
     /// Print what completes commands in a shell
     Completions(completions::Completions),
     /// Write the manual's pages into a directory
@@ -244,6 +247,7 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
         Command::Forget(forget) => on_one(forget.run(&context)),
         Command::Ui(ui) => on_one(ui.run(&context)),
         Command::Wait(wait) => on_one(wait.run(&context)),
+        Command::Decode(decode) => decode.run(&context),
         Command::Completions(completions) => completions.run(&mut Cli::command(), &context),
         Command::Man(man) => man.run(help::laid_out(Cli::command(), &[])),
         Command::Demo(demo) => on_many(demo.run(&context)),

@@ -31,6 +31,7 @@ mod sharing;
 mod splits;
 mod tally;
 mod view;
+mod waiting;
 
 pub(crate) use arriving::Arriving;
 pub use creating::{BATCH, New, Once};

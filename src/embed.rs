@@ -2,7 +2,7 @@
 //! those of [`crate::daemon`]; here is only what makes them pleasant to hold.
 //!
 //! ```
-//! use gossip_node::{Daemon, From};
+//! use gossip_node::{Daemon, Since};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +17,7 @@
 //! let guid = gossip.add("the backup is done").await?;       // on disk when this returns
 //! assert_eq!(gossip.get(guid).await?.unwrap().msg, "the backup is done");
 //!
-//! let mut arriving = gossip.subscribe(From::All).await?;
+//! let mut arriving = gossip.subscribe(Since::All).await?;
 //! let received = arriving.next().await.unwrap()?;           // this node's own, and all that others say
 //! assert_eq!(received.record.guid, guid);
 //! daemon.leave().await?;
@@ -33,7 +33,7 @@ mod subscription;
 pub use builder::{BuildError, Builder};
 pub use handle::{Error, Handle, Listed, Query};
 pub use record::Record;
-pub use subscription::{Cursor, From, NoCursor, Received, Subscription};
+pub use subscription::{Cursor, NoCursor, Received, Since, Subscription};
 
 use crate::api;
 use crate::daemon;

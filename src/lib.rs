@@ -31,12 +31,12 @@
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # use gossip_node::{Daemon, From};
+//! # use gossip_node::{Daemon, Since};
 //! let builder = Daemon::builder().network("home").password("correct horse battery staple");
 //! let daemon = builder.bind(([127, 0, 0, 1], 0)).in_memory().start().await?;
 //! let guid = daemon.handle().add("hello, whoever listens").await?;
 //!
-//! let mut arriving = daemon.handle().subscribe(From::All).await?;
+//! let mut arriving = daemon.handle().subscribe(Since::All).await?;
 //! assert_eq!(arriving.next().await.unwrap()?.record.guid, guid);
 //! # Ok(())
 //! # }
@@ -77,5 +77,5 @@ pub mod sim;
 pub mod store;
 
 pub use embed::{
-    BuildError, Builder, Cursor, Daemon, Error, From, Handle, Listed, Query, Received, Record, Subscription,
+    BuildError, Builder, Cursor, Daemon, Error, Handle, Listed, Query, Received, Record, Since, Subscription,
 };

@@ -498,7 +498,7 @@ fn what_is_described_is_what_is_there_and_the_other_way_round() {
         assert!(described[&format!("/api/v1{path}")].contains(method), "{method} {path}");
     }
     assert!(described["/metrics"].contains("GET"));
-    for name in ["Event", "Problem", "Gossip", "Peer", "Metrics", "Exported", "Outcome"] {
+    for name in ["Event", "Problem", "Gossip", "Peer", "Metrics", "Exported", "Outcome", "Created", "HeldBy"] {
         assert!(document["components"]["schemas"][name].is_object(), "{name}");
     }
     // No route of the API is made but by its description.

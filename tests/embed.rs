@@ -3,7 +3,7 @@
 use gossip_node::config::{Home, Profile};
 use gossip_node::daemon::StartError;
 use gossip_node::proto::seal::Secret;
-use gossip_node::{BuildError, Builder, Cursor, Daemon, Error, From, Handle, Query, Received, Subscription};
+use gossip_node::{BuildError, Builder, Cursor, Daemon, Error, Handle, Query, Received, Since, Subscription};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -50,7 +50,7 @@ fn files(dir: &Path) -> BTreeSet<PathBuf> {
 async fn two_in_one_process_share_a_record_and_know_each_other() {
     let nas = node("nas").in_memory().start().await.unwrap();
     let desk = node("desk").in_memory().start().await.unwrap();
-    let mut arriving = desk.handle().subscribe(From::Now).await.unwrap();
+    let mut arriving = desk.handle().subscribe(Since::Now).await.unwrap();
     meet(&desk.handle(), &nas).await;
     let guid = nas.handle().add_as("cron", "the backup is done").await.unwrap();
     let received = next(&mut arriving).await;
@@ -78,7 +78,7 @@ async fn a_subscriber_that_restarts_misses_nothing_and_is_told_nothing_twice() {
     let home = place.path().join("desk");
     let nas = node("nas").in_memory().start().await.unwrap();
     let desk = node("desk").home(&home).seed(nas.addr().to_string()).start().await.unwrap();
-    let mut arriving = desk.handle().subscribe(From::All).await.unwrap();
+    let mut arriving = desk.handle().subscribe(Since::All).await.unwrap();
     for number in 0..5 {
         nas.handle().add(format!("early {number}")).await.unwrap();
     }
@@ -93,12 +93,12 @@ async fn a_subscriber_that_restarts_misses_nothing_and_is_told_nothing_twice() {
     }
     let desk = node("desk").home(&home).start().await.unwrap();
     let cursor: Cursor = serde_json::from_str(&kept).unwrap();
-    let mut arriving = desk.handle().subscribe(From::After(cursor)).await.unwrap();
+    let mut arriving = desk.handle().subscribe(Since::After(cursor)).await.unwrap();
     let (late, last) = texts(&mut arriving, 8).await;
     let all: BTreeSet<&String> = early.iter().chain(&late).collect();
     assert_eq!(all.len(), 10, "{early:?} {late:?}");
     // At the end there is nothing, until there is.
-    let mut behind = desk.handle().subscribe(From::After(last)).await.unwrap();
+    let mut behind = desk.handle().subscribe(Since::After(last)).await.unwrap();
     assert!(tokio::time::timeout(Duration::from_millis(50), behind.next()).await.is_err());
     desk.handle().add("the latest").await.unwrap();
     assert_eq!(next(&mut behind).await.record.msg, "the latest");
@@ -112,7 +112,7 @@ async fn dropping_it_frees_port_and_home_and_ends_its_subscriptions() {
     let nas = node("nas").home(&home).start().await.unwrap();
     let (addr, handle) = (nas.addr(), nas.handle());
     let guid = handle.add("kept").await.unwrap();
-    let mut arriving = handle.subscribe(From::Now).await.unwrap();
+    let mut arriving = handle.subscribe(Since::Now).await.unwrap();
     assert!(Home::new(home.clone()).is_in_use());
     let again = node("nas").home(&home).start().await.unwrap_err();
     assert!(matches!(again, BuildError::Start(StartError::Locked { .. })), "{again}");
@@ -130,7 +130,7 @@ async fn dropping_it_frees_port_and_home_and_ends_its_subscriptions() {
         handle.add("too late").await.map(drop),
         handle.get(guid).await.map(drop),
         handle.list(Query::default()).await.map(drop),
-        handle.subscribe(From::Now).await.map(drop),
+        handle.subscribe(Since::Now).await.map(drop),
         handle.peers().await.map(drop),
         handle.leave().await.map(drop),
     ];
@@ -280,7 +280,7 @@ async fn one_node_is_in_several_networks_and_a_password_is_a_key() {
     let at_work = nas.network("work").unwrap();
     assert_eq!((nas.handle().network_name(), at_work.network_name()), ("home", "work"));
     at_work.register(desk.addr().to_string(), SOON).await.unwrap();
-    let mut arriving = desk.handle().subscribe(From::All).await.unwrap();
+    let mut arriving = desk.handle().subscribe(Since::All).await.unwrap();
     nas.handle().add("for home").await.unwrap();
     at_work.add("for work").await.unwrap();
     assert_eq!(next(&mut arriving).await.record.msg, "for work");

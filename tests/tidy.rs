@@ -44,7 +44,7 @@ struct Source {
 impl Source {
     /// What is compiled when nothing is tested: all before a file's own tests.
     fn shipped(&self) -> &str {
-        self.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default()
+        self.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
     }
 
     /// The same without comments.

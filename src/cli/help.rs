@@ -13,7 +13,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Writing", &["add", "create", "import", "forget"]),
     ("Network", &["peers", "explain", "ping", "register", "network", "keys", "retention"]),
     ("This node", &["init", "run", "leave", "config", "reload", "logs", "log-level"]),
-    ("Operations", &["doctor", "check", "wait", "service", "completions"]),
+    ("Operations", &["doctor", "check", "wait", "decode", "service", "completions"]),
     ("Trying out", &["demo", "bench", "simulate"]),
 ];
 /// Where a column of names ends.

@@ -12,6 +12,7 @@ use crate::proto::limits::MAX_MSG;
 use crate::proto::settings::Timing;
 use crate::sim::Link;
 use crate::sim::scenario::{self, Plan, Progress, Report, Scenario};
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -38,8 +39,8 @@ Scenarios:
 The same seed gives the same run. Without a number here, the scenario's own holds.")]
 pub struct Simulate {
     /// What happens
-    #[arg(long, value_name = "NAME", value_enum, default_value_t = Story::Spread, hide_possible_values = true)]
-    scenario: Story,
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = Scenario::Spread, hide_possible_values = true)]
+    scenario: Scenario,
     /// How many nodes [100; maelstrom 25]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=20_000))]
     nodes: Option<u32>,
@@ -86,16 +87,14 @@ pub struct Simulate {
     swarm: swarm::Swarm,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Story {
-    Join,
-    Idle,
-    Spread,
-    Burst,
-    Crash,
-    Split,
-    Churn,
-    Maelstrom,
+impl ValueEnum for Scenario {
+    fn value_variants<'a>() -> &'a [Scenario] {
+        &Scenario::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -156,8 +155,8 @@ impl Simulate {
 
     fn plan(&self) -> Result<Plan, Failure> {
         self.check()?;
-        let usual = if self.scenario == Story::Maelstrom { 25 } else { 100 };
-        let mut plan = Plan::new(self.scenario.into(), self.nodes.unwrap_or(usual) as usize);
+        let usual = if self.scenario == Scenario::Maelstrom { 25 } else { 100 };
+        let mut plan = Plan::new(self.scenario, self.nodes.unwrap_or(usual) as usize);
         if self.profile == Profile::Fast {
             (plan.timing.suspicion, plan.timing.probe_period) = (Timing::FAST.suspicion, Timing::FAST.probe_period);
         }
@@ -185,41 +184,26 @@ impl Simulate {
 
     /// A number that its scenario does not use is a mistake, not a detail.
     fn check(&self) -> Result<(), Failure> {
-        let writes = [Story::Spread, Story::Burst, Story::Crash];
-        let lasts = [Story::Idle, Story::Churn, Story::Maelstrom];
-        let paced = [Story::Spread, Story::Crash, Story::Split, Story::Churn, Story::Maelstrom];
-        let flags: [(&str, bool, &[Story]); 5] = [
+        let writes = [Scenario::Spread, Scenario::Burst, Scenario::Crash];
+        let lasts = [Scenario::Idle, Scenario::Churn, Scenario::Maelstrom];
+        let paced = [Scenario::Spread, Scenario::Crash, Scenario::Split, Scenario::Churn, Scenario::Maelstrom];
+        let flags: [(&str, bool, &[Scenario]); 5] = [
             ("--records", self.records.is_some(), &writes),
             ("--rate", self.rate.is_some(), &paced),
-            ("--crash", self.crash.is_some(), &[Story::Crash]),
-            ("--split", self.split.is_some(), &[Story::Split]),
+            ("--crash", self.crash.is_some(), &[Scenario::Crash]),
+            ("--split", self.split.is_some(), &[Scenario::Split]),
             ("--for", self.lasting.is_some(), &lasts),
         ];
         for (flag, given, stories) in flags {
             if given && !stories.contains(&self.scenario) {
-                let names: Vec<String> = stories.iter().map(|story| format!("{story:?}").to_lowercase()).collect();
-                let scenario = format!("{:?}", self.scenario).to_lowercase();
+                let names: Vec<&str> = stories.iter().map(|story| story.name()).collect();
+                let scenario = self.scenario.name();
                 return Err(Failure::new(Exit::Usage, format!("{flag} has no meaning in the scenario {scenario}"))
                     .why(format!("it is for {}", names.join(", ")))
                     .hint(format!("leave it out, or say --scenario {}", names[0])));
             }
         }
         Ok(())
-    }
-}
-
-impl From<Story> for Scenario {
-    fn from(story: Story) -> Scenario {
-        match story {
-            Story::Join => Scenario::Join,
-            Story::Idle => Scenario::Idle,
-            Story::Spread => Scenario::Spread,
-            Story::Burst => Scenario::Burst,
-            Story::Crash => Scenario::Crash,
-            Story::Split => Scenario::Split,
-            Story::Churn => Scenario::Churn,
-            Story::Maelstrom => Scenario::Maelstrom,
-        }
     }
 }
 

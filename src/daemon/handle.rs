@@ -204,28 +204,19 @@ impl Handle {
     /// Waits until all that is asked holds, or the time is over.
     pub async fn wait(&self, query: api::WaitQuery) -> Result<api::Waited, Refusal> {
         let network = self.network(query.network.as_deref())?;
-        let mut changes = self.changes.clone();
-        let over = tokio::time::sleep(Duration::from_millis(query.timeout_ms));
-        tokio::pin!(over);
+        let mut waiting = self.wait_up_to(Duration::from_millis(query.timeout_ms));
         loop {
-            changes.mark_unchanged();
+            waiting.look();
             let view = self.view(network).await?;
             let in_sync = view.reachable > 0 && view.reachable == view.in_sync;
             let (reachable_peers, gossip_count) = (view.reachable, view.network.gossip_count);
             let holds = query.peers.is_none_or(|peers| reachable_peers >= peers)
                 && query.gossip.is_none_or(|gossip| gossip_count >= gossip)
                 && (in_sync || !query.in_sync);
-            if holds || over.is_elapsed() {
+            if holds || waiting.is_over() {
                 return Ok(api::Waited { holds, reachable_peers, gossip_count, in_sync });
             }
-            let changed = async {
-                tokio::time::sleep(GLANCE).await;
-                changes.changed().await
-            };
-            tokio::select! {
-                changed = changed => changed.map_err(|_| stopping())?,
-                () = &mut over => {}
-            }
+            waiting.change(GLANCE).await?;
         }
     }
 

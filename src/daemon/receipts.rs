@@ -1,6 +1,6 @@
 //! Who holds a record: asked of the node, and waited for.
 
-use super::handle::{Handle, Refusal, stopping};
+use super::handle::{Handle, Refusal};
 use crate::api;
 use crate::proto::gossip::Guid;
 use std::time::Duration;
@@ -78,28 +78,19 @@ impl Handle {
         holders: Holders,
         timeout: Duration,
     ) -> Result<api::HeldBy, Refusal> {
-        let over = tokio::time::sleep(timeout);
-        tokio::pin!(over);
-        let mut changes = self.changes();
+        let mut waiting = self.wait_up_to(timeout);
         self.look(network, move |member, moment| {
             member.node.watch(moment.now, guid, timeout);
             member.touch();
         })
         .await?;
         loop {
-            changes.mark_unchanged();
+            waiting.look();
             let held_by = self.held_by(network, guid).await?;
-            if holders.suffice(held_by) || over.is_elapsed() {
+            if holders.suffice(held_by) || waiting.is_over() {
                 return Ok(held_by);
             }
-            let changed = async {
-                tokio::time::sleep(GLANCE).await;
-                changes.changed().await
-            };
-            tokio::select! {
-                changed = changed => changed.map_err(|_| stopping())?,
-                () = &mut over => {}
-            }
+            waiting.change(GLANCE).await?;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! [`Handle`]: what a program does with a node, in one of its networks.
 
 use super::record::Record;
-use super::subscription::{From, Subscription};
+use super::subscription::{Since, Subscription};
 use crate::api;
 use crate::daemon::{self, Refusal};
 use crate::proto::gossip::{Guid, Key, Kind};
@@ -210,9 +210,9 @@ impl Handle {
     ///
     /// # Errors
     /// When the disk cannot be read, or the node has stopped.
-    pub async fn subscribe(&self, from: From) -> Result<Subscription, Error> {
+    pub async fn subscribe(&self, since: Since) -> Result<Subscription, Error> {
         self.lives()?;
-        Ok(Subscription::new(self.control.arriving(self.network, from.place()).await?))
+        Ok(Subscription::new(self.control.arriving(self.network, since.place()).await?))
     }
 
     /// Who is known, and how each is doing.

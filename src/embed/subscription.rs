@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for Cursor {
 
 /// Where a subscription begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum Since {
     /// With the next record to arrive.
     Now,
     /// With the first that is here.
@@ -61,12 +61,12 @@ pub enum From {
     After(Cursor),
 }
 
-impl From {
+impl Since {
     pub(super) fn place(self) -> Option<Place> {
         match self {
-            From::Now => None,
-            From::All => Some(Place::default()),
-            From::After(Cursor(place)) => Some(place),
+            Since::Now => None,
+            Since::All => Some(Place::default()),
+            Since::After(Cursor(place)) => Some(place),
         }
     }
 }
@@ -74,7 +74,7 @@ impl From {
 /// A record that arrived, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// Behind it: who keeps this when it has dealt with the record, and later begins [`From::After`] it, misses nothing and
+    /// Behind it: who keeps this when it has dealt with the record, and later begins [`Since::After`] it, misses nothing and
     /// is told nothing twice.
     pub cursor: Cursor,
     /// It.

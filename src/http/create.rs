@@ -17,15 +17,28 @@ use std::time::Duration;
 /// The content type of lines of JSON.
 pub(super) const LINES: &str = "application/x-ndjson";
 
+/// What is answered where a record is created.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "described, never made")]
+enum Creations {
+    /// it is new
+    #[response(status = 201)]
+    New(#[to_schema] api::Created),
+    /// a request with this Idempotency-Key had created it
+    #[response(status = 200)]
+    Old(#[to_schema] api::Created),
+}
+
+/// What is answered where many are.
+#[derive(utoipa::IntoResponses)]
+#[response(status = 200, content_type = "application/x-ndjson", description = "one a line")]
+#[expect(dead_code, reason = "described, never made")]
+pub(super) struct Outcomes(#[to_schema] api::Outcome);
+
 /// Creates a record; answers once it is on disk. The same Idempotency-Key with the same body answers with the same record
 /// for 24 hours.
-#[utoipa::path(post, path = "/gossip", tag = "gossip", params(
-    api::NetworkQuery, ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 visible ASCII characters"),
-), request_body = api::NewGossip, responses(
-    (status = 201, body = api::Created, description = "it is new"),
-    (status = 200, body = api::Created, description = "a request with this Idempotency-Key had created it"),
-    Problems,
-))]
+#[utoipa::path(post, path = "/gossip", tag = "gossip", params(api::NetworkQuery, IdempotencyKey),
+    request_body = api::NewGossip, responses(Creations, Problems))]
 pub(super) async fn add(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
@@ -37,13 +50,8 @@ pub(super) async fn add(
 }
 
 /// The same with MSG as it is.
-#[utoipa::path(put, path = "/gossip/raw", tag = "gossip", params(
-    api::RawQuery, ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 visible ASCII characters"),
-), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(
-    (status = 201, body = api::Created, description = "it is new"),
-    (status = 200, body = api::Created, description = "a request with this Idempotency-Key had created it"),
-    Problems,
-))]
+#[utoipa::path(put, path = "/gossip/raw", tag = "gossip", params(api::RawQuery, IdempotencyKey),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(Creations, Problems))]
 pub(super) async fn add_raw(
     State(handle): State<Handle>,
     Asked(query): Asked<api::RawQuery>,
@@ -92,9 +100,7 @@ async fn created(
 /// Creates up to 4,096 records of 16 MiB in all, in one commit: lines of JSON, each with an answer.
 #[utoipa::path(post, path = "/gossip/batch", tag = "gossip", params(api::NetworkQuery), request_body(
     content = api::Draft, content_type = "application/x-ndjson", description = "one a line",
-), responses(
-    (status = 200, body = api::Outcome, content_type = "application/x-ndjson", description = "one a line"), Problems,
-))]
+), responses(Outcomes, Problems))]
 pub(super) async fn batch(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,

@@ -1,7 +1,7 @@
 //! Complete records from elsewhere: lines that come as long as somebody sends them, each checked, kept and answered.
 
 use super::body::{Asked, JSON_BODY, Lines, REQUEST};
-use super::create::{LINES, failed, parsed, told};
+use super::create::{LINES, Outcomes, failed, parsed, told};
 use super::openapi::Problems;
 use super::problem::problem;
 use crate::api::{self, Problem};
@@ -22,9 +22,7 @@ use tokio::sync::OwnedSemaphorePermit;
 /// the answers while you send. Peers get what they lack of them as of any others.
 #[utoipa::path(post, path = "/gossip/import", tag = "gossip", params(api::NetworkQuery), request_body(
     content = api::Exported, content_type = "application/x-ndjson", description = "one a line",
-), responses(
-    (status = 200, body = api::Outcome, content_type = "application/x-ndjson", description = "one a line"), Problems,
-))]
+), responses(Outcomes, Problems))]
 pub(super) async fn import(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,

@@ -19,7 +19,7 @@ const PATH: &str = "/api/openapi.json";
 #[derive(OpenApi)]
 #[openapi(
     info(title = "gossip-node", description = "The control API of a gossip-node daemon."),
-    components(schemas(api::Event, Problem)),
+    components(schemas(api::Created, api::Event, api::Outcome, Problem)),
     tags(
         (name = "gossip", description = "Records."),
         (name = "peers", description = "Other nodes."),

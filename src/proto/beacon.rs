@@ -1,15 +1,7 @@
 //! [`Beacon`]: what a node says to all of its link, so that others of its network find it, and [`BeaconKey`], which makes
 //! its bytes and reads them. What a beacon sets off is for [`Beacons`]; who is on a link is for the shell to say.
 //!
-//! | off | size | field |
-//! |---|---|---|
-//! | 0 | 1 | `0x62` ('b') |
-//! | 1 | 1 | protocol version, 1 |
-//! | 2 | 16 | tag: HMAC-SHA256 over the bytes before and what is said, truncated |
-//! | 18 | 30 | what is said, enciphered: XOR with HMAC-SHA256 over the tag under another key |
-//! | 48 | 4 | name tag: HMAC-SHA256 over all before under a hash of the network's name, truncated |
-//!
-//! What is said: guid (16), epoch (8), counter (4), port (2), integers little-endian. Tag and cipher are a *synthetic IV*
+//! [`proto`](crate::proto) has the layout. Tag and cipher are a *synthetic IV*
 //! (Rogaway and Shrimpton, EUROCRYPT 2006): no two beacons say the same, so to those who lack the key each is 50 random
 //! bytes, and nothing in them ties it to another one, to a node, or to a network. Only who knows a network's name sees
 //! that a beacon is of a network of that name (and who guesses it sees that the guess was right), so that people hear of

@@ -2,18 +2,6 @@
 //! counters, replay windows, tombstones, eviction and roaming. It knows headers and plain fields, never bodies: what a
 //! datagram says, and whether its kind has a place here, is for `wire` and `node`.
 //!
-//! ```text
-//! A                                                   B
-//! | REGISTER    to session 0, counter a1             |  nothing remembered
-//! |------------------------------------------------->|
-//! |           CHALLENGE   to A, echo a1, cookie      |  nothing remembered
-//! |<-------------------------------------------------|
-//! | REGISTER    to B, counter a2, cookie             |  B installs A, floor a2
-//! |------------------------------------------------->|
-//! |           REGISTERED  to B's A, counter b, echo a2  A installs B, floor b
-//! |<-------------------------------------------------|
-//! ```
-//!
 //! The ideas are WireGuard's (Donenfeld, NDSS 2017, sections 5.3 and 5.4), without its clock and without anything on
 //! disk but the epoch: every datagram names the *receiver's* session, which is random at every start, so recordings
 //! mean nothing to anyone else or after a restart, and any restart costs an active pair one round trip. Each rule has a

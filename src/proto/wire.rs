@@ -2,28 +2,7 @@
 //! its own derives). `decode` takes only a [`Verified`] datagram, checks the whole body, and allocates nothing that the
 //! bytes at hand do not pay for.
 //!
-//! Every body is the concatenation of its fields in the order given here. A list is a `u16` count and its items, a name
-//! is a `u16` count and UTF-8 (see [`check_name`](crate::proto::gossip::check_name)), an option is a `u8` and, behind a 1, its value; an address is 16
-//! bytes of IPv6 (IPv4 mapped) and a `u16` port. Anything behind the last field makes the datagram invalid.
-//!
-//! | kind | message | fields |
-//! |---|---|---|
-//! | 1 | [`Register`] | guid 16, name, epoch 8, incarnation 4, cookie 16, padding list of 0-bytes |
-//! | 2 | [`Challenge`] | cookie 16, echo 8 |
-//! | 3 | [`Registered`] | echo 8, guid 16, name, epoch 8, incarnation 4, seen 18, state 24 |
-//! | 4, 5 | [`Hello`] | stamp 8, state 24, horizon 8, list 12, incarnation 4, health 1, clock 8, updates list of 43, page_ask option of 16, page option, networks list, padding list of 0-bytes |
-//! | 6 | [`HelloFor`] | stamp 8, guid 16, addr 18, errand 1 |
-//! | 7 | [`DidYouHere`] | change 8, count 4, root 8, prefix 4, 44 symbols of 24, 36 counters of 2 |
-//! | 8 | [`TellMeMore`] | guids list, pieces list of 26, symbols option of 20, page option of 29 |
-//! | 9 | [`Tell`] | records list, heads list, fragments list, lacking list |
-//! | 10 | [`Rumor`] | got list, records list, heads list |
-//! | 11 | [`Heard`] | got list, holds list, asks list, parts list |
-//! | 12 | [`Leave`] | restarting 1 |
-//! | 13 | [`Symbols`] | change 8, chunk 2, symbols list |
-//! | 14 | [`Holding`] | answer 4, page 1, next 24, last 1, guids list |
-//! | 15 | [`Nodes`] | network name, after 16, ask 1, last 1, cards list |
-//!
-//! 13 and 14 answer the two ways of asking on after a digest; 15 is what HELLO says of other networks, page by page.
+//! [`proto`](crate::proto) says of each kind which fields it has; every type here has them in that order, and nothing else.
 
 mod codec;
 mod hello;

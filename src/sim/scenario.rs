@@ -37,6 +37,34 @@ pub enum Scenario {
     Maelstrom,
 }
 
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Scenario; 8] = [
+        Scenario::Join,
+        Scenario::Idle,
+        Scenario::Spread,
+        Scenario::Burst,
+        Scenario::Crash,
+        Scenario::Split,
+        Scenario::Churn,
+        Scenario::Maelstrom,
+    ];
+
+    /// The name by which people ask for it, and reports have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scenario::Join => "join",
+            Scenario::Idle => "idle",
+            Scenario::Spread => "spread",
+            Scenario::Burst => "burst",
+            Scenario::Crash => "crash",
+            Scenario::Split => "split",
+            Scenario::Churn => "churn",
+            Scenario::Maelstrom => "maelstrom",
+        }
+    }
+}
+
 /// A scenario and its numbers.
 #[derive(Clone, Debug)]
 pub struct Plan {

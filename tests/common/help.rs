@@ -1,5 +1,7 @@
 //! What the program says of itself: its commands and their examples, read from its help as anybody would.
 
+#![allow(dead_code, reason = "each test file uses its own part of it")]
+
 use super::cluster::PROGRAM;
 use std::process::Command;
 

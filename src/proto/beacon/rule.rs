@@ -1,6 +1,7 @@
 //! [`Rule`]: the rules of answering by name.
 
 use super::{Answers, Beacons};
+use crate::proto::rule::can_lack;
 
 /// The rules without which recordings of beacons make nodes send, or beacons set off a storm. In tests one of them can be
 /// taken away, to see that it was needed.
@@ -22,26 +23,4 @@ pub(super) enum Rule {
     Budget,
 }
 
-impl Beacons {
-    #[cfg(test)]
-    pub(super) fn lacks(&self, rule: Rule) -> bool {
-        self.lacking == Some(rule)
-    }
-
-    #[cfg(not(test))]
-    pub(super) const fn lacks(&self, _: Rule) -> bool {
-        false
-    }
-}
-
-impl Answers {
-    #[cfg(test)]
-    pub(super) fn lacks(&self, rule: Rule) -> bool {
-        self.lacking == Some(rule)
-    }
-
-    #[cfg(not(test))]
-    pub(super) const fn lacks(&self, _: Rule) -> bool {
-        false
-    }
-}
+can_lack!(Answers, Beacons);

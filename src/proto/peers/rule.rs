@@ -1,6 +1,7 @@
 //! [`Rule`]: the rules of the failure detector by name.
 
 use super::Peers;
+use crate::proto::rule::can_lack;
 
 /// The rules without which live peers count as dead, or dead ones as alive. In tests one of them can be taken away, to
 /// see that it was needed.
@@ -14,14 +15,4 @@ pub(super) enum Rule {
     OwnEars,
 }
 
-impl Peers {
-    #[cfg(test)]
-    pub(super) fn lacks(&self, rule: Rule) -> bool {
-        self.lacking == Some(rule)
-    }
-
-    #[cfg(not(test))]
-    pub(super) const fn lacks(&self, _: Rule) -> bool {
-        false
-    }
-}
+can_lack!(Peers);

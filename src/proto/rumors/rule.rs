@@ -1,6 +1,7 @@
 //! [`Rule`]: the rules of spreading by name.
 
 use super::Rumors;
+use crate::proto::rule::can_lack;
 
 /// The rules without which records do not come to everybody before the next digest. In tests one of them can be taken
 /// away, to see that it was needed.
@@ -17,14 +18,6 @@ impl Rumors {
     pub(crate) fn take_away(&mut self, rule: Rule) {
         self.lacking = Some(rule);
     }
-
-    #[cfg(test)]
-    pub(super) fn lacks(&self, rule: Rule) -> bool {
-        self.lacking == Some(rule)
-    }
-
-    #[cfg(not(test))]
-    pub(super) const fn lacks(&self, _: Rule) -> bool {
-        false
-    }
 }
+
+can_lack!(Rumors);

@@ -1,6 +1,7 @@
 //! [`Rule`]: the rules of sessions by name.
 
 use super::Sessions;
+use crate::proto::rule::can_lack;
 
 /// The rules without which recordings get through, strangers are served, or peers lose each other. In tests one of
 /// them can be taken away, to see that it was needed.
@@ -26,14 +27,4 @@ pub(crate) enum Rule {
     Cookie,
 }
 
-impl Sessions {
-    #[cfg(test)]
-    pub(super) fn lacks(&self, rule: Rule) -> bool {
-        self.lacking == Some(rule)
-    }
-
-    #[cfg(not(test))]
-    pub(super) const fn lacks(&self, _: Rule) -> bool {
-        false
-    }
-}
+can_lack!(Sessions);
