@@ -4,6 +4,7 @@
 //! a failed fsync too: SQLite appends to the WAL behind the last commit that it knows, so what may not have reached the
 //! disk is written anew before it is synced again.
 
+use super::mending::{Mended, Mending};
 use super::queue::Job;
 use super::rows::{self, HEAD, Stored, date};
 use super::spare::Spare;
@@ -20,13 +21,23 @@ use std::time::{Duration, Instant};
 /// most. So a fact that comes after a rest is committed at once, and a slow disk has time to breathe.
 const REST: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 
-/// Called after each commit with its receipts, in the order of the facts.
-pub type OnReceipt = Box<dyn Fn(Vec<(NetworkId, Receipt)>) + Send>;
+/// What the writer did.
+#[derive(Debug)]
+pub enum Written {
+    /// It committed, or could not: receipts in the order of the facts.
+    Receipts(Vec<(NetworkId, Receipt)>),
+    /// It salvaged a damaged store: what was held before and is not now is to be fetched again.
+    Mended(Mended),
+}
+
+/// Called after all that the writer does, in the order in which it did it.
+pub type OnWritten = Box<dyn Fn(Written) + Send>;
 
 /// The writer's thread.
 #[expect(clippy::disallowed_methods, reason = "how long facts wait follows from how fast the disk is")]
-pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
+pub(super) fn run(shared: &Shared, on_written: &OnWritten) {
     let mut rested = Instant::now();
+    let mut mending = Mending::new(rested);
     let mut spare = Spare::new(rested);
     while let Some(group) = shared.queue.next(rested, spare.next) {
         let began = Instant::now();
@@ -35,7 +46,14 @@ pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
             spare.used(began, Instant::now(), more);
             continue;
         }
-        let done = commit(&mut shared.db(), &group);
+        let mut done = commit(shared, &group);
+        if let Some(mended) = mending.mend(shared) {
+            on_written(Written::Mended(mended));
+            // Nobody waits in vain because of what is whole again.
+            if done.is_err() {
+                done = commit(shared, &group);
+            }
+        }
         let ended = Instant::now();
         rested = ended + ended.duration_since(began).clamp(REST.0, REST.1);
         spare.busy(ended);
@@ -45,7 +63,6 @@ pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
                 receipts
             }
             Err(error) => {
-                shared.failed(&error);
                 if search::is_index_damage(&error) {
                     shared.queue.push(NetworkId(0), Job::Reindex);
                 }
@@ -56,7 +73,7 @@ pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
             }
         };
         if !receipts.is_empty() {
-            on_receipt(receipts);
+            on_written(Written::Receipts(receipts));
         }
     }
 }
@@ -86,19 +103,24 @@ fn failures(job: &Job) -> Vec<Receipt> {
         Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Forgotten(_) | Fact::Identity(_))
         | Job::Fact(Fact::Reach(_) | Fact::Horizon(_) | Fact::Silence(..))
         | Job::Condemn(_)
-        | Job::Reindex => Vec::new(),
+        | Job::Reindex
+        | Job::Mend => Vec::new(),
     }
 }
 
-fn commit(db: &mut Connection, group: &[(NetworkId, Job)]) -> rusqlite::Result<Vec<(NetworkId, Receipt)>> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut batch = Batch::new(&transaction)?;
-    for (network, job) in group {
-        batch.apply(*network, job)?;
-    }
-    let receipts = batch.finish()?;
-    transaction.commit()?;
-    Ok(receipts)
+fn commit(shared: &Shared, group: &[(NetworkId, Job)]) -> rusqlite::Result<Vec<(NetworkId, Receipt)>> {
+    let mut db = shared.db();
+    let mut commit = || {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut batch = Batch::new(&transaction)?;
+        for (network, job) in group {
+            batch.apply(*network, job)?;
+        }
+        let receipts = batch.finish()?;
+        transaction.commit()?;
+        Ok(receipts)
+    };
+    commit().inspect_err(|error| shared.failed(error))
 }
 
 /// One transaction under way.
@@ -171,6 +193,8 @@ impl<'a> Batch<'a> {
             Job::Fact(Fact::Identity(_) | Fact::Reach(_)) => Ok(()),
             Job::Condemn(key) => self.condemn(network, *key),
             Job::Reindex => search::rebuild(self.db),
+            // Seen to before anything else.
+            Job::Mend => Ok(()),
         }
     }
 
