@@ -163,7 +163,6 @@ impl Member {
                 self.node.handle_receipt(now, Receipt::Held(*line));
             }
         }
-        store.submit(self.id, Fact::Horizon(self.node.retention().horizon()));
         for (guid, peer) in self.node.peers().iter().filter(|(_, peer)| peer.met.is_some()) {
             let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update: wall_clock() };
             store.submit(self.id, Fact::Peer(fact));

@@ -156,7 +156,6 @@ pub(super) fn restore(
     network: NetworkId,
     each: &mut dyn FnMut(Restored),
 ) -> rusqlite::Result<Option<Timestamp>> {
-    each(Restored::Horizon(aside::horizon(db, network)?));
     let decrees = decrees(db, network)?;
     decrees.iter().for_each(|line| each(Restored::Held(*line)));
     let (mut newest, mut keys, mut in_order) = (None, 0, true);
