@@ -39,14 +39,14 @@ fn amount(name: &str, usual: u64) -> u64 {
 }
 
 /// Lines of the log so far.
-fn log() -> Vec<serde_json::Value> {
+fn logged() -> Vec<serde_json::Value> {
     let text = std::env::var_os("FAULTS_LOG").and_then(|log| std::fs::read_to_string(log).ok()).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// The seed of this run: another one each time where there is a log.
 fn seed() -> u64 {
-    static SEED: LazyLock<u64> = LazyLock::new(|| amount("FAULTS_SEED", 1 + log().len() as u64));
+    static SEED: LazyLock<u64> = LazyLock::new(|| amount("FAULTS_SEED", 1 + logged().len() as u64));
     *SEED
 }
 
@@ -70,7 +70,7 @@ fn report(story: &str, counts: serde_json::Value) {
     let line = serde_json::json!({ "at": at, "commit": commit, "release": release, "seed": seed, "story": story, "counts": counts });
     let mut file = std::fs::File::options().create(true).append(true).open(log).unwrap();
     writeln!(file, "{line}").unwrap();
-    let lines: Vec<_> = log().into_iter().filter(|line| line["story"] == story).collect();
+    let lines: Vec<_> = logged().into_iter().filter(|line| line["story"] == story).collect();
     let mut sums = BTreeMap::new();
     for (name, count) in lines.iter().filter_map(|line| line["counts"].as_object()).flatten() {
         if let Some(count) = count.as_u64() {
