@@ -77,9 +77,10 @@ fn mend(shared: &Shared) -> Result<Mended, StoreError> {
         let id = network::id(&whole, name)?;
         network::raise_epoch(&whole, id.0, *epoch)?;
         let mut lines = Vec::new();
-        queries::restore(&whole, id, &mut |restored| match restored {
-            Restored::Held(line) => lines.push(line),
-            _ => (),
+        queries::restore(&whole, id, &mut |restored| {
+            if let Restored::Held(line) = restored {
+                lines.push(line);
+            }
         })?;
         lines.sort_unstable_by_key(|line| line.key.guid);
         held.push((id, lines));

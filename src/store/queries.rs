@@ -266,12 +266,11 @@ pub(super) fn complete_row(
     Ok(Some(Row { guid, received: head.len() as u64, complete: true, head, start }))
 }
 
-/// GUID, head and MSG of such a row, of a long MSG the first piece unless all of it is wanted; `None` if it is damaged.
-fn verified<'a>(
-    db: &Connection,
-    row: &'a SqlRow<'_>,
-    all: bool,
-) -> rusqlite::Result<Option<(Guid, Head, Cow<'a, [u8]>)>> {
+/// GUID, head and MSG of a row.
+type Verified<'a> = (Guid, Head, Cow<'a, [u8]>);
+
+/// Such a row, of a long MSG the first piece unless all of it is wanted; `None` if it is damaged.
+fn verified<'a>(db: &Connection, row: &'a SqlRow<'_>, all: bool) -> rusqlite::Result<Option<Verified<'a>>> {
     let Some((guid, head)) = rows::head(row, 0) else { return Ok(None) };
     let matches = |msg: &[u8]| msg.len() == head.len() && <Hash>::from(Sha256::digest(msg)) == *head.sha2();
     let msg = match (rows::bytes(row.get_ref(8)?), row.get_ref(9)?.as_i64()) {

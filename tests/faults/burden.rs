@@ -157,7 +157,7 @@ fn thousands_of_half_finished_messages_hold_no_true_one_up() {
     report("half_finished", counts);
     assert!(halves > 0, "some were begun");
     // All slabs may be theirs: a true piece waits until a silent one is given up.
-    assert!(slowest <= 5 * SECOND, "{slowest:?} instead of {quiet:?}");
+    assert!(slowest <= 10 * SECOND, "{slowest:?} instead of {quiet:?}");
 }
 
 #[test]
