@@ -192,6 +192,13 @@ impl Engine {
                     member.receive(now, receipt, &self.store);
                 }
             }
+            Event::Written(Written::Lost(lost)) => {
+                for (id, guid) in lost {
+                    let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { continue };
+                    member.touched = true;
+                    member.node.handle_lost(guid);
+                }
+            }
             Event::Written(Written::Mended(mended)) => {
                 tracing::warn!("{}", mended.note);
                 for (id, held) in mended.held {

@@ -169,15 +169,17 @@ pub(super) fn restore(
     })?;
     let counted = db.query_row("SELECT count FROM network WHERE id = ?1", [network.0], |row| row.get(0));
     if !in_order || counted.optional()?.unwrap_or(0) != keys {
-        let damage = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-        let why = format!("{keys} keys do not make sense");
-        return Err(rusqlite::Error::SqliteFailure(damage, Some(why)));
+        return Err(damage(format!("{keys} keys do not make sense")));
     }
     aside::restore(db, network, each)?;
     restore_partials(db, network, each)?;
     restore_peers(db, network, each)?;
     aside::restore_silences(db, network, each)?;
     Ok(newest.map(|key| key.date_time))
+}
+
+fn damage(why: String) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), Some(why))
 }
 
 /// The decrees among the records held. A damaged one is left out, and comes back from others.
@@ -198,11 +200,15 @@ fn decrees(db: &Connection, network: NetworkId) -> rusqlite::Result<Vec<Line>> {
 fn lines(db: &Connection, network: NetworkId, each: &mut dyn FnMut(Key, Option<(Kind, Guid)>)) -> rusqlite::Result<()> {
     for (first, last) in rows::spans(Timestamp(0)) {
         let mut statement = db.prepare_cached(
-            "SELECT date_time, guid, kind, origin FROM gossip INDEXED BY gossip_key
+            "SELECT date_time, guid, kind, origin, network FROM gossip INDEXED BY gossip_key
              WHERE network = ?1 AND date_time BETWEEN ?2 AND ?3 ORDER BY date_time, guid",
         )?;
         let mut found = statement.query(params![network.0, first, last])?;
         while let Some(row) = found.next()? {
+            // One that is out of its place ends a walk from the other side, and hides all behind it.
+            if row.get_ref(4)?.as_i64() != Ok(network.0) {
+                return Err(damage("a key of another network is among those of this one".to_owned()));
+            }
             // A GUID of another length is damage; it is left out, and its record comes back from others.
             if let Ok(key) = rows::key(row) {
                 let kind = row.get_ref(2)?.as_i64().ok().and_then(|kind| u8::try_from(kind).ok());

@@ -49,6 +49,7 @@ impl Disk {
         let (to_mended, mended) = mpsc::channel();
         let on_written = move |written| match written {
             Written::Receipts(group) => drop(to_receipts.send(group)),
+            Written::Lost(_) => (),
             Written::Mended(all) => drop(to_mended.send(all)),
         };
         let on_loaded = move |network, load, answer| drop(to_loaded.send((network, load, answer)));
@@ -761,6 +762,42 @@ fn damage_met_in_use_is_salvaged_at_once_and_what_is_lost_is_said() {
     let running = disk.open();
     assert!(running.store.notes().is_empty(), "{:?}", running.store.notes());
     assert!(running.keys().contains(&victim.key()) && epoch > 0);
+}
+
+#[test]
+fn a_key_that_is_out_of_its_place_hides_nothing() {
+    let whole = Disk::new();
+    let all = furnished(&whole);
+    let content = fs::read(whole.path()).unwrap();
+    let home = whole.open().home.0 as u32;
+    let gossip = gossip(200, "hello 200 ".repeat(21));
+    let pattern = [&home.to_be_bytes()[..], &200_u16.to_be_bytes(), &gossip.guid().0].concat();
+    let places: Vec<usize> =
+        (0..content.len() - pattern.len()).filter(|&at| content[at..at + pattern.len()] == pattern).collect();
+    assert!(places.len() >= 2, "in its row and in the index: {places:?}");
+    for at in places {
+        let disk = Disk::new();
+        let mut damaged = content.clone();
+        damaged[at..at + 4].copy_from_slice(&[0, 0, 0, 1]);
+        fs::write(disk.path(), damaged).unwrap();
+        let (held, _) = reopen(&disk, &format!("its network is another at {at}"));
+        assert!(held.len() >= all.len() - 1);
+        let running = disk.open();
+        let listed = running.store.list(running.home, &ListFilter::default()).unwrap().len();
+        assert!(listed >= all.len(), "{listed} of {} at {at}", all.len());
+    }
+}
+
+#[test]
+fn what_is_called_held_is_whole_even_where_a_damaged_row_was() {
+    let disk = Disk::new();
+    let running = disk.open();
+    let short = gossip(1, "hello");
+    running.keep(std::slice::from_ref(&short));
+    running.store.shared.db().execute("UPDATE gossip SET msg = 'hallo'", []).unwrap();
+    running.keep(std::slice::from_ref(&short));
+    assert_eq!(running.store.msg(running.home, short.key()).unwrap().as_ref(), Some(short.msg()));
+    running.assert_sound();
 }
 
 #[test]
