@@ -225,9 +225,9 @@ impl Prepared {
         let discovering = Discovering::new(file, addr, clock, &mut members);
         let (events, incoming) = mpsc::unbounded_channel();
         let (receipts, loads) = (events.clone(), events);
-        let on_receipt = move |batch| drop(receipts.send(engine::Event::Receipts(batch)));
+        let on_written = move |written| drop(receipts.send(engine::Event::Written(written)));
         let on_loaded = move |id, load, loaded| drop(loads.send(engine::Event::Loaded(id, load, loaded)));
-        let threads = store.spawn(Box::new(on_receipt), Box::new(on_loaded));
+        let threads = store.spawn(Box::new(on_written), Box::new(on_loaded));
         threads.map_err(|source| StartError::Io { what: "cannot start the store's threads".to_owned(), source })?;
         let (commands, taken) = mpsc::channel(COMMANDS);
         let (changed, changes) = watch::channel(0);

@@ -2,13 +2,15 @@
 //!
 //! One thread writes, in groups, and answers each fact once it is on disk; one thread reads what nodes send on; queries
 //! read beside both. What is read is verified again, so a disk that rots loses records to be fetched anew and never
-//! passes on damage. A full disk fails facts and no more; a damaged file is set aside and its good records are kept.
+//! passes on damage. A full disk fails facts and no more; a damaged file is set aside and its good records are kept, at the
+//! start or as soon as the damage is met.
 //! How much may be under way is for the caller to bound: see [`Store::queued_bytes`].
 
 mod arrivals;
 mod aside;
 pub mod bare;
 mod lists;
+mod mending;
 mod network;
 mod pages;
 mod queries;
@@ -24,11 +26,12 @@ mod writer;
 
 pub use arrivals::{Arrivals, Place};
 pub use lists::{Cursor, ListFilter, Order, Page};
+pub use mending::Mended;
 pub use queries::{MATCHES, Row, START, Totals};
 pub use reader::{Load, Loaded, OnLoaded};
 pub use requests::Request;
 pub use search::{Indexed, Words};
-pub use writer::OnReceipt;
+pub use writer::{OnWritten, Written};
 
 use crate::proto::fact::Fact;
 use crate::proto::gossip::Gossip;
@@ -37,12 +40,13 @@ use queue::{Job, Queue};
 use reader::Ask;
 use rusqlite::Connection;
 use schema::Opened;
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 /// Loads that may wait for the reader.
@@ -73,12 +77,19 @@ pub enum StoreError {
     /// The file system cannot.
     #[error("the store's file: {0}")]
     Io(#[from] io::Error),
+    /// It is being salvaged just now.
+    #[error("the store was damaged and is being salvaged")]
+    Mending,
 }
 
 impl StoreError {
-    /// Whether the file turned out to be damaged: then the next [`Store::open`] salvages it.
+    /// Whether the file turned out to be damaged: then the writer salvages it, or the next [`Store::open`] does.
     pub fn is_damage(&self) -> bool {
-        matches!(self, StoreError::Sqlite(error) if schema::is_damage(error))
+        match self {
+            StoreError::Sqlite(error) => schema::is_damage(error),
+            StoreError::Mending => true,
+            _ => false,
+        }
     }
 }
 
@@ -117,7 +128,11 @@ struct Shared {
     db: Mutex<Connection>,
     /// Connections that read and are not in use.
     readers: Mutex<Vec<Connection>>,
+    /// Held by all who read, and alone by who puts another file in the place of this one.
+    gate: RwLock<()>,
     trouble: Mutex<Trouble>,
+    /// The networks in use by name, and the last epoch of each.
+    networks: Mutex<BTreeMap<String, i64>>,
 }
 
 #[derive(Debug, Default)]
@@ -171,22 +186,24 @@ impl Store {
             queue: Queue::default(),
             db: Mutex::new(db),
             readers: Mutex::default(),
+            gate: RwLock::default(),
             trouble: Mutex::default(),
+            networks: Mutex::default(),
         });
         Ok(Store { shared, asks, asked: Mutex::new(Some(asked)), threads: Mutex::default(), notes })
     }
 
-    /// Starts the threads; what was submitted before has waited for them. `on_receipt` is called after each commit by
+    /// Starts the threads; what was submitted before has waited for them. `on_written` is called after each commit by
     /// the writer, `on_loaded` by the reader with each answer: both should only pass on what they get.
     ///
     /// # Panics
     /// When called twice.
-    pub fn spawn(&self, on_receipt: OnReceipt, on_loaded: OnLoaded) -> io::Result<()> {
+    pub fn spawn(&self, on_written: OnWritten, on_loaded: OnLoaded) -> io::Result<()> {
         let asked = lock(&self.asked).take().expect("a store's threads are started once");
         let (writer, reader) = (self.shared.clone(), self.shared.clone());
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let mut threads = lock(&self.threads);
-        threads.push(thread("store-writer").spawn(move || writer::run(&writer, on_receipt))?);
+        threads.push(thread("store-writer").spawn(move || writer::run(&writer, &on_written))?);
         threads.push(thread("store-reader").spawn(move || reader::run(&reader, &asked, on_loaded))?);
         Ok(())
     }
@@ -198,12 +215,16 @@ impl Store {
 
     /// The id of a network, which is added if it is new.
     pub fn network(&self, name: &str) -> Result<NetworkId, StoreError> {
-        self.writing(|db| network::id(db, name))
+        let id = self.writing(|db| network::id(db, name))?;
+        lock(&self.shared.networks).entry(name.to_owned()).or_default();
+        Ok(id)
     }
 
     /// An epoch above all that this returned before, even over a crash, and not below the clock.
     pub fn next_epoch(&self, network: NetworkId, clock: Timestamp) -> Result<u64, StoreError> {
-        self.writing(|db| network::next_epoch(db, network, clock))
+        let (name, epoch) = self.writing(|db| network::next_epoch(db, network, clock))?;
+        lock(&self.shared.networks).insert(name, i64::try_from(epoch).unwrap_or(i64::MAX));
+        Ok(epoch)
     }
 
     /// Has a fact kept; its receipt comes after the commit, within about 50 ms. Never blocks for the disk.
@@ -229,7 +250,7 @@ impl Store {
         self.shared.queue.bytes()
     }
 
-    /// The last error of the disk, until a commit succeeds again. Damage stays until the next start, which salvages.
+    /// The last error of the disk, until a commit succeeds again or the damage is mended.
     pub fn last_error(&self) -> Option<String> {
         lock(&self.shared.trouble).last_error.clone()
     }
@@ -272,6 +293,7 @@ impl Shared {
 
     /// Runs a query on a connection of its own, in one snapshot.
     fn reading<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let Ok(_gate) = self.gate.try_read() else { return Err(StoreError::Mending) };
         let pooled = lock(&self.readers).pop();
         let run = || {
             let mut db = pooled.map_or_else(|| schema::open_reader(&self.path), Ok)?;
@@ -286,6 +308,9 @@ impl Shared {
         };
         run().map_err(|error| {
             self.failed(&error);
+            if schema::is_damage(&error) {
+                self.queue.push(NetworkId(0), Job::Mend);
+            }
             StoreError::Sqlite(error)
         })
     }
@@ -300,10 +325,10 @@ impl Shared {
     fn failed(&self, error: &rusqlite::Error) {
         let mut trouble = lock(&self.trouble);
         if schema::is_damage(error) {
-            trouble.damaged = true;
             // If even this fails, the next start notices most damage by itself.
             let _ = fs::File::create(salvage::marker(&self.path));
-            trouble.last_error = Some(format!("the store is damaged ({error}); the next start salvages its records"));
+            trouble.last_error = Some(format!("{error}"));
+            trouble.damaged = true;
         } else if !trouble.damaged {
             trouble.last_error = Some(error.to_string());
         }

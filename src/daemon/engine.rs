@@ -13,12 +13,12 @@ use super::{Clock, rename, wall_clock};
 use crate::api;
 use crate::effects::{Effects, settle};
 use crate::net::Socket;
-use crate::proto::fact::{Fact, Receipt};
+use crate::proto::fact::Fact;
 use crate::proto::gossip::Guid;
 use crate::proto::node::Transmit;
 use crate::proto::seal::claimed_key_id;
 use crate::proto::time::{Tick, Timestamp};
-use crate::store::{Load, Loaded, NetworkId, Store};
+use crate::store::{Load, Loaded, NetworkId, Store, Written};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -30,8 +30,8 @@ const BUDGET: usize = 512;
 
 /// What the store says.
 pub enum Event {
-    /// Facts are on disk, or were refused.
-    Receipts(Vec<(NetworkId, Receipt)>),
+    /// Facts are on disk, or were refused; or a damaged file was salvaged.
+    Written(Written),
     /// Something was read.
     Loaded(NetworkId, Load, Loaded),
 }
@@ -185,11 +185,26 @@ impl Engine {
     fn take(&mut self, event: Event) {
         let now = self.clock.now();
         match event {
-            Event::Receipts(receipts) => {
+            Event::Written(Written::Receipts(receipts)) => {
                 for (id, receipt) in receipts {
                     let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { continue };
                     member.touched = true;
                     member.receive(now, receipt, &self.store);
+                }
+            }
+            Event::Written(Written::Lost(lost)) => {
+                for (id, guid) in lost {
+                    let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { continue };
+                    member.touched = true;
+                    member.node.handle_lost(guid);
+                }
+            }
+            Event::Written(Written::Mended(mended)) => {
+                tracing::warn!("{}", mended.note);
+                for (id, held) in mended.held {
+                    let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { continue };
+                    member.touched = true;
+                    member.mended(now, &held, &self.store);
                 }
             }
             Event::Loaded(id, load, loaded) => {

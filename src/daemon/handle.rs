@@ -52,8 +52,11 @@ pub enum Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Refusal {
-        let what_to_do =
-            if error.is_damage() { ": restart the daemon, which saves what is whole and fetches the rest" } else { "" };
+        let what_to_do = if error.is_damage() {
+            ": what is whole is being saved, the rest comes from peers; try again in a moment"
+        } else {
+            ""
+        };
         Refusal::Unavailable(format!("{error}{what_to_do}"))
     }
 }

@@ -11,7 +11,7 @@ use super::view;
 use super::wall_clock;
 use crate::api;
 use crate::config::RingKey;
-use crate::proto::fact::Receipt;
+use crate::proto::fact::{Fact, PeerFact, Receipt};
 use crate::proto::gossip::{Draft, Gossip, Guid, Key, Line};
 use crate::proto::node::Node;
 use crate::proto::time::Tick;
@@ -148,6 +148,25 @@ impl Member {
         };
         // Who asked may have gone; the record is kept all the same.
         let _ = reply.send(answer);
+    }
+
+    /// A damaged store was salvaged: what it lost is fetched again, and what is known here and not there is kept anew.
+    pub fn mended(&mut self, now: Tick, held: &[Line], store: &Store) {
+        let is_held = |guid: &Guid| held.binary_search_by_key(guid, |line| line.key.guid).is_ok();
+        let lost = self.node.ledger().lines().map(|line| line.key.guid).filter(|guid| !is_held(guid));
+        for guid in lost.collect::<Vec<Guid>>() {
+            self.node.handle_lost(guid);
+        }
+        for line in held {
+            // Deleted before, and come to light again.
+            if !self.node.ledger().contains(&line.key.guid) {
+                self.node.handle_receipt(now, Receipt::Held(*line));
+            }
+        }
+        for (guid, peer) in self.node.peers().iter().filter(|(_, peer)| peer.met.is_some()) {
+            let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update: wall_clock() };
+            store.submit(self.id, Fact::Peer(fact));
+        }
     }
 
     /// Answers those whose node has registered since they asked.

@@ -61,7 +61,8 @@ impl Store {
     /// What arrived in a network after `after`: one page, of which at most `limit` rows are read; none where more than
     /// `behind` are.
     pub fn arrived(&self, network: NetworkId, after: Place, limit: usize, behind: i64) -> Result<Arrivals, StoreError> {
-        self.shared.reading(|db| {
+        let mut bad = Vec::new();
+        let arrivals = self.shared.reading(|db| {
             let Some(after) = found_again(db, after)? else { return Ok(Arrivals::Lost) };
             let last = last_place(db)?;
             let rows = last.row.saturating_sub(after.row);
@@ -77,13 +78,15 @@ impl Store {
                 (next, read) = (place_of(row, 10)?, read + 1);
                 // A damaged row is passed over: its record is fetched again and arrives once more.
                 if row.get::<_, i64>(12)? == network.0
-                    && let Some(whole) = complete_row(db, row, None)?
+                    && let Some(whole) = complete_row(db, row, None, &mut bad)?
                 {
                     rows.push((next, whole));
                 }
             }
             Ok(Arrivals::Page { rows, next, more: read == limit })
-        })
+        })?;
+        self.condemn(network, &bad);
+        Ok(arrivals)
     }
 }
 

@@ -84,7 +84,7 @@ pub struct Page {
 }
 
 impl Store {
-    /// The newest records that match, oldest first. `start` is shown as it lies on the disk, not verified.
+    /// The newest records that match, oldest first.
     pub fn list(&self, network: NetworkId, filter: &ListFilter) -> Result<Vec<Row>, StoreError> {
         let limit = if filter.limit == 0 { usize::MAX - 1 } else { filter.limit };
         let filter = ListFilter { limit, ..filter.clone() };
@@ -113,7 +113,7 @@ impl Store {
         after: Option<Cursor>,
         cost: usize,
     ) -> Result<Page, StoreError> {
-        let mut list = Listing { filter, order, cost, rows: Vec::new(), stopped: None };
+        let mut list = Listing { filter, order, cost, rows: Vec::new(), bad: Vec::new(), stopped: None };
         let read = self.shared.reading(|db| match &filter.words {
             Some(words) => list.by_words(db, network, words, after),
             None => list.by_date(db, network, after),
@@ -122,6 +122,7 @@ impl Store {
             self.check_index(&error);
             return Err(error);
         }
+        self.condemn(network, &list.bad);
         Ok(list.into_page())
     }
 }
@@ -133,6 +134,8 @@ struct Listing<'a> {
     /// What it may still cost.
     cost: usize,
     rows: Vec<(Cursor, Row)>,
+    /// Records that are damaged.
+    bad: Vec<Key>,
     /// Where it ended early.
     stopped: Option<Cursor>,
 }
@@ -215,7 +218,7 @@ impl Listing<'_> {
         let looked_at = if grep.is_some() { row.get_ref(5)?.as_i64().unwrap_or(0).max(0) as usize >> 10 } else { 0 };
         let who = self.filter.who.as_deref();
         if fits && who.is_none_or(|who| row.get_ref(4).is_ok_and(|name| name.as_bytes() == Ok(who.as_bytes()))) {
-            self.rows.extend(complete_row(db, row, grep)?.map(|row| (at, row)));
+            self.rows.extend(complete_row(db, row, grep, &mut self.bad)?.map(|row| (at, row)));
         }
         self.cost = self.cost.saturating_sub(1 + looked_at);
         if self.cost == 0 {

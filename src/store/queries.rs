@@ -6,11 +6,13 @@ use super::reader::Ask;
 use super::rows::{self, HEAD, Stored, date};
 use super::{NetworkId, Store, StoreError, aside};
 use crate::proto::fact::{LIST, PeerFact, Restored};
-use crate::proto::gossip::{Gossip, Guid, Head, Key, Kind, Line};
+use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, Kind, Line};
 use crate::proto::limits::PEERS;
 use crate::proto::time::Timestamp;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 /// Bytes of MSG in a [`Row`].
 pub const START: usize = 4 << 10;
@@ -61,46 +63,28 @@ impl Store {
     ///
     /// Where this fails by damage ([`StoreError::is_damage`]), open the store again: that salvages it.
     pub fn restore(&self, network: NetworkId, each: &mut dyn FnMut(Restored)) -> Result<Option<Timestamp>, StoreError> {
-        self.shared.reading(|db| {
-            let decrees = decrees(db, network)?;
-            decrees.iter().for_each(|line| each(Restored::Held(*line)));
-            let (mut newest, mut keys, mut in_order) = (None, 0, true);
-            lines(db, network, &mut |key, held| {
-                in_order &= newest < Some(key);
-                newest = Some(key);
-                keys += 1;
-                if let Some((Kind::Message, origin)) = held {
-                    each(Restored::Held(Line { key, origin, decree: None }));
-                }
-            })?;
-            let counted = db.query_row("SELECT count FROM network WHERE id = ?1", [network.0], |row| row.get(0));
-            if !in_order || counted.optional()?.unwrap_or(0) != keys {
-                let damage = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-                let why = format!("{keys} keys do not make sense");
-                return Err(rusqlite::Error::SqliteFailure(damage, Some(why)));
-            }
-            aside::restore(db, network, each)?;
-            restore_partials(db, network, each)?;
-            restore_peers(db, network, each)?;
-            aside::restore_silences(db, network, each)?;
-            Ok(newest.map(|key| key.date_time))
-        })
+        self.shared.reading(|db| restore(db, network, each))
     }
 
     /// One record, complete or not.
     pub fn row(&self, network: NetworkId, key: Key) -> Result<Option<Row>, StoreError> {
-        self.shared.reading(|db| {
+        let mut bad = Vec::new();
+        let row = self.shared.reading(|db| {
             let sql =
                 format!("SELECT {HEAD}, msg, body FROM gossip WHERE network = ?1 AND date_time = ?2 AND guid = ?3");
             let found = db
                 .prepare_cached(&sql)?
-                .query_row(params![network.0, date(key.date_time), key.guid.0], |row| complete_row(db, row, None))
+                .query_row(params![network.0, date(key.date_time), key.guid.0], |row| {
+                    complete_row(db, row, None, &mut bad)
+                })
                 .optional()?;
             match found.flatten() {
                 Some(row) => Ok(Some(row)),
                 None => Ok(partials(db, network)?.into_iter().find(|row| row.key() == key)),
             }
-        })
+        })?;
+        self.condemn(network, &bad);
+        Ok(row)
     }
 
     /// All of a complete record's MSG, verified. `None`: not here, not complete, or found damaged just now, which is
@@ -111,11 +95,19 @@ impl Store {
             Ok(Some(stored.whole(db)?.map(|gossip| gossip.msg().clone())))
         })?;
         if let Some(None) = found {
-            self.shared.queue.push(network, Job::Condemn(key));
-            // If the reader is too busy to say so, the next one who reads the record will.
-            let _ = self.asks.try_send(Ask::Bad(network, key));
+            self.condemn(network, &[key]);
         }
         Ok(found.flatten())
+    }
+
+    /// These were found damaged: they are deleted if they are, and reported like any
+    /// [`Loaded::Bad`](super::Loaded::Bad).
+    pub(super) fn condemn(&self, network: NetworkId, bad: &[Key]) {
+        for key in bad {
+            self.shared.queue.push(network, Job::Condemn(*key));
+            // If the reader is too busy to say so, the next one who reads the record will.
+            let _ = self.asks.try_send(Ask::Bad(network, *key));
+        }
     }
 
     /// Up to [`MATCHES`] records, complete or not, whose GUIDs begin with these hex digits; hyphens do not matter.
@@ -158,6 +150,38 @@ impl Store {
     }
 }
 
+/// All that the disk knows of a network.
+pub(super) fn restore(
+    db: &Connection,
+    network: NetworkId,
+    each: &mut dyn FnMut(Restored),
+) -> rusqlite::Result<Option<Timestamp>> {
+    let decrees = decrees(db, network)?;
+    decrees.iter().for_each(|line| each(Restored::Held(*line)));
+    let (mut newest, mut keys, mut in_order) = (None, 0, true);
+    lines(db, network, &mut |key, held| {
+        in_order &= newest < Some(key);
+        newest = Some(key);
+        keys += 1;
+        if let Some((Kind::Message, origin)) = held {
+            each(Restored::Held(Line { key, origin, decree: None }));
+        }
+    })?;
+    let counted = db.query_row("SELECT count FROM network WHERE id = ?1", [network.0], |row| row.get(0));
+    if !in_order || counted.optional()?.unwrap_or(0) != keys {
+        return Err(damage(format!("{keys} keys do not make sense")));
+    }
+    aside::restore(db, network, each)?;
+    restore_partials(db, network, each)?;
+    restore_peers(db, network, each)?;
+    aside::restore_silences(db, network, each)?;
+    Ok(newest.map(|key| key.date_time))
+}
+
+fn damage(why: String) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), Some(why))
+}
+
 /// The decrees among the records held. A damaged one is left out, and comes back from others.
 fn decrees(db: &Connection, network: NetworkId) -> rusqlite::Result<Vec<Line>> {
     let sql = format!("SELECT {HEAD}, msg FROM gossip INDEXED BY gossip_decree WHERE network = ?1 AND kind <> 0");
@@ -176,11 +200,15 @@ fn decrees(db: &Connection, network: NetworkId) -> rusqlite::Result<Vec<Line>> {
 fn lines(db: &Connection, network: NetworkId, each: &mut dyn FnMut(Key, Option<(Kind, Guid)>)) -> rusqlite::Result<()> {
     for (first, last) in rows::spans(Timestamp(0)) {
         let mut statement = db.prepare_cached(
-            "SELECT date_time, guid, kind, origin FROM gossip INDEXED BY gossip_key
+            "SELECT date_time, guid, kind, origin, network FROM gossip INDEXED BY gossip_key
              WHERE network = ?1 AND date_time BETWEEN ?2 AND ?3 ORDER BY date_time, guid",
         )?;
         let mut found = statement.query(params![network.0, first, last])?;
         while let Some(row) = found.next()? {
+            // One that is out of its place ends a walk from the other side, and hides all behind it.
+            if row.get_ref(4)?.as_i64() != Ok(network.0) {
+                return Err(damage("a key of another network is among those of this one".to_owned()));
+            }
             // A GUID of another length is damage; it is left out, and its record comes back from others.
             if let Ok(key) = rows::key(row) {
                 let kind = row.get_ref(2)?.as_i64().ok().and_then(|kind| u8::try_from(kind).ok());
@@ -225,27 +253,43 @@ fn restore_peers(db: &Connection, network: NetworkId, each: &mut dyn FnMut(Resto
     Ok(())
 }
 
-/// A row of `SELECT {HEAD}, msg, body`; `None` if it is damaged or does not contain `grep`.
-pub(super) fn complete_row(db: &Connection, row: &SqlRow<'_>, grep: Option<&str>) -> rusqlite::Result<Option<Row>> {
-    let Some((guid, head)) = rows::head(row, 0) else { return Ok(None) };
-    let whole;
-    let msg = match (rows::bytes(row.get_ref(8)?), row.get_ref(9)?.as_i64()) {
-        (Some(msg), _) => msg,
-        (None, Ok(body)) if grep.is_some() => {
-            whole = rows::whole_msg(db, body, &head)?;
-            &whole
-        }
-        (None, Ok(body)) => {
-            whole = rows::piece(db, body, 0)?.unwrap_or_default();
-            &whole
-        }
-        _ => return Ok(None),
+/// A row of `SELECT {HEAD}, msg, body`, verified as far as it is read; `None` if it does not contain `grep`, or is damaged:
+/// then its key is added to `bad`.
+pub(super) fn complete_row(
+    db: &Connection,
+    row: &SqlRow<'_>,
+    grep: Option<&str>,
+    bad: &mut Vec<Key>,
+) -> rusqlite::Result<Option<Row>> {
+    let Some((guid, head, msg)) = verified(db, row, grep.is_some())? else {
+        bad.extend(rows::key(row).ok());
+        return Ok(None);
     };
-    if grep.is_some_and(|grep| !contains(msg, grep.as_bytes())) {
+    if grep.is_some_and(|grep| !contains(&msg, grep.as_bytes())) {
         return Ok(None);
     }
-    let start = Some(Bytes::copy_from_slice(cut(msg)));
+    let start = Some(Bytes::copy_from_slice(cut(&msg)));
     Ok(Some(Row { guid, received: head.len() as u64, complete: true, head, start }))
+}
+
+/// GUID, head and MSG of a row.
+type Verified<'a> = (Guid, Head, Cow<'a, [u8]>);
+
+/// Such a row, of a long MSG the first piece unless all of it is wanted; `None` if it is damaged.
+fn verified<'a>(db: &Connection, row: &'a SqlRow<'_>, all: bool) -> rusqlite::Result<Option<Verified<'a>>> {
+    let Some((guid, head)) = rows::head(row, 0) else { return Ok(None) };
+    let matches = |msg: &[u8]| msg.len() == head.len() && <Hash>::from(Sha256::digest(msg)) == *head.sha2();
+    let msg = match (rows::bytes(row.get_ref(8)?), row.get_ref(9)?.as_i64()) {
+        (Some(msg), _) => Some(Cow::Borrowed(msg)).filter(|msg| matches(msg)),
+        (None, Ok(body)) if all => Some(rows::whole_msg(db, body, &head)?).filter(|msg| matches(msg)).map(owned),
+        (None, Ok(body)) => rows::verified_piece(db, body, &head, 0)?.map(owned),
+        _ => None,
+    };
+    Ok(msg.map(|msg| (guid, head, msg)))
+}
+
+fn owned<'a>(bytes: Bytes) -> Cow<'a, [u8]> {
+    Cow::Owned(bytes.into())
 }
 
 /// The first [`START`] bytes, without a character that would be cut in two.

@@ -31,6 +31,8 @@ pub(super) enum Job {
     Condemn(Key),
     /// The index of words is damaged: make it anew.
     Reindex,
+    /// The store is damaged: salvage it.
+    Mend,
 }
 
 impl Job {
@@ -46,7 +48,7 @@ impl Job {
                 Job::Fact(Fact::Gossip(gossip)) => gossip.msg().len(),
                 Job::Fact(Fact::List(_, bytes) | Fact::Piece(_, _, bytes)) => bytes.len(),
                 Job::Fact(Fact::Left(_, _, keys) | Fact::Deleted(keys)) => keys.len() * size_of::<Key>(),
-                Job::Fact(_) | Job::Condemn(_) | Job::Reindex => 0,
+                Job::Fact(_) | Job::Condemn(_) | Job::Reindex | Job::Mend => 0,
             }
     }
 }

@@ -157,12 +157,17 @@ impl Stored {
     /// One piece of MSG, or the list of their hashes; `None` if it is missing or wrong.
     pub fn piece(&self, db: &Connection, index: u16) -> rusqlite::Result<Option<Bytes>> {
         let (Some(head), Some(body)) = (&self.head, self.body) else { return Ok(None) };
-        let list = piece(db, body, LIST)?.filter(|list| <Hash>::from(Sha256::digest(list)) == *head.pieces());
-        let (Some(list), false) = (&list, index == LIST) else { return Ok(list) };
-        let expected = list.chunks_exact(32).nth(usize::from(index));
-        let found = piece(db, body, index)?;
-        Ok(found.filter(|bytes| expected == Some(Sha256::digest(bytes).as_slice())))
+        verified_piece(db, body, head, index)
     }
+}
+
+/// One piece of a MSG, or the list of their hashes; `None` if it is missing or wrong.
+pub(super) fn verified_piece(db: &Connection, body: i64, head: &Head, index: u16) -> rusqlite::Result<Option<Bytes>> {
+    let list = piece(db, body, LIST)?.filter(|list| <Hash>::from(Sha256::digest(list)) == *head.pieces());
+    let (Some(list), false) = (&list, index == LIST) else { return Ok(list) };
+    let expected = list.chunks_exact(32).nth(usize::from(index));
+    let found = piece(db, body, index)?;
+    Ok(found.filter(|bytes| expected == Some(Sha256::digest(bytes).as_slice())))
 }
 
 /// One row of `piece`, not verified.

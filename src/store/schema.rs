@@ -68,8 +68,12 @@ pub(super) enum Opened {
 
 /// Whether an error says that the file is damaged, as opposed to full, locked or out of reach.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)) && !search::is_index_damage(error)
+    // No statement of ours wrote a value of another type than it reads.
+    matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..))
+        || is_short_read(error)
+        || matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)) && !search::is_index_damage(error)
 }
 
 /// Opens a file that may be written; an empty one becomes a store.
@@ -82,8 +86,6 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Opened> {
 /// the schema can make a file look read-only, of another format, or without some table.
 fn is_surroundings(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::*;
-    let short_read =
-        error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ);
     matches!(
         error.sqlite_error_code(),
         Some(
@@ -96,7 +98,12 @@ fn is_surroundings(error: &rusqlite::Error) -> bool {
                 | OutOfMemory
                 | FileLockingProtocolFailed
         )
-    ) && !short_read
+    ) && !is_short_read(error)
+}
+
+/// Whether the file ended where there was to be more of it.
+fn is_short_read(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ)
 }
 
 fn try_open(path: &Path) -> rusqlite::Result<Opened> {

@@ -25,6 +25,7 @@ struct Running {
     store: Store,
     home: NetworkId,
     receipts: Receiver<Vec<(NetworkId, Receipt)>>,
+    mended: Receiver<Mended>,
     loaded: Receiver<(NetworkId, Load, Loaded)>,
 }
 
@@ -45,10 +46,15 @@ impl Disk {
         let home = store.network(HOME).unwrap();
         let (to_receipts, receipts) = mpsc::channel();
         let (to_loaded, loaded) = mpsc::channel();
-        let on_receipt = move |group| drop(to_receipts.send(group));
+        let (to_mended, mended) = mpsc::channel();
+        let on_written = move |written| match written {
+            Written::Receipts(group) => drop(to_receipts.send(group)),
+            Written::Lost(_) => (),
+            Written::Mended(all) => drop(to_mended.send(all)),
+        };
         let on_loaded = move |network, load, answer| drop(to_loaded.send((network, load, answer)));
-        store.spawn(Box::new(on_receipt), Box::new(on_loaded)).unwrap();
-        Running { store, home, receipts, loaded }
+        store.spawn(Box::new(on_written), Box::new(on_loaded)).unwrap();
+        Running { store, home, receipts, mended, loaded }
     }
 
     /// The files as a crash at this moment would leave them.
@@ -484,6 +490,16 @@ fn a_record_that_rots_is_reported_and_can_come_back() {
     assert!(matches!(running.loaded.recv().unwrap(), (_, _, Loaded::Bad(key)) if key == short.key()));
     running.keep(&[gossip(9, "the condemned is gone once this is held")]);
     assert!(!running.keys().contains(&short.key()));
+
+    // So do lists, which show nothing that nobody said.
+    running.keep(std::slice::from_ref(&short));
+    running.store.shared.db().execute("UPDATE gossip SET msg = 'hallo' WHERE msg = 'hello'", []).unwrap();
+    running.store.shared.db().execute("UPDATE piece SET bytes = zeroblob(65536) WHERE idx = 0", []).unwrap();
+    let listed = running.store.list(running.home, &ListFilter::default()).unwrap();
+    assert!(listed.iter().all(|row| row.guid != short.guid() && row.guid != long.guid()), "{listed:?}");
+    for key in [long.key(), short.key()] {
+        assert!(matches!(running.loaded.recv().unwrap(), (_, _, Loaded::Bad(bad)) if bad == key));
+    }
     assert_eq!(running.store.last_error(), None);
 }
 
@@ -573,8 +589,16 @@ fn reopen(disk: &Disk, story: &str) -> (Vec<Key>, bool) {
         assert!(!matches!(&restored, Err(error) if !error.is_damage()), "{story}: {restored:?}");
         if restored.is_ok() {
             let held = running.keys();
-            let sound = held.iter().filter(|key| matches!(running.store.msg(running.home, **key), Ok(Some(_))));
-            let sound: Vec<Key> = sound.copied().filter(|key| key.date_time != Timestamp(9000)).collect();
+            let read = |key: &Key| (*key, running.store.msg(running.home, *key));
+            let read: Vec<_> = held.iter().filter(|key| key.date_time != Timestamp(9000)).map(read).collect();
+            if read.iter().any(|(_, msg)| msg.is_err()) {
+                let mended = running.mended.recv().unwrap();
+                assert!(mended.note.contains("salvaged"), "{story}: {}", mended.note);
+                salvaged = true;
+                continue;
+            }
+            let sound: Vec<Key> =
+                read.iter().filter(|(_, msg)| matches!(msg, Ok(Some(_)))).map(|(key, _)| *key).collect();
             running.store.author(running.home, vec![gossip(9000, story).into()]);
             let receipts = running.receipts(1);
             if running.store.last_error().is_none() {
@@ -703,24 +727,96 @@ fn a_salvage_cut_short_is_done_again_or_finished() {
     running.assert_sound();
 }
 
+/// Ruins the page that has the row of this record, and no other page.
+fn ruin(disk: &Disk, msg: &str) {
+    let file = OpenOptions::new().read(true).write(true).open(disk.path()).unwrap();
+    let content = fs::read(disk.path()).unwrap();
+    let at = content.windows(msg.len()).position(|window| window == msg.as_bytes()).unwrap();
+    file.write_all_at(&[0xAA; 16], (at / schema::PAGE * schema::PAGE) as u64).unwrap();
+}
+
 #[test]
-fn damage_met_in_use_is_salvaged_at_the_next_start() {
+fn damage_met_in_use_is_salvaged_at_once_and_what_is_lost_is_said() {
     let disk = Disk::new();
     let all = furnished(&disk);
+    let victim = gossip(50, "hello 50 ".repeat(51));
+    ruin(&disk, &"hello 50 ".repeat(51));
     let running = disk.open();
-    running
-        .store
-        .shared
-        .failed(&rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), None));
-    assert!(running.store.last_error().unwrap().contains("next start"));
-    running.author(&gossip(5000, "goes on"));
-    assert!(running.store.last_error().is_some(), "one success does not make it whole");
-    drop(running);
-    let running = disk.open();
-    assert_eq!(running.store.notes().len(), 1);
-    assert_eq!(running.keys().len(), all.len() + 1);
+    assert!(running.store.notes().is_empty(), "the start does not see it");
+    assert_eq!(running.keys(), all);
+    let list = || running.store.list(running.home, &ListFilter::default());
+    assert!(list().unwrap_err().is_damage());
+    let mended = running.mended.recv().unwrap();
+    let [(home, held)] = &mended.held[..] else { panic!("{mended:?}") };
+    let lost = all.len() - held.len();
+    assert!(*home == running.home && (1..=30).contains(&lost), "{lost}: {}", mended.note);
+    assert!(held.is_sorted_by_key(|line| line.key.guid) && held.iter().all(|line| all.contains(&line.key)));
+    assert!(held.iter().all(|line| line.key != victim.key()));
+    assert_eq!((running.store.last_error(), list().unwrap().len()), (None, held.len()));
+    running.keep(&[victim.clone(), gossip(5000, "goes on")]);
     running.assert_sound();
-    assert_eq!(running.store.last_error(), None);
+    assert_eq!(running.keys().len(), held.len() + 2);
+    let epoch = running.store.next_epoch(running.home, Timestamp(1)).unwrap();
+    drop(running);
+    assert!(disk.names().iter().any(|name| name.starts_with("gossip.db.corrupt-")), "it is kept as it was");
+    let running = disk.open();
+    assert!(running.store.notes().is_empty(), "{:?}", running.store.notes());
+    assert!(running.keys().contains(&victim.key()) && epoch > 0);
+}
+
+#[test]
+fn a_key_that_is_out_of_its_place_hides_nothing() {
+    let whole = Disk::new();
+    let all = furnished(&whole);
+    let content = fs::read(whole.path()).unwrap();
+    let home = whole.open().home.0 as u32;
+    let gossip = gossip(200, "hello 200 ".repeat(21));
+    let pattern = [&home.to_be_bytes()[..], &200_u16.to_be_bytes(), &gossip.guid().0].concat();
+    let places: Vec<usize> =
+        (0..content.len() - pattern.len()).filter(|&at| content[at..at + pattern.len()] == pattern).collect();
+    assert!(places.len() >= 2, "in its row and in the index: {places:?}");
+    for at in places {
+        let disk = Disk::new();
+        let mut damaged = content.clone();
+        damaged[at..at + 4].copy_from_slice(&[0, 0, 0, 1]);
+        fs::write(disk.path(), damaged).unwrap();
+        let (held, _) = reopen(&disk, &format!("its network is another at {at}"));
+        assert!(held.len() >= all.len() - 1);
+        let running = disk.open();
+        let listed = running.store.list(running.home, &ListFilter::default()).unwrap().len();
+        assert!(listed >= all.len(), "{listed} of {} at {at}", all.len());
+    }
+}
+
+#[test]
+fn what_is_called_held_is_whole_even_where_a_damaged_row_was() {
+    let disk = Disk::new();
+    let running = disk.open();
+    let short = gossip(1, "hello");
+    running.keep(std::slice::from_ref(&short));
+    running.store.shared.db().execute("UPDATE gossip SET msg = 'hallo'", []).unwrap();
+    running.keep(std::slice::from_ref(&short));
+    assert_eq!(running.store.msg(running.home, short.key()).unwrap().as_ref(), Some(short.msg()));
+    running.assert_sound();
+}
+
+#[test]
+fn who_waits_for_a_commit_that_meets_damage_gets_it_nevertheless() {
+    let disk = Disk::new();
+    let all = furnished(&disk);
+    // The index of the pieces is read by each commit.
+    let root: i64 = {
+        let db = Connection::open(disk.path()).unwrap();
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'piece' AND type = 'index'";
+        db.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let file = OpenOptions::new().write(true).open(disk.path()).unwrap();
+    file.write_all_at(&[0xAA; 16], (root as u64 - 1) * schema::PAGE as u64).unwrap();
+    let running = disk.open();
+    running.author(&gossip(5000, "said"));
+    assert_eq!(running.mended.recv().unwrap().held[0].1.len(), all.len(), "all of it was there");
+    assert_eq!((running.keys().len(), running.store.last_error()), (all.len() + 1, None));
+    running.assert_sound();
 }
 
 /// Numbers that are the same in each run.

@@ -4,6 +4,7 @@
 //! a failed fsync too: SQLite appends to the WAL behind the last commit that it knows, so what may not have reached the
 //! disk is written anew before it is synced again.
 
+use super::mending::{Mended, Mending};
 use super::queue::Job;
 use super::rows::{self, HEAD, Stored, date};
 use super::spare::Spare;
@@ -20,13 +21,25 @@ use std::time::{Duration, Instant};
 /// most. So a fact that comes after a rest is committed at once, and a slow disk has time to breathe.
 const REST: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
 
-/// Called after each commit with its receipts, in the order of the facts.
-pub type OnReceipt = Box<dyn Fn(Vec<(NetworkId, Receipt)>) + Send>;
+/// What the writer did.
+#[derive(Debug)]
+pub enum Written {
+    /// It committed, or could not: receipts in the order of the facts.
+    Receipts(Vec<(NetworkId, Receipt)>),
+    /// It deleted records that were damaged: they are to be fetched again.
+    Lost(Vec<(NetworkId, Guid)>),
+    /// It salvaged a damaged store: what was held before and is not now is to be fetched again.
+    Mended(Mended),
+}
+
+/// Called after all that the writer does, in the order in which it did it.
+pub type OnWritten = Box<dyn Fn(Written) + Send>;
 
 /// The writer's thread.
 #[expect(clippy::disallowed_methods, reason = "how long facts wait follows from how fast the disk is")]
-pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
+pub(super) fn run(shared: &Shared, on_written: &OnWritten) {
     let mut rested = Instant::now();
+    let mut mending = Mending::new(rested);
     let mut spare = Spare::new(rested);
     while let Some(group) = shared.queue.next(rested, spare.next) {
         let began = Instant::now();
@@ -35,7 +48,19 @@ pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
             spare.used(began, Instant::now(), more);
             continue;
         }
-        let done = commit(&mut shared.db(), &group);
+        let mut done = commit(shared, &group, on_written);
+        if done.as_ref().is_err_and(search::is_index_damage) {
+            // No record is to wait for the index of words, nor to be lost with it.
+            let _ = commit(shared, &[(NetworkId(0), Job::Reindex)], on_written);
+            done = commit(shared, &group, on_written);
+        }
+        if let Some(mended) = mending.mend(shared) {
+            on_written(Written::Mended(mended));
+            // Nobody waits in vain because of what is whole again.
+            if done.is_err() {
+                done = commit(shared, &group, on_written);
+            }
+        }
         let ended = Instant::now();
         rested = ended + ended.duration_since(began).clamp(REST.0, REST.1);
         spare.busy(ended);
@@ -45,18 +70,17 @@ pub(super) fn run(shared: &Shared, on_receipt: OnReceipt) {
                 receipts
             }
             Err(error) => {
-                shared.failed(&error);
                 if search::is_index_damage(&error) {
                     shared.queue.push(NetworkId(0), Job::Reindex);
                 }
-                group
-                    .iter()
-                    .flat_map(|(network, job)| failures(job).into_iter().map(|failed| (*network, failed)))
-                    .collect()
+                let failed = |(network, job): &(NetworkId, Job)| {
+                    failures(job).into_iter().map(|failed| (*network, failed)).collect::<Vec<_>>()
+                };
+                group.iter().flat_map(failed).collect()
             }
         };
         if !receipts.is_empty() {
-            on_receipt(receipts);
+            on_written(Written::Receipts(receipts));
         }
     }
 }
@@ -86,19 +110,33 @@ fn failures(job: &Job) -> Vec<Receipt> {
         Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Forgotten(_) | Fact::Identity(_))
         | Job::Fact(Fact::Reach(_) | Fact::Silence(..))
         | Job::Condemn(_)
-        | Job::Reindex => Vec::new(),
+        | Job::Reindex
+        | Job::Mend => Vec::new(),
     }
 }
 
-fn commit(db: &mut Connection, group: &[(NetworkId, Job)]) -> rusqlite::Result<Vec<(NetworkId, Receipt)>> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut batch = Batch::new(&transaction)?;
-    for (network, job) in group {
-        batch.apply(*network, job)?;
-    }
-    let receipts = batch.finish()?;
-    transaction.commit()?;
-    Ok(receipts)
+fn commit(
+    shared: &Shared,
+    group: &[(NetworkId, Job)],
+    on_written: &OnWritten,
+) -> rusqlite::Result<Vec<(NetworkId, Receipt)>> {
+    let mut db = shared.db();
+    let mut commit = || {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut batch = Batch::new(&transaction)?;
+        for (network, job) in group {
+            batch.apply(*network, job)?;
+        }
+        let lost = std::mem::take(&mut batch.lost);
+        let receipts = batch.finish()?;
+        transaction.commit()?;
+        // What was deleted first may be held anew.
+        if !lost.is_empty() {
+            on_written(Written::Lost(lost));
+        }
+        Ok(receipts)
+    };
+    commit().inspect_err(|error| shared.failed(error))
 }
 
 /// One transaction under way.
@@ -109,6 +147,8 @@ pub(super) struct Batch<'a> {
     /// The latest date that was authored.
     epochs: BTreeMap<NetworkId, i64>,
     receipts: Vec<(NetworkId, Receipt)>,
+    /// Damaged records that were deleted.
+    lost: Vec<(NetworkId, Guid)>,
 }
 
 impl<'a> Batch<'a> {
@@ -116,7 +156,14 @@ impl<'a> Batch<'a> {
         let highest =
             "SELECT max(ifnull((SELECT max(body) FROM piece), 0), ifnull((SELECT max(body) FROM partial), 0))";
         let highest: i64 = db.prepare_cached(highest)?.query_row([], |row| row.get(0))?;
-        Ok(Batch { db, next_body: highest + 1, totals: BTreeMap::new(), epochs: BTreeMap::new(), receipts: Vec::new() })
+        Ok(Batch {
+            db,
+            next_body: highest + 1,
+            totals: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            receipts: Vec::new(),
+            lost: Vec::new(),
+        })
     }
 
     /// Writes totals and epochs; the receipts are true once the transaction is committed.
@@ -170,6 +217,8 @@ impl<'a> Batch<'a> {
             Job::Fact(Fact::Identity(_) | Fact::Reach(_)) => Ok(()),
             Job::Condemn(key) => self.condemn(network, *key),
             Job::Reindex => search::rebuild(self.db),
+            // Seen to before anything else.
+            Job::Mend => Ok(()),
         }
     }
 
@@ -211,7 +260,14 @@ impl<'a> Batch<'a> {
              ON CONFLICT DO NOTHING"
         );
         let values = rows::head_values(network, &key.guid, head).into_iter().chain([msg.to_sql()?, body.to_sql()?]);
-        let new = self.db.prepare_cached(&sql)?.execute(params_from_iter(values))? == 1;
+        let insert =
+            || Ok::<_, rusqlite::Error>(self.db.prepare_cached(&sql)?.execute(params_from_iter(values.clone()))? == 1);
+        let mut new = insert()?;
+        if !new {
+            // What is called held is whole: a damaged one makes room.
+            self.condemn(network, key)?;
+            new = insert()?;
+        }
         if new {
             self.count(network, 1, head.len() as i64);
         }
@@ -227,6 +283,7 @@ impl<'a> Batch<'a> {
 
     fn partial(&mut self, network: NetworkId, guid: Guid, head: &Head) -> rusqlite::Result<()> {
         let key = Key { date_time: head.date_time(), guid };
+        self.condemn(network, key)?;
         if Stored::read(self.db, network, key)?.is_some() {
             let line = Line { key, origin: head.origin(), decree: None };
             self.receipts.push((network, Receipt::Held(line)));
@@ -337,6 +394,7 @@ impl<'a> Batch<'a> {
             self.db.prepare_cached("DELETE FROM piece WHERE body = ?1")?.execute([body])?;
         }
         self.count(network, -1, len.saturating_neg());
+        self.lost.push((network, key.guid));
         Ok(())
     }
 }

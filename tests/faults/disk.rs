@@ -56,7 +56,7 @@ fn a_full_disk_takes_nothing_and_when_there_is_room_it_goes_on() {
     let (times, mut chance) = (amount("FAULTS_FULL", 1), chance());
     let mut cluster = Cluster::of_strangers(1);
     let dir = cluster.dir().join("small");
-    let disk = SmallDisk::new(&dir, 12);
+    let disk = SmallDisk::new(&dir, 8 + 4 * times);
     let home = dir.join("n2");
     init(&home, NETWORK, "correct horse battery staple");
     let mut node = Node::new(home);

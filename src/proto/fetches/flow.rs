@@ -8,7 +8,8 @@ use std::time::Duration;
 
 /// Bursts without feedback stay below what a default socket buffer holds (92 datagrams).
 const FIRST_WINDOW: usize = 64;
-const LEAST_WINDOW: usize = 4;
+/// As many as one ask names at once: where half of all asks are in vain by no fault of the pace, few at a time take for ever.
+const LEAST_WINDOW: usize = 16;
 const MOST_WINDOW: usize = 512;
 /// As much is asked for at once, where so much is wanted and half of the window allows it: one by one as the window
 /// opens, asking would cost as many datagrams as answering.

@@ -4,29 +4,41 @@
 
 use std::time::Duration;
 
-/// Samples that are kept: eight bytes each.
+/// Samples that are kept: twelve bytes each.
 const SAMPLES: usize = 4;
 
+/// The round trip of a sample that there is not.
+const NONE: u32 = u32::MAX;
+
 /// See the module.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Offsets {
-    /// Milliseconds by which its clock is ahead, and microseconds of the round trip; the newest first.
-    samples: [Option<(i32, u32)>; SAMPLES],
+    /// Milliseconds by which its clock is ahead; the newest first.
+    ahead: [i64; SAMPLES],
+    /// Microseconds of the round trips.
+    trips: [u32; SAMPLES],
+}
+
+impl Default for Offsets {
+    fn default() -> Offsets {
+        Offsets { ahead: [0; SAMPLES], trips: [NONE; SAMPLES] }
+    }
 }
 
 impl Offsets {
     /// It answered after this round trip, in the middle of which its clock was ahead of ours by so many microseconds.
     pub(super) fn sample(&mut self, ahead: i64, trip: Duration) {
-        self.samples.rotate_right(1);
-        // Rounded, not cut; who is wrong by more than three weeks is wrong by about that.
-        let millis = ahead.saturating_add(ahead.signum().saturating_mul(500)) / 1000;
-        let millis = millis.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
-        self.samples[0] = Some((millis, u32::try_from(trip.as_micros()).unwrap_or(u32::MAX)));
+        self.ahead.rotate_right(1);
+        self.trips.rotate_right(1);
+        // Rounded, not cut.
+        self.ahead[0] = ahead.saturating_add(ahead.signum().saturating_mul(500)) / 1000;
+        self.trips[0] = u32::try_from(trip.as_micros()).unwrap_or(NONE).min(NONE - 1);
     }
 
     /// By how many milliseconds its clock is ahead of ours.
     pub(super) fn best(&self) -> Option<i64> {
-        self.samples.iter().flatten().min_by_key(|(_, trip)| *trip).map(|&(ahead, _)| ahead.into())
+        let best = self.trips.iter().zip(&self.ahead).min_by_key(|(trip, _)| **trip);
+        best.filter(|(trip, _)| **trip != NONE).map(|(_, ahead)| *ahead)
     }
 }
 
@@ -46,8 +58,10 @@ mod tests {
             (1, 500, -2000),
             (1, 500, -2000),
             (1, 500, 0),
-            (i64::MAX, 1, i32::MAX.into()),
-            (i64::MIN, 0, i32::MIN.into()),
+            // Decades.
+            (1_262_304_000_000_000, 1, 1_262_304_000_000),
+            (i64::MAX, 1, i64::MAX / 1000),
+            (i64::MIN, 0, i64::MIN / 1000),
         ] {
             offsets.sample(ahead, Duration::from_micros(trip));
             assert_eq!(offsets.best(), Some(best), "{ahead} {trip}");

@@ -1,0 +1,55 @@
+//! A partition in which a great deal was said on both sides, on links that lose three datagrams in ten. README says how long
+//! it takes until all hold the same.
+
+use gossip_node::sim::Network;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const NODES: usize = 64;
+
+/// Two halves that say `records` each while they do not hear of each other; how long they take afterwards.
+fn heal(records: usize, loss: f64, patience: Duration) -> Option<Duration> {
+    let mut net = Network::new(64);
+    net.check = false;
+    let all = net.add_cluster(NODES);
+    net.run(20 * SECOND);
+    net.link.loss = loss;
+    let (left, right) = all.split_at(NODES / 2);
+    net.partition(&[left, right]);
+    for number in 0..records {
+        for side in [left, right] {
+            net.create(side[number % side.len()], format!("{number:0>150}").into_bytes()).unwrap();
+        }
+        if number % 10 == 9 {
+            net.run(SECOND / 20);
+        }
+    }
+    let held = |net: &Network, node: usize| net.node(node).ledger().state().count as usize;
+    assert!(net.run_until(120 * SECOND, |net| all.iter().all(|&node| held(net, node) == records)), "each half agrees");
+    net.heal();
+    let healed = net.now();
+    let mut equal = false;
+    while !equal && net.now().since(healed) < patience {
+        equal = net.run_until(SECOND, |net| net.converged());
+        let (least, sum) = all
+            .iter()
+            .map(|&node| held(&net, node))
+            .fold((usize::MAX, 0), |(least, sum), held| (least.min(held), sum + held));
+        println!("{:>5.1} s: {least} at least, {} on the mean", net.now().since(healed).as_secs_f64(), sum / NODES);
+    }
+    let took = net.now().since(healed);
+    println!("{NODES} nodes, {records} records a side, {loss} lost: {equal} after {took:?}");
+    equal.then_some(took)
+}
+
+#[test]
+#[ignore = "takes minutes: README, Measuring, has the command"]
+fn a_partition_with_a_thousand_records_a_side_heals_within_a_minute() {
+    assert!(heal(1_000, 0.3, 60 * SECOND).is_some());
+}
+
+#[test]
+#[ignore = "takes minutes: README, Measuring, has the command"]
+fn a_partition_with_ten_thousand_records_a_side_heals_within_a_minute() {
+    assert!(heal(10_000, 0.3, 120 * SECOND).is_some_and(|took| took <= 60 * SECOND));
+}
