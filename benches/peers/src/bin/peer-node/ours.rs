@@ -1,0 +1,102 @@
+//! [`Ours`]: the release build of `gossip-node run`, told what to do through its control socket as anybody would.
+//!
+//! Default: what `init` writes. Best: `profile` is `fast`. Both find each other by themselves; no address is told to any.
+
+use crate::held::{now, text};
+use crate::node::{Later, Node, PORT, Place, Wrong, number};
+use gossip_node::api::{Draft, Reach, WaitQuery};
+use gossip_node::client::Client;
+use gossip_node::config::{Home, Network, Profile, ServerFile};
+use gossip_node::proto::gossip::Guid;
+use gossip_node::proto::seal::Secret;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// Records in one call.
+const BATCH: u64 = 4000;
+
+/// See the module.
+pub struct Ours {
+    client: Client,
+    daemon: Child,
+}
+
+impl Ours {
+    /// Writes `server.json` and starts the daemon.
+    pub async fn start(place: &Place) -> Result<Ours, Wrong> {
+        let home = Home::new(place.home.clone());
+        home.create()?;
+        let mut guid = [0; 16];
+        guid.fill(place.number);
+        let mut file = ServerFile::new(Guid::random(guid), &format!("node-{}", place.number));
+        (file.ip, file.port) = (place.ip(), PORT);
+        if place.best {
+            file.profile = Profile::Fast;
+        }
+        file.networks.push(Network::new("peers", Secret([7; 32])));
+        file.save(&home.server_json())?;
+        let program = std::env::var("GOSSIP_NODE")?;
+        let mut daemon = Command::new(program);
+        daemon.arg("--home").arg(&place.home).arg("run").stdin(Stdio::null()).stdout(Stdio::null());
+        let log = std::fs::File::create(place.home.join("said"))?;
+        let daemon = daemon.stderr(log).kill_on_drop(true).spawn()?;
+        let client = Client::new(home.control_socket(), None);
+        for _ in 0..2000 {
+            if client.node().await.is_ok() {
+                return Ok(Ours { client, daemon });
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Err(std::fs::read_to_string(place.home.join("said"))?.into())
+    }
+}
+
+impl Node for Ours {
+    fn add(&self, first: u64, count: u64, size: usize) -> Later<'_, ()> {
+        Box::pin(async move {
+            if count == 1 {
+                self.client.add(None, text(first, size).into()).await?;
+                return Ok(());
+            }
+            let mut next = first;
+            while next < first + count {
+                let batch = BATCH.min(first + count - next);
+                let draft = |number| Draft { msg: text(number, size), who_name: None };
+                let drafts: Vec<Draft> = (next..next + batch).map(draft).collect();
+                let outcomes = self.client.batch(&drafts).await?;
+                if let Some(outcome) = outcomes.iter().find(|outcome| outcome.status != 201) {
+                    return Err(format!("{outcome:?}").into());
+                }
+                next += batch;
+            }
+            Ok(())
+        })
+    }
+
+    fn when(&self, count: u64, patience: Duration) -> Later<'_, (u64, u64)> {
+        Box::pin(async move {
+            let timeout_ms = patience.as_millis() as u64;
+            let query = WaitQuery { network: None, peers: None, gossip: Some(count), in_sync: false, timeout_ms };
+            // One that is not met in time is refused.
+            let waited = self.client.wait(query).await;
+            let at = now();
+            if waited.is_ok() {
+                return Ok((count, at));
+            }
+            Ok((self.client.status_network().await?.gossip_count, at))
+        })
+    }
+
+    fn peers(&self) -> Later<'_, Vec<u8>> {
+        Box::pin(async move {
+            let peers = self.client.peers().await?;
+            let alive = peers.iter().filter(|peer| matches!(peer.reach, Reach::Reachable | Reach::Suspect));
+            Ok(alive.filter_map(|peer| number(peer.ip.parse().ok()?)).collect())
+        })
+    }
+
+    fn pid(&self) -> u32 {
+        self.daemon.id().unwrap_or_default()
+    }
+}

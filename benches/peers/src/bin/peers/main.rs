@@ -1,0 +1,70 @@
+//! `peers`: the same work done by gossip-node and by its peers, each node a process in a network namespace of its own,
+//! all on one bridge. Started by `benches/peers/run`, which builds what this needs. Progress goes to standard error, the
+//! table to standard output.
+
+mod cluster;
+mod kind;
+mod network;
+mod report;
+mod scenario;
+mod work;
+
+use clap::Parser;
+use kind::{Config, Kind};
+use report::{Report, Row};
+use scenario::{Pace, Scenario, Work};
+
+/// Whatever went wrong.
+type Wrong = Box<dyn std::error::Error + Send + Sync>;
+
+/// The same work done by gossip-node and by its peers
+#[derive(Parser, Debug)]
+struct Arguments {
+    /// A line of JSON for each figure instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Only these (all of: gossip-node, chitchat, reconcile, serf, memberlist, foca, iroh-gossip)
+    #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',')]
+    only: Vec<Kind>,
+    /// Only this configuration, of each both
+    #[arg(long, value_name = "CONFIG", value_enum)]
+    config: Option<Config>,
+    /// Only this work
+    #[arg(long, value_name = "ROW", value_enum, value_delimiter = ',')]
+    rows: Vec<Work>,
+    /// In less than three minutes: fewer samples, fewer records, the best configuration alone
+    #[arg(long)]
+    quick: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Wrong> {
+    let said = Arguments::parse();
+    network::bridge().await?;
+    let pace = if said.quick { Pace::QUICK } else { Pace::FULL };
+    let kinds = if said.only.is_empty() { Kind::ALL.to_vec() } else { said.only };
+    let works = if said.rows.is_empty() { Work::ALL.to_vec() } else { said.rows };
+    let configs = match (said.config, said.quick) {
+        (Some(config), _) => vec![config],
+        (None, true) => vec![Config::Best],
+        (None, false) => vec![Config::Best, Config::Default],
+    };
+    let mut report = Report::new();
+    for config in configs {
+        for kind in &kinds {
+            for scenario in Scenario::ALL.into_iter().filter(|scenario| scenario.is_wanted(&works)) {
+                eprintln!("{:6.1} s  {} ({}): {}", report.since(), kind.name(), config.name(), scenario.name());
+                for (figure, cell) in scenario.run(*kind, config, &pace, &works).await {
+                    eprintln!("          {}: {cell}", figure.name());
+                    report.add(Row { kind: *kind, config, figure, cell });
+                }
+            }
+        }
+    }
+    if said.json {
+        report.print_json()?
+    } else {
+        report.print_tables()
+    }
+    Ok(())
+}
