@@ -1,8 +1,9 @@
 //! [`Foca`]: membership and broadcasts; socket and timers are its user's, here as in its `foca_insecure_udp_agent`.
 //! A record is a custom broadcast. It keeps none: who joins late is told nothing, and what is lost stays lost.
 //!
-//! Default: `Config::simple()`. Best: `Config::new_lan` for the size of the cluster, as that example, and besides
-//! `broadcast()` for as long as there is a backlog, which it offers to those who want news to spread sooner.
+//! Default: `Config::simple()`. Best: `Config::new_lan` for the size of the cluster, as that example, with the ten
+//! transmissions of `simple()` where its formula comes to less, and `broadcast()` for as long as there is a backlog, which
+//! it offers to those who want news to spread sooner.
 
 use crate::held::{Held, number, text};
 use crate::node::{Later, Node, Place, Wrong, addr};
@@ -109,7 +110,13 @@ impl Foca {
     /// Binds, and announces itself to the seed.
     pub async fn start(place: &Place) -> Result<Foca, Wrong> {
         let size = NonZeroU32::new(place.nodes.into()).ok_or("nobody")?;
-        let config = if place.best { Config::new_lan(size) } else { Config::simple() };
+        let simple = Config::simple();
+        let config = if place.best {
+            let lan = Config::new_lan(size);
+            Config { max_transmissions: lan.max_transmissions.max(simple.max_transmissions), ..lan }
+        } else {
+            simple
+        };
         let held = Held::new();
         let id = Id { number: place.number, bump: 0 };
         let rng: StdRng = rand::make_rng();

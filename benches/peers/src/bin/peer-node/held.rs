@@ -1,6 +1,8 @@
 //! [`Held`]: which records came, for the kinds that leave it to their user to remember that.
 
 use crate::node::{Later, Wrong};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -55,13 +57,14 @@ impl Held {
     }
 }
 
-/// A record of so many bytes: its number, and words.
+/// A record of so many bytes: its number, and letters that no compression makes much shorter, as some of the kinds try.
 pub fn text(number: u64, size: usize) -> String {
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut random = StdRng::seed_from_u64(number);
     let mut text = format!("{number} ");
     while text.len() < size {
-        text.push_str("the printer works again and paper is in ");
+        text.push(char::from(letters[random.random_range(0..letters.len())]));
     }
-    text.truncate(size);
     text
 }
 

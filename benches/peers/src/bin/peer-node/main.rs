@@ -54,6 +54,7 @@ async fn main() -> Result<(), Wrong> {
     }
     let node: Arc<dyn Node> = match kind.as_str() {
         "gossip-node" => Arc::new(ours::Ours::start(&place).await?),
+        "embedded" => Arc::new(ours::Embedded::start(&place).await?),
         "chitchat" => Arc::new(chitchat::Chitchat::start(&place).await?),
         "serf" => Arc::new(serf::Serf::start(&place).await?),
         "foca" => Arc::new(foca::Foca::start(&place).await?),

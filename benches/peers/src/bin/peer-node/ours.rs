@@ -1,14 +1,17 @@
-//! [`Ours`]: the release build of `gossip-node run`, told what to do through its control socket as anybody would.
+//! [`Ours`]: the release build of `gossip-node run`, told what to do through its control socket as anybody would; and
+//! [`Embedded`]: the same as a library with its records in memory, as the other libraries have theirs.
 //!
-//! Default: what `init` writes. Best: `profile` is `fast`. Both find each other by themselves; no address is told to any.
+//! Default: what `init` writes. Best: `profile` is `fast`. All find each other by themselves; no address is told to any.
 
 use crate::held::{now, text};
 use crate::node::{Later, Node, PORT, Place, Wrong, number};
-use gossip_node::api::{Draft, Reach, WaitQuery};
+use gossip_node::api::{Draft, Peer, Reach, WaitQuery};
 use gossip_node::client::Client;
 use gossip_node::config::{Home, Network, Profile, ServerFile};
+use gossip_node::daemon::New;
 use gossip_node::proto::gossip::Guid;
 use gossip_node::proto::seal::Secret;
+use gossip_node::{Daemon, Handle};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -76,10 +79,8 @@ impl Node for Ours {
 
     fn when(&self, count: u64, patience: Duration) -> Later<'_, (u64, u64)> {
         Box::pin(async move {
-            let timeout_ms = patience.as_millis() as u64;
-            let query = WaitQuery { network: None, peers: None, gossip: Some(count), in_sync: false, timeout_ms };
             // One that is not met in time is refused.
-            let waited = self.client.wait(query).await;
+            let waited = self.client.wait(until(count, patience)).await;
             let at = now();
             if waited.is_ok() {
                 return Ok((count, at));
@@ -89,14 +90,76 @@ impl Node for Ours {
     }
 
     fn peers(&self) -> Later<'_, Vec<u8>> {
-        Box::pin(async move {
-            let peers = self.client.peers().await?;
-            let alive = peers.iter().filter(|peer| matches!(peer.reach, Reach::Reachable | Reach::Suspect));
-            Ok(alive.filter_map(|peer| number(peer.ip.parse().ok()?)).collect())
-        })
+        Box::pin(async move { Ok(alive(&self.client.peers().await?)) })
     }
 
     fn pid(&self) -> u32 {
         self.daemon.id().unwrap_or_default()
     }
+}
+
+/// See the module.
+pub struct Embedded {
+    handle: Handle,
+    _daemon: Daemon,
+}
+
+impl Embedded {
+    /// Builds it.
+    pub async fn start(place: &Place) -> Result<Embedded, Wrong> {
+        let fast = place.best;
+        let builder = Daemon::builder().network("peers").key(Secret([7; 32])).in_memory().bind(place.addr());
+        let builder = builder.name(format!("node-{}", place.number)).configure(move |file| {
+            if fast {
+                file.profile = Profile::Fast;
+            }
+        });
+        let daemon = builder.start().await?;
+        Ok(Embedded { handle: daemon.handle(), _daemon: daemon })
+    }
+}
+
+impl Node for Embedded {
+    fn add(&self, first: u64, count: u64, size: usize) -> Later<'_, ()> {
+        Box::pin(async move {
+            if count == 1 {
+                self.handle.add(text(first, size)).await?;
+                return Ok(());
+            }
+            let mut next = first;
+            while next < first + count {
+                let batch = BATCH.min(first + count - next);
+                let new = |number| New { who_name: None, msg: text(number, size).into() };
+                let outcomes = self.handle.control().add_all(None, (next..next + batch).map(new).collect()).await?;
+                outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
+                next += batch;
+            }
+            Ok(())
+        })
+    }
+
+    fn when(&self, count: u64, patience: Duration) -> Later<'_, (u64, u64)> {
+        Box::pin(async move {
+            let waited = self.handle.control().wait(until(count, patience)).await;
+            let at = now();
+            if waited.is_ok() {
+                return Ok((count, at));
+            }
+            Ok((self.handle.control().status_network(None).await?.gossip_count, at))
+        })
+    }
+
+    fn peers(&self) -> Later<'_, Vec<u8>> {
+        Box::pin(async move { Ok(alive(&self.handle.peers().await?)) })
+    }
+}
+
+fn until(count: u64, patience: Duration) -> WaitQuery {
+    WaitQuery { gossip: Some(count), timeout_ms: patience.as_millis() as u64, ..WaitQuery::default() }
+}
+
+/// A suspect is not given up yet.
+fn alive(peers: &[Peer]) -> Vec<u8> {
+    let alive = peers.iter().filter(|peer| matches!(peer.reach, Reach::Reachable | Reach::Suspect));
+    alive.filter_map(|peer| number(peer.ip.parse().ok()?)).collect()
 }

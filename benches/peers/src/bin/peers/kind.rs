@@ -7,6 +7,7 @@ use std::process::Command;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     GossipNode,
+    Embedded,
     Chitchat,
     Reconcile,
     Serf,
@@ -34,13 +35,22 @@ impl Config {
 
 impl Kind {
     /// All, as the table has them.
-    pub const ALL: [Kind; 7] =
-        [Kind::GossipNode, Kind::Chitchat, Kind::Reconcile, Kind::Serf, Kind::Memberlist, Kind::Foca, Kind::IrohGossip];
+    pub const ALL: [Kind; 8] = [
+        Kind::GossipNode,
+        Kind::Embedded,
+        Kind::Chitchat,
+        Kind::Reconcile,
+        Kind::Serf,
+        Kind::Memberlist,
+        Kind::Foca,
+        Kind::IrohGossip,
+    ];
 
     /// As on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Kind::GossipNode => "gossip-node",
+            Kind::Embedded => "embedded",
             Kind::Chitchat => "chitchat",
             Kind::Reconcile => "reconcile",
             Kind::Serf => "serf",
@@ -74,6 +84,7 @@ impl Kind {
             Kind::GossipNode => {
                 "daemon; every record on the disk of every node before it counts as held; authenticated"
             }
+            Kind::Embedded => "the same as a library, `in_memory()`: still SQLite, in files of `/dev/shm`",
             Kind::Chitchat => "library; in memory; a digest of all nodes each round; plain",
             Kind::Reconcile => {
                 "library; in memory; a copy of each write to every node, range fingerprints; authenticated"
@@ -88,7 +99,8 @@ impl Kind {
     /// Which configuration that is.
     pub fn set_up(self, config: Config) -> &'static str {
         match (self, config) {
-            (Kind::GossipNode, Config::Best) => "`profile` `fast`: its only preset but the default",
+            (Kind::GossipNode | Kind::Embedded, Config::Best) => "`profile` `fast`: its only preset but the default",
+            (Kind::Embedded, Config::Default) => "`Daemon::builder()`",
             (Kind::GossipNode, Config::Default) => "`server.json` as `init` writes it",
             (Kind::Chitchat, Config::Best) => {
                 "gossip each 50 ms (its `for_test`), first heartbeats expected at that pace (its `perf_test`), digest V1"
@@ -105,7 +117,7 @@ impl Kind {
             }
             (Kind::Memberlist, Config::Default) => "`Options::lan()`; its queue of broadcasts",
             (Kind::Foca, Config::Best) => {
-                "`Config::new_lan(N)`, and `broadcast()` each millisecond while there is a backlog"
+                "`Config::new_lan(N)` with ten transmissions, and `broadcast()` each millisecond while there is a backlog"
             }
             (Kind::Foca, Config::Default) => "`Config::simple()`",
             (Kind::IrohGossip, Config::Best) => "an active view of all nodes, room for 262,144 messages; no relays",
@@ -128,6 +140,7 @@ impl Kind {
             }
             // Its rounds are those of rbsr.
             Kind::Reconcile => format!("{} (rbsr {})", of_crate("reconcile"), of_crate("rbsr")),
+            Kind::GossipNode | Kind::Embedded => of_crate("gossip-node"),
             _ => of_crate(self.name()),
         }
     }

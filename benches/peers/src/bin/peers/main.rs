@@ -1,6 +1,11 @@
 //! `peers`: the same work done by gossip-node and by its peers, each node a process in a network namespace of its own,
 //! all on one bridge. Started by `benches/peers/run`, which builds what this needs. Progress goes to standard error, the
 //! table to standard output.
+//!
+//! What is measured, and how, is in [`work`]; who takes part, and in which configurations, in [`kind`]; how each is driven,
+//! in `peer-node`'s files. Neither this package nor anything that it builds is part of what gossip-node ships. It takes in
+//! chitchat (MIT), reconcile with rbsr, iroh and iroh-gossip (MIT or Apache-2.0), foca and memberlist (MPL-2.0), and runs
+//! the agent of Serf (MPL-2.0) as Debian built it; what these take in themselves is under MIT, Apache-2.0, BSD, ISC and their like.
 
 mod cluster;
 mod kind;
@@ -23,7 +28,7 @@ struct Arguments {
     /// A line of JSON for each figure instead of tables
     #[arg(long)]
     json: bool,
-    /// Only these (all of: gossip-node, chitchat, reconcile, serf, memberlist, foca, iroh-gossip)
+    /// Only these (all of: gossip-node, embedded, chitchat, reconcile, serf, memberlist, foca, iroh-gossip)
     #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',')]
     only: Vec<Kind>,
     /// Only this configuration, of each both

@@ -187,7 +187,7 @@ impl Report {
             println!("| {} | {} | {} | {best} | {default} |", kind.name(), kind.version(), kind.is());
         }
         println!(
-            "\nRecords of 200 B. Every node is a process in a network namespace of its own, all on one bridge; bytes are those\n\
+            "\nRecords of 200 B that hardly compress. Every node is a process in a network namespace of its own, all on one bridge; bytes are those\n\
              of the nodes' interfaces, with Ethernet, IP and UDP headers (of segments that the kernel splits, one for all).\n\
              From the call that adds until the last node holds it; gossip-node's are on disk by then. `-`: not come to."
         );

@@ -105,7 +105,7 @@ pub async fn burst(cluster: &Cluster, pace: &Pace, held: &mut [u64]) -> Result<C
 /// More and more at all nodes at once, until that takes as long as it may; the best rate at which all came to all.
 pub async fn rate(cluster: &Cluster, pace: &Pace) -> Result<Cell, Wrong> {
     let (mut held, mut first, mut best, mut words) = (vec![0; cluster.nodes.len()], 0, 0.0_f64, String::new());
-    let mut part = 30;
+    let mut part = 3;
     while part <= pace.most {
         let share = part / cluster.nodes.len() as u64;
         let runs: Vec<_> =
