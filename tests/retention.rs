@@ -159,10 +159,37 @@ fn a_clock_far_ahead_takes_no_more_than_a_step() {
     }
     assert!(held(&net, all[3]).is_disjoint(&said), "the one that is wrong forgets alone");
     net.set_clock(all[3], 0);
+    let back = |net: &Network| all.iter().all(|&node| held(net, node).is_superset(&said));
+    assert!(net.run_until(30 * MINUTE, back), "it gets back what it forgot: {}", shown(&net));
+    assert!(equal(&net));
+}
+
+/// Every disk loses the settings record, each node having left off at another horizon: without a law all hold the same
+/// again, and so they do with the next one.
+#[test]
+fn a_law_that_all_disks_lost_leaves_nobody_behind() {
+    let max_age = 64 * HOUR;
+    let (mut net, all) = skewed(11, 4, max_age);
+    assert!(net.run_until(2 * MINUTE, |net| equal(net) && held(net, 0).len() == 1));
+    let law = net.node(all[0]).retention().settings().unwrap();
+    let said: BTreeSet<Guid> = (0..8).filter_map(|round| net.create(all[round % 4], format!("{round}"))).collect();
+    assert!(net.run_until(5 * MINUTE, |net| equal(net) && held(net, 0).len() == 9));
+    // One node's clock takes it past what the others hold; then all lose the law.
+    net.crash_all(&all[..3]);
+    net.set_clock(all[3], minutes(65 * 60));
+    net.run(10 * MINUTE);
+    assert!(held(&net, all[3]).is_disjoint(&said), "{}", shown(&net));
     net.crash(all[3]);
-    net.start(all[3]);
-    net.run(HOUR);
-    assert!(all[..3].iter().all(|&node| held(&net, node).is_superset(&said)));
+    for &node in &all {
+        net.lose(node, law);
+        net.start(node);
+    }
+    let together = |net: &Network| all.iter().all(|&node| held(net, node) == said);
+    assert!(net.run_until(30 * MINUTE, together), "{}", shown(&net));
+    net.decree(all[0], Decree::Settings(Terms { max_age: Some(max_age), origin_timeout: None }));
+    net.set_clock(all[3], 0);
+    let lawful = |net: &Network| equal(net) && held(net, all[3]).len() == said.len() + 1;
+    assert!(net.run_until(30 * MINUTE, lawful), "{}", shown(&net));
 }
 
 /// Clocks differ by far more than a step: what is too old for one is still held by the other, is not asked for by the

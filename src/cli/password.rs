@@ -139,7 +139,8 @@ impl fmt::Display for Strength {
             seconds if seconds < 100.0 * MANY * YEAR => "fair",
             _ => "strong",
         };
-        write!(f, "{verdict}: whoever records a datagram guesses it in {one} on one computer, in {many} on a thousand")
+        write!(f, "{verdict}: whoever records a datagram guesses it in {one} on one computer")?;
+        if many != one { write!(f, ", in {many} on a thousand") } else { write!(f, ", and on a thousand") }
     }
 }
 

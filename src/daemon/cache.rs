@@ -47,7 +47,7 @@ impl Cache {
             Fact::List(guid, bytes) => self.keep_piece(guid, LIST, bytes),
             Fact::Piece(guid, index, bytes) => self.keep_piece(guid, *index, bytes),
             Fact::Abandoned(_) | Fact::Peer(_) | Fact::Forgotten(_) | Fact::Reach(_) | Fact::Identity(_) => {}
-            Fact::Left(..) | Fact::Deleted(_) | Fact::Horizon(_) | Fact::Silence(..) => {}
+            Fact::Left(..) | Fact::Deleted(_) | Fact::Silence(..) => {}
         }
     }
 

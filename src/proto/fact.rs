@@ -28,8 +28,6 @@ pub enum Fact {
     Left(Left, Timestamp, Arc<[Key]>),
     /// Records put aside are to be deleted. Answered by [`Receipt::Cleared`].
     Deleted(Arc<[Key]>),
-    /// Records older than this have left the network.
-    Horizon(Timestamp),
     /// A node is not reached since so long, or is again.
     Silence(Guid, Option<Silence>),
     /// A peer that this node met.
@@ -88,8 +86,6 @@ pub enum Receipt {
 /// What a disk knew when the node started.
 #[derive(Clone, Debug)]
 pub enum Restored {
-    /// Records older than this have left. It comes first.
-    Horizon(Timestamp),
     /// A complete record. Decrees come before messages.
     Held(Line),
     /// A record that was put aside, why, and until when.

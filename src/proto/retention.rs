@@ -4,7 +4,9 @@
 //! - The latest settings record, by (date, GUID), holds; it never leaves. One that was replaced ages like any record.
 //! - Where it names a `max_age`, records older than the horizon leave. The horizon is this node's clock less `max_age`, in
 //!   steps of a 64th of `max_age`, or the highest that others named, at most one step past that: so a clock that is ahead
-//!   takes no more than a step from others, and clocks that differ by less than a step end up with one horizon.
+//!   takes no more than a step from others, and clocks that differ by less than a step end up with one horizon. Where a
+//!   clock was ahead and is set back, its node's horizon goes back with it, and what it forgot alone comes again. No disk
+//!   keeps a horizon: whoever lost the settings has none, like one who never had them.
 //! - A forget record takes all messages of its origin up to a date. It is not taken by another, and ages like any record:
 //!   what it covers is older than it is, so nothing comes back.
 //!
@@ -36,8 +38,6 @@ pub struct Retention {
     /// Up to when the messages of an origin are forgotten.
     forgets: BTreeMap<Guid, Timestamp>,
     horizon: Timestamp,
-    /// Whether the disk is to be told of it.
-    moved: bool,
     /// What left.
     pub gone: Gone,
     /// Who is not reached.
@@ -90,8 +90,7 @@ impl Retention {
                 self.settings = Some(line.key);
                 let before = std::mem::replace(&mut self.terms, terms);
                 if before.max_age != terms.max_age {
-                    (self.horizon, self.moved) = (self.own(clock), true);
-                    self.gone.release(self.horizon);
+                    self.reset(clock);
                 }
                 true
             }
@@ -99,13 +98,13 @@ impl Retention {
         }
     }
 
-    /// The horizon as the disk knew it.
-    pub fn restore(&mut self, horizon: Timestamp) {
-        self.horizon = horizon.max(self.horizon);
-    }
-
-    /// Moves the horizon on to where this clock has it; whether it has moved.
+    /// Moves the horizon to where this clock has it; whether it has moved on.
     pub fn advance(&mut self, clock: Timestamp) -> bool {
+        // A step is what others may have added, another one what a clock may be set back as clocks are.
+        let most = self.own(clock).0.saturating_add(self.step().unwrap_or(0).saturating_mul(2));
+        if self.horizon.0 > most {
+            self.reset(clock);
+        }
         self.raise(self.own(clock))
     }
 
@@ -120,11 +119,6 @@ impl Retention {
     pub fn next_step(&self, clock: Timestamp) -> Option<Timestamp> {
         let (step, max_age) = (self.step()?, self.max_age()?);
         Some(Timestamp(self.own(clock).0.saturating_add(step).saturating_add(max_age)))
-    }
-
-    /// The horizon, if the disk is to be told that it has moved.
-    pub fn poll_moved(&mut self) -> Option<Timestamp> {
-        std::mem::take(&mut self.moved).then_some(self.horizon)
     }
 
     /// Panics if a bound is broken.
@@ -148,11 +142,17 @@ impl Retention {
         Timestamp(least - least % step)
     }
 
+    /// What this clock spares may come again.
+    fn reset(&mut self, clock: Timestamp) {
+        self.horizon = self.own(clock);
+        self.gone.release(self.horizon);
+    }
+
     fn raise(&mut self, horizon: Timestamp) -> bool {
         if horizon <= self.horizon || self.terms.max_age.is_none() {
             return false;
         }
-        (self.horizon, self.moved) = (horizon, true);
+        self.horizon = horizon;
         // What these cover is older than the horizon.
         self.forgets.retain(|_, up_to| *up_to >= horizon);
         true
@@ -194,10 +194,19 @@ mod tests {
         assert!(!law.advance(Timestamp(clock.0 + STEP - 8)));
         assert_eq!(law.next_step(clock), Some(Timestamp(1000 * HOUR + STEP)));
         assert!(law.advance(Timestamp(1000 * HOUR + STEP)));
-        assert!(!law.advance(clock), "it never goes back");
+        assert!(!law.advance(clock), "it does not go back where a clock is set back a little");
         assert!(law.adopt(Timestamp(1000 * HOUR + STEP), Timestamp(u64::MAX)));
         assert_eq!(law.horizon(), Timestamp(999 * HOUR + 2 * STEP), "one step past the own clock's, whoever says what");
-        assert_eq!((law.poll_moved(), law.poll_moved()), (Some(law.horizon()), None));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_takes_its_horizon_along() {
+        let mut law = Retention::default();
+        let clock = Timestamp(1000 * HOUR);
+        law.take(clock, &settings(1, 1, Some(1)));
+        assert!(law.advance(Timestamp(2000 * HOUR)) && law.verdict(&line(1000 * HOUR, 2, 2, None)).is_some());
+        assert!(!law.advance(clock), "nothing leaves by it");
+        assert_eq!((law.horizon(), law.verdict(&line(1000 * HOUR, 2, 2, None))), (Timestamp(999 * HOUR), None));
     }
 
     #[test]

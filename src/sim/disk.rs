@@ -76,7 +76,6 @@ pub struct Disk {
     partials: BTreeMap<Guid, Partial>,
     /// Records that left, why, and until when they stay.
     aside: BTreeMap<Key, (Left, Timestamp)>,
-    horizon: Timestamp,
     silences: BTreeMap<Guid, Silence>,
     peers: BTreeMap<Guid, PeerFact>,
     /// Peers known from before. A disk that has such a roster keeps no peers of its own.
@@ -189,7 +188,6 @@ impl Disk {
                 self.aside.retain(|key, _| !keys.contains(key));
                 return vec![Receipt::Cleared(true)];
             }
-            Fact::Horizon(horizon) => self.horizon = horizon,
             Fact::Silence(guid, None) => {
                 self.silences.remove(&guid);
             }
@@ -243,6 +241,12 @@ impl Disk {
         (before - self.records.len()) as u64
     }
 
+    /// Damage to one record.
+    pub(super) fn lose(&mut self, key: Key) {
+        self.records.remove(&key);
+        self.names.remove(&key.guid);
+    }
+
     /// The power fails: what was not committed is gone.
     pub fn crash(&mut self) {
         self.lost += self.pending.len() as u64;
@@ -264,7 +268,6 @@ impl Disk {
         let (decrees, messages): (Vec<Line>, Vec<Line>) = lines.partition(|line| line.decree.is_some());
         let gone = self.aside.iter().map(|(&key, &(left, until))| Restored::Gone(key, left, until));
         let held = decrees.into_iter().chain(messages).map(Restored::Held).chain(gone);
-        let held = [Restored::Horizon(self.horizon)].into_iter().chain(held);
         let partials = self.partials.values().filter_map(|partial| {
             let (head, list) = (partial.head.clone()?, partial.list.clone());
             Some(Restored::Partial { head, list, pieces: partial.pieces.keys().copied().collect() })

@@ -1,7 +1,7 @@
 //! What goes wrong in a simulated network, when a story says so: on the way, in a host, on its disk.
 
 use super::{Disk, Network};
-use crate::proto::gossip::Guid;
+use crate::proto::gossip::{Guid, Key};
 use crate::proto::time::Tick;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -100,6 +100,13 @@ impl Network {
     pub fn corrupt(&mut self, node: usize, share: f64, all: bool) {
         self.crash(node);
         self.seen.corrupted += self.hosts[node].disk.corrupt(share, all, &mut self.rng);
+        self.disown();
+    }
+
+    /// Kills a node, whose disk loses this one record.
+    pub fn lose(&mut self, node: usize, key: Key) {
+        self.crash(node);
+        self.hosts[node].disk.lose(key);
         self.disown();
     }
 

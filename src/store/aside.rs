@@ -15,7 +15,6 @@ pub(super) const SCHEMA: &str = "
     CREATE TABLE aside (
         row INTEGER PRIMARY KEY, network INTEGER NOT NULL, why INTEGER NOT NULL, until INTEGER NOT NULL
     );
-    CREATE TABLE horizon (network INTEGER PRIMARY KEY, at INTEGER NOT NULL);
     CREATE TABLE silence (
         network INTEGER NOT NULL, guid BLOB NOT NULL, lasted INTEGER NOT NULL, knew INTEGER NOT NULL,
         UNIQUE (network, guid)
@@ -156,17 +155,4 @@ pub(super) fn keep_silence(
     let lasted = i64::try_from(lasted.as_micros()).unwrap_or(i64::MAX);
     let sql = "INSERT OR REPLACE INTO silence (network, guid, lasted, knew) VALUES (?1, ?2, ?3, ?4)";
     db.prepare_cached(sql)?.execute(params![network.0, guid.0, lasted, knew]).map(drop)
-}
-
-/// What [`keep_horizon`] kept.
-pub(super) fn horizon(db: &Connection, network: NetworkId) -> rusqlite::Result<Timestamp> {
-    let sql = "SELECT at FROM horizon WHERE network = ?1";
-    let kept = db.prepare_cached(sql)?.query_row([network.0], |row| row.get(0)).optional()?;
-    Ok(rows::timestamp(kept.unwrap_or(0)))
-}
-
-/// Records older than this have left.
-pub(super) fn keep_horizon(db: &Connection, network: NetworkId, horizon: Timestamp) -> rusqlite::Result<()> {
-    let sql = "INSERT OR REPLACE INTO horizon (network, at) VALUES (?1, ?2)";
-    db.prepare_cached(sql)?.execute(params![network.0, date(horizon)]).map(drop)
 }

@@ -62,7 +62,6 @@ impl Store {
     /// Where this fails by damage ([`StoreError::is_damage`]), open the store again: that salvages it.
     pub fn restore(&self, network: NetworkId, each: &mut dyn FnMut(Restored)) -> Result<Option<Timestamp>, StoreError> {
         self.shared.reading(|db| {
-            each(Restored::Horizon(aside::horizon(db, network)?));
             let decrees = decrees(db, network)?;
             decrees.iter().for_each(|line| each(Restored::Held(*line)));
             let (mut newest, mut keys, mut in_order) = (None, 0, true);

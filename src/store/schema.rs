@@ -171,7 +171,7 @@ fn look_over(db: &Connection, version: i64) -> rusqlite::Result<Option<String>> 
     pair("SELECT count(*), ifnull(sum(length(guid) + length(who_name) + length(sha2)), 0) FROM partial")?;
     pair("SELECT count(*), ifnull(sum(length(guid) + length(name) + length(addr) + last_update & 0), 0) FROM peer")?;
     // All columns that statements name exist.
-    let added = [(2, "request"), (2, "search"), (3, "aside"), (3, "horizon"), (3, "silence")];
+    let added = [(2, "request"), (2, "search"), (3, "aside"), (3, "silence")];
     let added = added.iter().filter(|(by, _)| *by <= version).map(|(_, table)| table);
     for table in ["gossip", "partial", "piece", "peer", "network"].iter().chain(added) {
         let names: Vec<String> = db
@@ -184,7 +184,6 @@ fn look_over(db: &Connection, version: i64) -> rusqlite::Result<Option<String>> 
             "piece" => 3,
             "search" => 1,
             "aside" | "silence" => 4,
-            "horizon" => 2,
             _ => 5,
         };
         if names.len() != columns {

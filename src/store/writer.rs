@@ -84,7 +84,7 @@ fn failures(job: &Job) -> Vec<Receipt> {
         }
         Job::Fact(Fact::Left(..) | Fact::Deleted(_)) => vec![Receipt::Cleared(false)],
         Job::Fact(Fact::Abandoned(_) | Fact::Peer(_) | Fact::Forgotten(_) | Fact::Identity(_))
-        | Job::Fact(Fact::Reach(_) | Fact::Horizon(_) | Fact::Silence(..))
+        | Job::Fact(Fact::Reach(_) | Fact::Silence(..))
         | Job::Condemn(_)
         | Job::Reindex => Vec::new(),
     }
@@ -164,7 +164,6 @@ impl<'a> Batch<'a> {
                 Ok(())
             }
             Job::Fact(Fact::Silence(guid, silence)) => aside::keep_silence(self.db, network, *guid, *silence),
-            Job::Fact(Fact::Horizon(horizon)) => aside::keep_horizon(self.db, network, *horizon),
             Job::Fact(Fact::Peer(peer)) => self.peer(network, peer),
             Job::Fact(Fact::Forgotten(guid)) => self.forget_peer(network, *guid),
             // Who this node is stands in `server.json`; how others are reached is found out anew.

@@ -229,7 +229,6 @@ impl Node {
             return;
         }
         let clock = self.wall(now);
-        self.facts.extend(self.retention.poll_moved().map(Fact::Horizon));
         let Node { ledger, fetches, retention, .. } = self;
         let leaves = |line: Line| retention.verdict(&line).map(|left| (line, left));
         let leaving: Vec<(Line, Left)> = ledger.lines().filter_map(leaves).collect();

@@ -34,7 +34,6 @@ fn what_left_is_out_of_all_lists_and_comes_back_as_gone_until_it_is_deleted() {
     let gone: Vec<Key> = vec![old.key(), large.key(), authored.gossip.key(), Key::default()];
     let until = Timestamp(9_000_000);
     clear(&running, Fact::Left(Left::Forgotten, until, gone.clone().into()));
-    running.store.submit(running.home, Fact::Horizon(Timestamp(2)));
     let silence = Silence { lasted: Duration::from_secs(7), knew: 3 };
     running.store.submit(running.home, Fact::Silence(Guid([1; 16]), Some(silence)));
     running.store.submit(running.home, Fact::Silence(Guid([2; 16]), Some(silence)));

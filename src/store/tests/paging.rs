@@ -152,10 +152,11 @@ fn the_index_goes_on_where_it_stood_and_a_store_without_one_gets_one() {
     drop(running);
     let db = Connection::open(disk.path()).unwrap();
     db.execute_batch(
-        "DROP TABLE search; DROP TABLE request; DROP TABLE aside; DROP TABLE horizon; DROP TABLE silence; DROP INDEX gossip_decree;
+        "DROP TABLE search; DROP TABLE request; DROP TABLE aside; DROP TABLE silence; DROP INDEX gossip_decree;
          DROP INDEX gossip_key; CREATE UNIQUE INDEX gossip_key ON gossip (network, date_time, guid);
          PRAGMA user_version = 1;",
-    ).unwrap();
+    )
+    .unwrap();
     drop(db);
     let running = disk.open();
     assert!(running.store.notes().is_empty(), "{:?}", running.store.notes());
