@@ -44,6 +44,11 @@ impl Held {
         new
     }
 
+    /// Takes it that so many came.
+    pub fn set(&self, held: u64) {
+        self.0.count.send_modify(|(count, at)| (*count, *at) = (held, now()));
+    }
+
     /// Waits until so many came, or for that long.
     pub fn when(&self, count: u64, patience: Duration) -> Later<'_, (u64, u64)> {
         let mut counted = self.0.count.subscribe();

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `add FIRST COUNT SIZE` | `BEGAN ENDED`, when the kind's own call has returned |
 //! | `when COUNT MS` | `HELD AT`: when it holds so many, or after that time, how many and when the last one came |
+//! | `watch on`, `watch off` | whether `when` has to be exact, where that costs the node something |
 //! | `peers` | the numbers of the nodes that it believes to be alive, itself left out |
 //!
 //! Times are nanoseconds of the machine's monotonic clock, which all nodes share. Before the first line it says `ready`,
@@ -91,6 +92,10 @@ async fn answer(node: &dyn Node, line: &str) -> Result<String, Wrong> {
             let patience = Duration::from_millis(millis.parse()?);
             let (held, at) = node.when(count.parse()?, patience).await?;
             Ok(format!("{held} {at}"))
+        }
+        ["watch", on] => {
+            node.watch(on == "on").await?;
+            Ok(String::new())
         }
         ["peers"] => {
             let mut alive = node.peers().await?;

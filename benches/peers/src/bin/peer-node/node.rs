@@ -27,6 +27,11 @@ pub trait Node: Send + Sync {
     /// The nodes that it believes to be alive.
     fn peers(&self) -> Later<'_, Vec<u8>>;
 
+    /// Begins or ends to look at each record that comes, where that costs the node something; `when` is then exact.
+    fn watch(&self, _: bool) -> Later<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// The process that is the node, where it is not this one.
     fn pid(&self) -> u32 {
         std::process::id()

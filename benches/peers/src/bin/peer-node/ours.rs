@@ -1,20 +1,25 @@
 //! [`Ours`]: the release build of `gossip-node run`, told what to do through its control socket as anybody would; and
 //! [`Embedded`]: the same as a library with its records in memory, as the other libraries have theirs.
 //!
+//! While it is watched, it is told of each record as any follower is; otherwise it is asked to say when it holds so many,
+//! which it looks at each 20 ms. That is what a joiner's and a load's times may be too long by.
+//!
 //! Default: what `init` writes. Best: `profile` is `fast`. All find each other by themselves; no address is told to any.
 
-use crate::held::{now, text};
+use crate::held::{Held, now, text};
 use crate::node::{Later, Node, PORT, Place, Wrong, number};
-use gossip_node::api::{Draft, Peer, Reach, WaitQuery};
+use gossip_node::api::{Draft, Event, Peer, Reach, WaitQuery};
 use gossip_node::client::Client;
 use gossip_node::config::{Home, Network, Profile, ServerFile};
 use gossip_node::daemon::New;
 use gossip_node::proto::gossip::Guid;
 use gossip_node::proto::seal::Secret;
-use gossip_node::{Daemon, Handle};
+use gossip_node::{Daemon, From, Handle};
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::Duration;
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 /// Records in one call.
 const BATCH: u64 = 4000;
@@ -23,6 +28,22 @@ const BATCH: u64 = 4000;
 pub struct Ours {
     client: Client,
     daemon: Child,
+    watching: Watching,
+}
+
+/// Who counts what is told, while it is.
+type Watching = Mutex<Option<(Held, JoinHandle<()>)>>;
+
+fn watched(watching: &Watching) -> Option<Held> {
+    let watching = watching.lock().unwrap_or_else(|poison| poison.into_inner());
+    watching.as_ref().map(|(held, _)| held.clone())
+}
+
+fn replace(watching: &Watching, by: Option<(Held, JoinHandle<()>)>) {
+    let before = std::mem::replace(&mut *watching.lock().unwrap_or_else(|poison| poison.into_inner()), by);
+    if let Some((_, following)) = before {
+        following.abort();
+    }
 }
 
 impl Ours {
@@ -47,7 +68,7 @@ impl Ours {
         let client = Client::new(home.control_socket(), None);
         for _ in 0..2000 {
             if client.node().await.is_ok() {
-                return Ok(Ours { client, daemon });
+                return Ok(Ours { client, daemon, watching: Watching::default() });
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -79,6 +100,9 @@ impl Node for Ours {
 
     fn when(&self, count: u64, patience: Duration) -> Later<'_, (u64, u64)> {
         Box::pin(async move {
+            if let Some(held) = watched(&self.watching) {
+                return held.when(count, patience).await;
+            }
             // One that is not met in time is refused.
             let waited = self.client.wait(until(count, patience)).await;
             let at = now();
@@ -86,6 +110,30 @@ impl Node for Ours {
                 return Ok((count, at));
             }
             Ok((self.client.status_network().await?.gossip_count, at))
+        })
+    }
+
+    fn watch(&self, on: bool) -> Later<'_, ()> {
+        Box::pin(async move {
+            if !on {
+                replace(&self.watching, None);
+                return Ok(());
+            }
+            let mut events = self.client.events(Some("new"), None).await?;
+            let mut count = self.client.status_network().await?.gossip_count;
+            let held = Held::new();
+            held.set(count);
+            let counted = held.clone();
+            let following = tokio::spawn(async move {
+                while let Ok(Some((_, event))) = events.next().await {
+                    if let Event::Gossip(_) = event {
+                        count += 1;
+                        counted.set(count);
+                    }
+                }
+            });
+            replace(&self.watching, Some((held, following)));
+            Ok(())
         })
     }
 
@@ -102,6 +150,7 @@ impl Node for Ours {
 pub struct Embedded {
     handle: Handle,
     _daemon: Daemon,
+    watching: Watching,
 }
 
 impl Embedded {
@@ -115,7 +164,7 @@ impl Embedded {
             }
         });
         let daemon = builder.start().await?;
-        Ok(Embedded { handle: daemon.handle(), _daemon: daemon })
+        Ok(Embedded { handle: daemon.handle(), _daemon: daemon, watching: Watching::default() })
     }
 }
 
@@ -140,12 +189,37 @@ impl Node for Embedded {
 
     fn when(&self, count: u64, patience: Duration) -> Later<'_, (u64, u64)> {
         Box::pin(async move {
+            if let Some(held) = watched(&self.watching) {
+                return held.when(count, patience).await;
+            }
             let waited = self.handle.control().wait(until(count, patience)).await;
             let at = now();
             if waited.is_ok() {
                 return Ok((count, at));
             }
             Ok((self.handle.control().status_network(None).await?.gossip_count, at))
+        })
+    }
+
+    fn watch(&self, on: bool) -> Later<'_, ()> {
+        Box::pin(async move {
+            if !on {
+                replace(&self.watching, None);
+                return Ok(());
+            }
+            let mut arriving = self.handle.subscribe(From::Now).await?;
+            let mut count = self.handle.control().status_network(None).await?.gossip_count;
+            let held = Held::new();
+            held.set(count);
+            let counted = held.clone();
+            let following = tokio::spawn(async move {
+                while let Some(Ok(_)) = arriving.next().await {
+                    count += 1;
+                    counted.set(count);
+                }
+            });
+            replace(&self.watching, Some((held, following)));
+            Ok(())
         })
     }
 

@@ -110,6 +110,12 @@ impl Cluster {
         Ok(answers)
     }
 
+    /// Whether they have to tell exactly when something came.
+    pub async fn watch(&self, on: bool) -> Result<(), Wrong> {
+        self.ask_all(|_| if on { "watch on" } else { "watch off" }.into(), Duration::ZERO).await?;
+        Ok(())
+    }
+
     /// Bytes that all have sent.
     pub fn bytes(&self) -> Result<u64, Wrong> {
         let devices = network::devices()?;

@@ -92,7 +92,9 @@ impl Kind {
             Kind::Serf => "daemon; events, of which the last 512 are kept in memory; plain",
             Kind::Memberlist => "library; broadcasts in memory, push/pull of all over TCP; plain",
             Kind::Foca => "library; broadcasts in memory; plain",
-            Kind::IrohGossip => "library; messages in memory for 30 s; QUIC",
+            Kind::IrohGossip => {
+                "library; messages in memory for 30 s, and a queue of 256 (fixed) between it and its user; QUIC"
+            }
         }
     }
 

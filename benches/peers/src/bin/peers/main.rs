@@ -40,6 +40,9 @@ struct Arguments {
     /// In less than three minutes: fewer samples, fewer records, the best configuration alone
     #[arg(long)]
     quick: bool,
+    /// After so many, nothing more is begun
+    #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(u16).range(1..))]
+    minutes: u16,
 }
 
 #[tokio::main]
@@ -58,6 +61,9 @@ async fn main() -> Result<(), Wrong> {
     for config in configs {
         for kind in &kinds {
             for scenario in Scenario::ALL.into_iter().filter(|scenario| scenario.is_wanted(&works)) {
+                if report.since() > f64::from(said.minutes) * 60.0 {
+                    break;
+                }
                 eprintln!("{:6.1} s  {} ({}): {}", report.since(), kind.name(), config.name(), scenario.name());
                 for (figure, cell) in scenario.run(*kind, config, &pace, &works).await {
                     eprintln!("          {}: {cell}", figure.name());

@@ -24,6 +24,7 @@ const APART: Duration = Duration::from_millis(500);
 /// nodes in turn, at moments that no round of theirs can have chosen.
 pub async fn latency(cluster: &Cluster, met: bool, pace: &Pace, held: &mut [u64]) -> Result<Cell, Wrong> {
     let (mut took, mut lost) = (Vec::new(), 0);
+    cluster.watch(true).await?;
     let (began, mut last) = (Instant::now(), Duration::ZERO);
     for number in 0..pace.samples.0 {
         if began.elapsed() > pace.samples.1 || lost >= 2 {
@@ -44,6 +45,7 @@ pub async fn latency(cluster: &Cluster, met: bool, pace: &Pace, held: &mut [u64]
             lost += 1;
         }
     }
+    cluster.watch(false).await?;
     took.sort_by(f64::total_cmp);
     let quantiles = [0.5, 0.99, 1.0].map(|part| quantile(&took, part));
     let cell = if took.is_empty() { Cell::default() } else { Cell::of(&quantiles) };
@@ -89,11 +91,13 @@ async fn add_and_wait(
 pub async fn burst(cluster: &Cluster, pace: &Pace, held: &mut [u64]) -> Result<Cell, Wrong> {
     // Stragglers of what came before are not of this.
     sleep(Duration::from_millis(500)).await;
+    cluster.watch(true).await?;
     for (held, now) in held.iter_mut().zip(cluster.ask_all(|_| "when 0 0".into(), Duration::ZERO).await?) {
         *held = pair(&now)?.0;
     }
     let runs = [(cluster.nodes[0].clone(), 1_000_000, 1000)];
     let (began, answers) = add_and_wait(cluster, &runs, held, 1000, pace.burst).await?;
+    cluster.watch(false).await?;
     let arrived = answers.iter().zip(held.iter()).map(|((now, _), before)| now - before).min().unwrap_or_default();
     let ended = answers.iter().map(|(_, at)| *at).max().unwrap_or_default();
     if arrived < 1000 {
@@ -213,6 +217,7 @@ pub async fn joins(
 async fn differ(cluster: &Cluster, records: u64, differences: u64, pace: &Pace) -> Result<Cell, Wrong> {
     let (Some(first), Some(second)) = (cluster.nodes.first(), cluster.nodes.get(1)) else { return Err("two".into()) };
     sleep(SETTLING).await;
+    cluster.watch(true).await?;
     network::cut(&second.device).await?;
     first.add(records, differences, SIZE).await?;
     sleep(APART).await;
@@ -221,6 +226,7 @@ async fn differ(cluster: &Cluster, records: u64, differences: u64, pace: &Pace) 
     network::mend(&second.device).await?;
     let (held, at) = second.when(records + differences, pace.diff).await?;
     let bytes = cluster.bytes()? - before;
+    cluster.watch(false).await?;
     let missing = (records + differences).saturating_sub(held);
     if missing > 0 {
         return Ok(Cell::says(format!("{missing} missing after {} s", pace.diff.as_secs())));
