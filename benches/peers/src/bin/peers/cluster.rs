@@ -122,9 +122,9 @@ impl Cluster {
         Ok(self.nodes.iter().filter_map(|node| devices.get(&node.device)).sum())
     }
 
-    /// Nanoseconds that all were on a processor.
-    pub fn processor_time(&self) -> u64 {
-        self.nodes.iter().map(|node| node.processor_time().unwrap_or_default()).sum()
+    /// Nanoseconds that each thread of them was on a processor.
+    pub fn processor_time(&self) -> HashMap<String, u64> {
+        self.nodes.iter().flat_map(|node| node.processor_time().unwrap_or_default()).collect()
     }
 
     /// MiB that one has in memory, on the mean.
@@ -213,12 +213,14 @@ impl Node {
         }
     }
 
-    fn processor_time(&self) -> Result<u64, Wrong> {
-        let mut all = 0;
+    fn processor_time(&self) -> Result<HashMap<String, u64>, Wrong> {
+        let mut all = HashMap::new();
         for thread in std::fs::read_dir(format!("/proc/{}/task", self.process))? {
+            let thread = thread?.path();
             // A thread may have ended since.
-            let Ok(used) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
-            all += used.split(' ').next().and_then(|used| used.parse::<u64>().ok()).unwrap_or_default();
+            let Ok(used) = std::fs::read_to_string(thread.join("schedstat")) else { continue };
+            let used = used.split(' ').next().and_then(|used| used.parse().ok()).unwrap_or_default();
+            all.insert(thread.to_string_lossy().into_owned(), used);
         }
         Ok(all)
     }

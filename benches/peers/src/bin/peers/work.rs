@@ -136,10 +136,13 @@ pub async fn rate(cluster: &Cluster, pace: &Pace) -> Result<Cell, Wrong> {
 /// What nodes send and use that have nothing to say: bytes a second, and of a core in percent.
 pub async fn idle(cluster: &Cluster, pace: &Pace) -> Result<[Cell; 2], Wrong> {
     sleep(SETTLING).await;
-    let (began, bytes, used) = (Instant::now(), cluster.bytes()?, cluster.processor_time());
+    let (began, bytes, before) = (Instant::now(), cluster.bytes()?, cluster.processor_time());
     sleep(pace.idle).await;
     let seconds = began.elapsed().as_secs_f64() * cluster.nodes.len() as f64;
-    let (bytes, used) = (cluster.bytes()? - bytes, cluster.processor_time() - used);
+    let bytes = cluster.bytes()? - bytes;
+    // What a thread used that ended meanwhile is not seen.
+    let used = |(thread, ns): (&String, &u64)| ns.saturating_sub(before.get(thread).copied().unwrap_or_default());
+    let used: u64 = cluster.processor_time().iter().map(used).sum();
     Ok([Cell::of(&[bytes as f64 / seconds]), Cell::of(&[used as f64 / 1e9 / seconds * 100.0])])
 }
 
