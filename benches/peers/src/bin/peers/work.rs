@@ -106,9 +106,9 @@ pub async fn burst(cluster: &Cluster, pace: &Pace, held: &mut [u64]) -> Result<C
     Ok(Cell::of(&[ended.saturating_sub(began) as f64 / 1e9]))
 }
 
-/// More and more at all nodes at once, until that takes as long as it may; the best rate at which all came to all.
+/// More and more at all nodes at once, until that takes as long as it may: the rate of the most that came to all whole.
 pub async fn rate(cluster: &Cluster, pace: &Pace) -> Result<Cell, Wrong> {
-    let (mut held, mut first, mut best, mut words) = (vec![0; cluster.nodes.len()], 0, 0.0_f64, String::new());
+    let (mut held, mut first, mut best, mut words) = (vec![0; cluster.nodes.len()], 0, 0.0, String::new());
     let mut part = 3;
     while part <= pace.most {
         let share = part / cluster.nodes.len() as u64;
@@ -123,7 +123,7 @@ pub async fn rate(cluster: &Cluster, pace: &Pace) -> Result<Cell, Wrong> {
             words = format!("of {part} at once {arrived} came");
             break;
         }
-        best = best.max(part as f64 / took);
+        best = part as f64 / took;
         if took > pace.part.as_secs_f64() / 3.0 {
             break;
         }
