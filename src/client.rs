@@ -1,6 +1,6 @@
-//! [`Client`]: typed calls to a running daemon over its control socket, for the command line and for tests. A connection
-//! that has answered is used again by the next call.
+//! [`Client`]: typed calls to a running daemon over its control socket, for the command line and for tests.
 
+mod connections;
 mod events;
 mod operating;
 mod records;
@@ -9,17 +9,14 @@ pub use events::Events;
 
 use crate::api::{self, Problem};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::SendRequest;
-use hyper::{HeaderMap, Method, Request, StatusCode, header};
-use hyper_util::rt::TokioIo;
+use connections::Connections;
+use http_body_util::Full;
+use hyper::{HeaderMap, Method, Request, header};
 use serde::de::DeserializeOwned;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::UnixStream;
 
 /// How long an answer may take, beyond the time that the request itself asks for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,12 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Reaches the daemon behind a control socket.
 #[derive(Clone, Debug)]
 pub struct Client {
-    socket: PathBuf,
+    connections: Connections,
     network: Option<String>,
-    idle: Arc<Mutex<Option<Sender>>>,
 }
-
-type Sender = SendRequest<Full<Bytes>>;
 
 /// Why a call has no answer, or not the one hoped for.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +62,7 @@ pub enum ClientError {
 impl Client {
     /// A client of the daemon behind `socket`; `network` names one of its networks, if it is in several.
     pub fn new(socket: PathBuf, network: Option<String>) -> Client {
-        Client { socket, network, idle: Arc::default() }
+        Client { connections: Connections::new(socket), network }
     }
 
     /// The same for one of the daemon's networks.
@@ -78,7 +72,7 @@ impl Client {
 
     /// The socket that it uses.
     pub fn socket(&self) -> &Path {
-        &self.socket
+        &self.connections.socket
     }
 
     /// This daemon.
@@ -328,63 +322,11 @@ impl Client {
             request = request.header(header::CONTENT_TYPE, content_type);
         }
         let request = request.body(Full::new(body)).map_err(|error| ClientError::Garbled(error.to_string()))?;
-        match tokio::time::timeout(patience, self.exchange(request)).await {
+        match tokio::time::timeout(patience, self.connections.exchange(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(ClientError::Silent(patience)),
         }
     }
-
-    async fn exchange(&self, mut request: Request<Full<Bytes>>) -> Result<(HeaderMap, Bytes), ClientError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let kept = idle.is_some();
-        let mut sender = match idle {
-            Some(sender) => sender,
-            None => self.connect().await?,
-        };
-        let answer = loop {
-            match sender.try_send_request(request).await {
-                Ok(answer) => break answer,
-                // It was closed meanwhile, and the daemon has seen nothing of this.
-                Err(mut error) => match error.take_message().filter(|_| kept) {
-                    Some(unsent) => (request, sender) = (unsent, self.connect().await?),
-                    None => return Err(broken(error.into_error())),
-                },
-            }
-        };
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
-        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
-        if status.is_success() { Ok((headers, body)) } else { Err(ClientError::Refused(problem(status, &body))) }
-    }
-
-    async fn connect(&self) -> Result<Sender, ClientError> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|source| self.unreachable(source))?;
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        // It ends with the daemon or with the client; what goes wrong with it shows in the answer.
-        tokio::spawn(connection);
-        Ok(sender)
-    }
-
-    fn unreachable(&self, source: io::Error) -> ClientError {
-        let socket = self.socket.clone();
-        match source.kind() {
-            io::ErrorKind::PermissionDenied => ClientError::Forbidden { socket },
-            _ => ClientError::NoDaemon { socket, source },
-        }
-    }
-}
-
-fn broken(error: hyper::Error) -> ClientError {
-    ClientError::Broken(error.to_string())
-}
-
-fn problem(status: StatusCode, body: &[u8]) -> Problem {
-    serde_json::from_slice(body).unwrap_or_else(|_| Problem {
-        status: status.as_u16(),
-        title: "the daemon said no".into(),
-        detail: status.to_string(),
-        hint: None,
-    })
 }
 
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
@@ -434,10 +376,5 @@ mod tests {
     fn an_answer_that_makes_no_sense_says_where() {
         let error = parsed::<api::NodeInfo>(br#"{"version":1}"#).unwrap_err();
         assert!(error.to_string().contains("version"), "{error}");
-    }
-
-    #[test]
-    fn an_error_without_a_problem_is_one_all_the_same() {
-        assert_eq!(problem(StatusCode::BAD_GATEWAY, b"<html>").status, 502);
     }
 }

@@ -109,7 +109,9 @@ fn program(words: &[String]) -> Result<(), String> {
             let known = flags.iter().filter(|flag| flag.starts_with("--")).all(|flag| help.contains(flag));
             ok(known && !help.is_empty(), "unknown flags")
         }
-        [script, ref stories @ ..] if [".ci/", "fuzz/", "packaging/"].iter().any(|dir| script.starts_with(dir)) => {
+        [script, ref stories @ ..]
+            if [".ci/", "fuzz/", "packaging/", "benches/peers/"].iter().any(|dir| script.starts_with(dir)) =>
+        {
             let mode = root().join(script).metadata().map(|file| file.permissions().mode());
             ok(mode.is_ok_and(|mode| mode & 0o100 != 0), "no such script")?;
             let told = source(&root().join("tests/faults"));

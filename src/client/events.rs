@@ -1,16 +1,15 @@
 //! [`Events`]: a daemon's events as they happen, over a connection of their own.
 
-use super::{Client, ClientError, PATIENCE, parsed, problem, uri};
+use super::connections::{broken, problem};
+use super::{Client, ClientError, PATIENCE, parsed, uri};
 use crate::api;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Request, header};
-use hyper_util::rt::TokioIo;
 use sse_stream::{Sse, SseStream};
 use std::future::poll_fn;
 use std::pin::Pin;
-use tokio::net::UnixStream;
 
 /// Events of a network: see [`Client::events`].
 pub struct Events(Pin<Box<SseStream<Incoming>>>);
@@ -30,15 +29,8 @@ impl Client {
         }
         let request = request.body(Full::<Bytes>::default());
         let request = request.map_err(|error| ClientError::Garbled(error.to_string()))?;
-        let stream = UnixStream::connect(&self.socket).await.map_err(|source| self.unreachable(source))?;
-        let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
-        let opening = async {
-            let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-            tokio::spawn(connection);
-            sender.send_request(request).await
-        };
-        let opened = tokio::time::timeout(PATIENCE, opening).await.map_err(|_| ClientError::Silent(PATIENCE))?;
-        let answer = opened.map_err(broken)?;
+        let opening = async { self.connections.connect().await?.send_request(request).await.map_err(broken) };
+        let answer = tokio::time::timeout(PATIENCE, opening).await.map_err(|_| ClientError::Silent(PATIENCE))??;
         let status = answer.status();
         if !status.is_success() {
             let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
