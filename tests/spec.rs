@@ -8,6 +8,7 @@ use gossip_node::proto::ring::place;
 use gossip_node::proto::seal::{NetworkKey, Secret};
 use gossip_node::proto::sketch::Sketch;
 use gossip_node::proto::time::Timestamp;
+use gossip_node::proto::wire::Message;
 use gossip_node::sim::{Network, PASSWORD};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -19,24 +20,6 @@ use std::time::Duration;
 
 const GOLDEN: &str = include_str!("../src/proto/wire/golden.txt");
 const VECTORS: &str = include_str!("../spec/vectors.txt");
-/// The messages by their kinds.
-const NAMES: [&str; 15] = [
-    "REGISTER",
-    "CHALLENGE",
-    "REGISTERED",
-    "HELLO",
-    "HELLO_BACK",
-    "HELLO_FOR",
-    "DID_YOU_HERE",
-    "TELL_ME_MORE",
-    "TELL",
-    "RUMOR",
-    "HEARD",
-    "LEAVE",
-    "SYMBOLS",
-    "HOLDING",
-    "NODES",
-];
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -96,7 +79,7 @@ fn decoded(secret: &Secret, datagrams: &[Vec<u8>]) -> Option<BTreeMap<String, us
     let mut counted = BTreeMap::new();
     for (line, datagram) in said.lines().zip(datagrams) {
         let said: Value = serde_json::from_str(line).unwrap();
-        let name = NAMES[usize::from(datagram[2]) - 1];
+        let name = Message::NAMES[usize::from(datagram[2]) - 1];
         assert_eq!(said["datagram"], name, "{line}: {}", hex(datagram));
         assert!(!line.contains("\"invalid\""), "{line}");
         *counted.entry(name.to_owned()).or_default() += 1;
@@ -109,7 +92,7 @@ fn another_implementation_reads_every_golden_vector_and_nothing_damaged() {
     let golden: Vec<Vec<u8>> = GOLDEN.lines().filter(|line| !line.starts_with('#')).map(bytes).collect();
     let secret = Secret([7; 32]);
     let Some(counted) = decoded(&secret, &golden) else { return };
-    assert_eq!(counted.len(), NAMES.len());
+    assert_eq!(counted.len(), Message::NAMES.len());
     let damage = |datagram: &Vec<u8>| {
         let mut damaged = datagram.clone();
         damaged[datagram.len() / 2] ^= 1;

@@ -280,8 +280,16 @@ impl Message {
 }
 
 macro_rules! kinds {
-    ($($kind:literal = $name:ident($body:ty),)*) => {
+    ($($kind:literal $said:literal = $name:ident($body:ty),)*) => {
         impl Message {
+            /// The kinds by name, from 1 on.
+            pub const NAMES: [&str; [$($kind),*].len()] = [$($said),*];
+
+            /// Its kind by name.
+            pub fn name(&self) -> &'static str {
+                match self { $(Message::$name(_) => $said,)* }
+            }
+
             /// What its header says that it is.
             pub fn kind(&self) -> u8 {
                 match self { $(Message::$name(_) => $kind,)* }
@@ -304,21 +312,21 @@ macro_rules! kinds {
 }
 
 kinds! {
-    1 = Register(Register),
-    2 = Challenge(Challenge),
-    3 = Registered(Registered),
-    4 = Hello(Hello),
-    5 = HelloBack(Hello),
-    6 = HelloFor(HelloFor),
-    7 = DidYouHere(DidYouHere),
-    8 = TellMeMore(TellMeMore),
-    9 = Tell(Tell),
-    10 = Rumor(Rumor),
-    11 = Heard(Heard),
-    12 = Leave(Leave),
-    13 = Symbols(Symbols),
-    14 = Holding(Holding),
-    15 = Nodes(Nodes),
+    1 "REGISTER" = Register(Register),
+    2 "CHALLENGE" = Challenge(Challenge),
+    3 "REGISTERED" = Registered(Registered),
+    4 "HELLO" = Hello(Hello),
+    5 "HELLO_BACK" = HelloBack(Hello),
+    6 "HELLO_FOR" = HelloFor(HelloFor),
+    7 "DID_YOU_HERE" = DidYouHere(DidYouHere),
+    8 "TELL_ME_MORE" = TellMeMore(TellMeMore),
+    9 "TELL" = Tell(Tell),
+    10 "RUMOR" = Rumor(Rumor),
+    11 "HEARD" = Heard(Heard),
+    12 "LEAVE" = Leave(Leave),
+    13 "SYMBOLS" = Symbols(Symbols),
+    14 "HOLDING" = Holding(Holding),
+    15 "NODES" = Nodes(Nodes),
 }
 
 fn append<T: Encode>(body: &T, out: &mut Vec<u8>) {

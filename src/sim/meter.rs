@@ -13,25 +13,12 @@ use std::ops::Sub;
 
 /// Where a datagram's header says its kind.
 const KIND: usize = 2;
-/// The kinds by name, as `wire` numbers them.
-pub const KINDS: [&str; 16] = [
-    "other",
-    "REGISTER",
-    "CHALLENGE",
-    "REGISTERED",
-    "HELLO",
-    "HELLO_BACK",
-    "HELLO_FOR",
-    "DID_YOU_HERE",
-    "TELL_ME_MORE",
-    "TELL",
-    "RUMOR",
-    "HEARD",
-    "LEAVE",
-    "SYMBOLS",
-    "HOLDING",
-    "NODES",
-];
+/// The kinds by name, each at its number; before them what is none.
+pub const KINDS: [&str; Message::NAMES.len() + 1] = {
+    let mut kinds = ["other"; Message::NAMES.len() + 1];
+    kinds.split_at_mut(1).1.copy_from_slice(&Message::NAMES);
+    kinds
+};
 const TELL: usize = 9;
 const RUMOR: usize = 10;
 const HEARD: usize = 11;

@@ -28,10 +28,7 @@ const HARMS: &[Harm] = &[
         change(&home.join("gossip.db-wal"), |bytes| flip(bytes, 8, chance));
         None
     }),
-    ("the log deleted", |home, _| {
-        fs::remove_file(home.join("gossip.db-wal")).unwrap();
-        None
-    }),
+    ("the log deleted", |home, _| delete(&home.join("gossip.db-wal"))),
     ("a page of zeros", |home, chance| {
         change(&home.join("gossip.db"), |bytes| {
             let page = chance.random_range(0..bytes.len() / PAGE) * PAGE;
@@ -55,10 +52,7 @@ const HARMS: &[Harm] = &[
         change(&home.join("gossip.db"), |bytes| chance.fill_bytes(bytes));
         None
     }),
-    ("the file deleted, not the log", |home, _| {
-        fs::remove_file(home.join("gossip.db")).unwrap();
-        None
-    }),
+    ("the file deleted, not the log", |home, _| delete(&home.join("gossip.db"))),
     ("the start of it gone", |home, chance| {
         change(&home.join("gossip.db"), |bytes| {
             let end = chance.random_range(1..bytes.len());
@@ -67,6 +61,11 @@ const HARMS: &[Harm] = &[
         None
     }),
 ];
+
+fn delete(path: &Path) -> Option<usize> {
+    fs::remove_file(path).unwrap();
+    None
+}
 
 fn change(path: &Path, harm: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(path).unwrap();

@@ -18,15 +18,14 @@ pub const BEACON: u8 = 0x62;
 /// A datagram of a session.
 pub fn datagram(opened: &Verified<'_>, len: usize, message: &Message) -> Value {
     let header = opened.header();
-    let (name, body) = body(message);
     json!({
-        "datagram": name,
+        "datagram": message.name(),
         "len": len,
         "key_id": opened.key().to_string(),
         "src_session": format!("{:016x}", header.src_session),
         "dst_session": format!("{:016x}", header.dst_session),
         "counter": header.counter,
-        "body": body,
+        "body": body(message),
     })
 }
 
@@ -42,44 +41,33 @@ pub fn beacon(key: &BeaconKey, datagram: &[u8]) -> Result<Value, &'static str> {
     Ok(json!({ "datagram": "BEACON", "len": datagram.len(), "body": body }))
 }
 
-fn body(message: &Message) -> (&'static str, Value) {
+fn body(message: &Message) -> Value {
     match message {
-        Message::Register(register) => (
-            "REGISTER",
-            json!({
-                "guid": guid(&register.guid), "name": register.name.as_str(), "epoch": register.epoch,
-                "incarnation": register.incarnation, "cookie": hex(&register.cookie), "padding": register.padding.0.len(),
-            }),
-        ),
-        Message::Challenge(challenge) => {
-            ("CHALLENGE", json!({ "cookie": hex(&challenge.cookie), "echo": challenge.echo }))
+        Message::Register(register) => json!({
+            "guid": guid(&register.guid), "name": register.name.as_str(), "epoch": register.epoch,
+            "incarnation": register.incarnation, "cookie": hex(&register.cookie), "padding": register.padding.0.len(),
+        }),
+        Message::Challenge(challenge) => json!({ "cookie": hex(&challenge.cookie), "echo": challenge.echo }),
+        Message::Registered(registered) => self::registered(registered),
+        Message::Hello(hello) | Message::HelloBack(hello) => self::hello(hello),
+        Message::HelloFor(HelloFor { stamp, guid: of, addr, errand }) => {
+            json!({ "stamp": stamp, "guid": guid(of), "addr": addr.0.to_string(), "errand": self::errand(*errand) })
         }
-        Message::Registered(registered) => ("REGISTERED", self::registered(registered)),
-        Message::Hello(hello) => ("HELLO", self::hello(hello)),
-        Message::HelloBack(hello) => ("HELLO_BACK", self::hello(hello)),
-        Message::HelloFor(HelloFor { stamp, guid: of, addr, errand }) => (
-            "HELLO_FOR",
-            json!({ "stamp": stamp, "guid": guid(of), "addr": addr.0.to_string(), "errand": self::errand(*errand) }),
-        ),
-        Message::DidYouHere(digest) => ("DID_YOU_HERE", self::digest(digest)),
-        Message::TellMeMore(asked) => ("TELL_ME_MORE", self::asked(asked)),
-        Message::Tell(told) => ("TELL", self::told(told)),
-        Message::Rumor(rumor) => ("RUMOR", self::rumor(rumor)),
-        Message::Heard(heard) => ("HEARD", self::heard(heard)),
-        Message::Leave(leave) => ("LEAVE", json!({ "restarting": leave.restarting })),
+        Message::DidYouHere(digest) => self::digest(digest),
+        Message::TellMeMore(asked) => self::asked(asked),
+        Message::Tell(told) => self::told(told),
+        Message::Rumor(rumor) => self::rumor(rumor),
+        Message::Heard(heard) => self::heard(heard),
+        Message::Leave(leave) => json!({ "restarting": leave.restarting }),
         Message::Symbols(Symbols { change, chunk, symbols }) => {
-            ("SYMBOLS", json!({ "change": change, "chunk": chunk, "symbols": all(symbols, symbol) }))
+            json!({ "change": change, "chunk": chunk, "symbols": all(symbols, symbol) })
         }
-        Message::Holding(Holding { answer, page, next, last, guids }) => (
-            "HOLDING",
-            json!({ "answer": answer, "page": page, "next": key(next), "last": last, "guids": all(guids, guid) }),
-        ),
-        Message::Nodes(Nodes { network, after, ask, last, cards }) => (
-            "NODES",
-            json!({
-                "network": network.as_str(), "after": guid(after), "ask": ask, "last": last, "cards": all(cards, card),
-            }),
-        ),
+        Message::Holding(Holding { answer, page, next, last, guids }) => {
+            json!({ "answer": answer, "page": page, "next": key(next), "last": last, "guids": all(guids, guid) })
+        }
+        Message::Nodes(Nodes { network, after, ask, last, cards }) => json!({
+            "network": network.as_str(), "after": guid(after), "ask": ask, "last": last, "cards": all(cards, card),
+        }),
     }
 }
 

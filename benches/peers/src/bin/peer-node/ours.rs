@@ -8,13 +8,13 @@
 
 use crate::held::{Held, now, text};
 use crate::node::{Later, Node, PORT, Place, Wrong, number};
-use gossip_node::api::{Draft, Event, Peer, Reach, WaitQuery};
+use gossip_node::api::{Draft, Event, Peer, Reach, WaitQuery, Waited};
 use gossip_node::client::Client;
 use gossip_node::config::{Home, Network, Profile, ServerFile};
 use gossip_node::daemon::New;
 use gossip_node::proto::gossip::Guid;
 use gossip_node::proto::seal::Secret;
-use gossip_node::{Daemon, From, Handle};
+use gossip_node::{Daemon, Handle, Since};
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -32,17 +32,57 @@ pub struct Ours {
 }
 
 /// Who counts what is told, while it is.
-type Watching = Mutex<Option<(Held, JoinHandle<()>)>>;
+#[derive(Default)]
+struct Watching(Mutex<Option<(Held, JoinHandle<()>)>>);
 
-fn watched(watching: &Watching) -> Option<Held> {
-    let watching = watching.lock().unwrap_or_else(|poison| poison.into_inner());
-    watching.as_ref().map(|(held, _)| held.clone())
+/// What was told so far.
+struct Count {
+    count: u64,
+    held: Held,
 }
 
-fn replace(watching: &Watching, by: Option<(Held, JoinHandle<()>)>) {
-    let before = std::mem::replace(&mut *watching.lock().unwrap_or_else(|poison| poison.into_inner()), by);
-    if let Some((_, following)) = before {
-        following.abort();
+impl Watching {
+    fn held(&self) -> Option<Held> {
+        self.0.lock().unwrap_or_else(|poison| poison.into_inner()).as_ref().map(|(held, _)| held.clone())
+    }
+
+    /// Begins with what is held; `follow` counts all that comes.
+    fn begin<F: Future<Output = ()> + Send + 'static>(&self, count: u64, follow: impl FnOnce(Count) -> F) {
+        let held = Held::new();
+        held.set(count);
+        let following = tokio::spawn(follow(Count { count, held: held.clone() }));
+        self.replace(Some((held, following)));
+    }
+
+    fn replace(&self, by: Option<(Held, JoinHandle<()>)>) {
+        let before = std::mem::replace(&mut *self.0.lock().unwrap_or_else(|poison| poison.into_inner()), by);
+        if let Some((_, following)) = before {
+            following.abort();
+        }
+    }
+
+    /// When so many are held: told by who counts, or else `waited` for, which is refused where that is not in time; then
+    /// `status` says how many there are.
+    async fn when<E>(
+        &self,
+        count: u64,
+        patience: Duration,
+        waited: impl Future<Output = Result<Waited, E>>,
+        status: impl Future<Output = Result<u64, Wrong>>,
+    ) -> Result<(u64, u64), Wrong> {
+        if let Some(held) = self.held() {
+            return held.when(count, patience).await;
+        }
+        let waited = waited.await;
+        let at = now();
+        Ok((if waited.is_ok() { count } else { status.await? }, at))
+    }
+}
+
+impl Count {
+    fn one_more(&mut self) {
+        self.count += 1;
+        self.held.set(self.count);
     }
 }
 
@@ -100,39 +140,26 @@ impl Node for Ours {
 
     fn when(&self, count: u64, patience: Duration) -> Later<'_, (u64, u64)> {
         Box::pin(async move {
-            if let Some(held) = watched(&self.watching) {
-                return held.when(count, patience).await;
-            }
-            // One that is not met in time is refused.
-            let waited = self.client.wait(until(count, patience)).await;
-            let at = now();
-            if waited.is_ok() {
-                return Ok((count, at));
-            }
-            Ok((self.client.status_network().await?.gossip_count, at))
+            let status = async { Ok(self.client.status_network().await?.gossip_count) };
+            self.watching.when(count, patience, self.client.wait(until(count, patience)), status).await
         })
     }
 
     fn watch(&self, on: bool) -> Later<'_, ()> {
         Box::pin(async move {
             if !on {
-                replace(&self.watching, None);
+                self.watching.replace(None);
                 return Ok(());
             }
             let mut events = self.client.events(Some("new"), None).await?;
-            let mut count = self.client.status_network().await?.gossip_count;
-            let held = Held::new();
-            held.set(count);
-            let counted = held.clone();
-            let following = tokio::spawn(async move {
+            let count = self.client.status_network().await?.gossip_count;
+            self.watching.begin(count, |mut count| async move {
                 while let Ok(Some((_, event))) = events.next().await {
                     if let Event::Gossip(_) = event {
-                        count += 1;
-                        counted.set(count);
+                        count.one_more();
                     }
                 }
             });
-            replace(&self.watching, Some((held, following)));
             Ok(())
         })
     }
@@ -189,36 +216,24 @@ impl Node for Embedded {
 
     fn when(&self, count: u64, patience: Duration) -> Later<'_, (u64, u64)> {
         Box::pin(async move {
-            if let Some(held) = watched(&self.watching) {
-                return held.when(count, patience).await;
-            }
-            let waited = self.handle.control().wait(until(count, patience)).await;
-            let at = now();
-            if waited.is_ok() {
-                return Ok((count, at));
-            }
-            Ok((self.handle.control().status_network(None).await?.gossip_count, at))
+            let status = async { Ok(self.handle.control().status_network(None).await?.gossip_count) };
+            self.watching.when(count, patience, self.handle.control().wait(until(count, patience)), status).await
         })
     }
 
     fn watch(&self, on: bool) -> Later<'_, ()> {
         Box::pin(async move {
             if !on {
-                replace(&self.watching, None);
+                self.watching.replace(None);
                 return Ok(());
             }
-            let mut arriving = self.handle.subscribe(From::Now).await?;
-            let mut count = self.handle.control().status_network(None).await?.gossip_count;
-            let held = Held::new();
-            held.set(count);
-            let counted = held.clone();
-            let following = tokio::spawn(async move {
+            let mut arriving = self.handle.subscribe(Since::Now).await?;
+            let count = self.handle.control().status_network(None).await?.gossip_count;
+            self.watching.begin(count, |mut count| async move {
                 while let Some(Ok(_)) = arriving.next().await {
-                    count += 1;
-                    counted.set(count);
+                    count.one_more();
                 }
             });
-            replace(&self.watching, Some((held, following)));
             Ok(())
         })
     }
