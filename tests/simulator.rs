@@ -3,6 +3,7 @@
 use gossip_node::proto::gossip::{Gossip, Guid, Kind};
 use gossip_node::proto::stats::Rejected;
 use gossip_node::proto::time::Timestamp;
+use gossip_node::sim::meter::KINDS;
 use gossip_node::sim::{Link, Network, Reads};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -32,6 +33,20 @@ fn two_nodes_meet_and_agree() {
     assert_eq!(net.disk(b).gossip(from_a).unwrap().msg(), "hello");
     assert_eq!(net.disk(a).gossip(from_b).unwrap().msg(), "hello yourself");
     net.assert_converged();
+}
+
+/// What is new is on its way to all whom its author knew. Who meets it only then need not be told that it is there, and ask.
+#[test]
+fn who_has_just_been_met_is_told_at_once_what_is_new() {
+    let mut net = Network::new(17);
+    let (a, b) = (net.add(), net.add());
+    let news: Vec<Guid> = (0..10).map(|number| net.create(a, format!("news {number}")).unwrap()).collect();
+    net.run(SECOND / 20);
+    net.register(b, a);
+    assert!(net.run_until(SECOND, |net| news.iter().all(|guid| net.node(b).ledger().contains(guid))));
+    let sent = net.meter.traffic().kinds;
+    let asked = KINDS.iter().position(|kind| *kind == "TELL_ME_MORE").unwrap();
+    assert_eq!(sent[asked].datagrams, 0, "nothing had to be asked for: {sent:?}");
 }
 
 #[test]

@@ -89,6 +89,33 @@ pub fn problem(status: StatusCode, body: &[u8]) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// Two calls come over one connection; a third over another, as the daemon has closed the first meanwhile.
+    #[tokio::test]
+    async fn a_connection_answers_more_than_one_call_and_a_closed_one_fails_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("control.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        let daemon = tokio::spawn(async move {
+            for calls in [2, 1] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                for _ in 0..calls {
+                    let mut asked = Vec::new();
+                    while !asked.ends_with(b"\r\n\r\n") {
+                        asked.push(stream.read_u8().await.unwrap());
+                    }
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+                }
+            }
+        });
+        let connections = Connections::new(socket);
+        for _ in 0..3 {
+            let request = Request::builder().uri("/").header("host", "localhost").body(Full::default()).unwrap();
+            assert_eq!(connections.exchange(request).await.unwrap().1, "ok");
+        }
+        daemon.await.unwrap();
+    }
 
     #[test]
     fn an_error_without_a_problem_is_one_all_the_same() {
