@@ -35,6 +35,12 @@ impl Rtt {
         self.smoothed.map(|smoothed| smoothed + self.variance * 4)
     }
 
+    /// Whether an answer takes as long as most do.
+    pub fn is_usual(&self, rtt: Duration) -> bool {
+        self.smoothed
+            .is_some_and(|smoothed| rtt >= smoothed / 2 && rtt <= smoothed + (self.variance * 4).max(smoothed / 2))
+    }
+
     /// How long to wait for an answer before asking again, doubled for each of `tries` silences so far.
     pub fn timeout(&self, tries: u32) -> Duration {
         // Samples come in bursts, and the variance within one is no measure of that between two: hence the half.

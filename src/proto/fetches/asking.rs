@@ -65,7 +65,8 @@ impl Fetches {
                 self.ask_on(guid);
                 continue;
             }
-            let deadline = now + flow.timeout(want.tries);
+            // Where others of its answers come, one that was lost twice is no sign of silence.
+            let deadline = now + flow.timeout(want.tries / 2);
             want.asked = Some(Asked { peer, at: now, deadline });
             self.deadlines.insert((deadline, guid));
             flow.in_flight += 1;
@@ -91,8 +92,7 @@ impl Fetches {
         self.deadlines.remove(&(asked.deadline, *guid));
         let Some(flow) = self.flows.get_mut(&asked.peer) else { return };
         if by == Some(asked.peer) {
-            let rtt = (want.tries == 0).then(|| now.since(asked.at));
-            flow.answered(now, rtt);
+            flow.answered(now, now.since(asked.at), want.tries == 0);
         } else {
             flow.in_flight = flow.in_flight.saturating_sub(1);
         }

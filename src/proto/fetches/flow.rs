@@ -31,8 +31,8 @@ pub struct Flow {
     credit: usize,
     /// Losses before this belong to one event.
     recovering: Tick,
-    /// Such events since the last sample of a round-trip time. Without this, where a round trip takes longer than the
-    /// timeout, everything would be asked twice, and no answer ever be a sample (RFC 6298, section 5).
+    /// Such events since answers last came in the time that they take. Without this, where a round trip takes longer than
+    /// the timeout, everything would be asked twice, and no answer ever be a sample (RFC 6298, section 5).
     silences: u32,
     /// When the last sample was taken: answers that come in one datagram are one.
     sampled: Tick,
@@ -70,18 +70,21 @@ impl Flow {
         BATCH.min(self.window / 2).min(wanted)
     }
 
-    /// An answer came; `rtt` is how long that took, where it was asked for only once.
-    pub fn answered(&mut self, now: Tick, rtt: Option<Duration>) {
+    /// An answer came, so long after it was asked for: `first`, or again.
+    pub fn answered(&mut self, now: Tick, after: Duration, first: bool) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if let Some(rtt) = rtt {
-            let queueing = self.rtt.smoothed().is_some_and(|usual| rtt > usual * 4 + Duration::from_millis(20));
+        if first {
+            let queueing = self.rtt.smoothed().is_some_and(|usual| after > usual * 4 + Duration::from_millis(20));
             if self.sampled < now {
-                self.rtt.sample(rtt);
+                self.rtt.sample(after);
             }
             (self.silences, self.sampled) = (0, now);
             if queueing {
                 return;
             }
+        } else if self.rtt.is_usual(after) {
+            // It answers the last ask, and no earlier one: datagrams are lost, but nobody is silent.
+            self.silences = 0;
         }
         if self.recovering > now {
             return;
@@ -115,7 +118,7 @@ mod tests {
         let mut flow = Flow { in_flight: 64, ..Flow::default() };
         assert_eq!(flow.room(), 0);
         for _ in 0..64 {
-            flow.answered(Tick(1000), Some(Duration::from_millis(1)));
+            flow.answered(Tick(1000), Duration::from_millis(1), true);
         }
         assert_eq!(flow.room(), 128, "it doubles in a round trip at first");
         flow.in_flight = 50;
@@ -124,9 +127,48 @@ mod tests {
         assert_eq!((flow.in_flight, flow.room()), (0, 64));
         flow.in_flight = 64;
         for _ in 0..64 {
-            flow.answered(Tick(1_000_000), None);
+            flow.answered(Tick(1_000_000), Duration::from_secs(1), false);
         }
         assert_eq!(flow.room(), 65, "then by one a round trip");
+    }
+
+    /// Each third answer is lost and asked for again, for ever: that is no reason to wait longer and longer.
+    #[test]
+    fn answers_to_what_was_asked_again_end_a_silence_where_they_come_in_their_time() {
+        let (trip, mut now) = (Duration::from_millis(2), Tick(0));
+        let mut flow = Flow::default();
+        for _ in 0..20 {
+            now = now + trip;
+            flow.answered(now, trip, true);
+        }
+        let usual = flow.timeout(0);
+        for _ in 0..20 {
+            now = now + flow.timeout(0);
+            flow.lost(now, 1);
+            now = now + trip;
+            flow.answered(now, trip, false);
+        }
+        assert_eq!(flow.timeout(0), usual);
+    }
+
+    /// The way has become longer than the timeout: all is asked for again before its answer can come, until the timeout
+    /// has grown beyond the way.
+    #[test]
+    fn answers_that_come_out_of_their_time_end_no_silence() {
+        let mut flow = Flow::default();
+        for millisecond in 0..20 {
+            flow.answered(Tick(millisecond * 1000), Duration::from_millis(1), true);
+        }
+        let (way, mut now) = (Duration::from_millis(300), Tick(1_000_000));
+        while flow.timeout(0) < way {
+            let before = flow.timeout(0);
+            now = now + before;
+            flow.lost(now, 1);
+            flow.answered(now + before / 2, before / 2, false);
+            assert!(flow.timeout(0) > before);
+        }
+        flow.answered(now, way, true);
+        assert!(flow.timeout(0) >= way);
     }
 
     #[test]

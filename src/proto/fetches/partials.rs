@@ -198,8 +198,7 @@ impl Partials {
         }
         hole.copy_from_slice(bytes);
         if slab.asked & bit != 0 {
-            let rtt = (slab.tries == 0).then(|| now.since(slab.asked_at));
-            flow.answered(now, rtt);
+            flow.answered(now, now.since(slab.asked_at), slab.tries == 0);
         }
         slab.got |= bit;
         slab.tries = 0;
