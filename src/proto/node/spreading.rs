@@ -273,8 +273,8 @@ impl Node {
         spread
     }
 
-    /// The reachable peers that are known to hold a record that this node holds, and how soon each said so; see
-    /// [`Receipts::after`](crate::proto::receipts::Receipts::after).
+    /// The reachable peers that are known to hold a record that this node holds, and how long after this node each said so,
+    /// which is later than when it was so; `None` where it said so long after, as when it was asked.
     pub fn holders(&self, guid: &Guid) -> Vec<(Guid, Option<Duration>)> {
         let all = self.peers.ring(Range::all_but(place(&self.settings.guid))).map(|(_, peer)| peer);
         all.filter(|peer| self.receipts.knows(guid, peer))
