@@ -11,6 +11,7 @@
 mod adjusting;
 mod cases;
 mod contacts;
+mod errand;
 mod hints;
 mod meeting;
 mod names;
@@ -26,6 +27,7 @@ mod suspicion;
 mod table;
 mod words;
 
+pub(super) use errand::Errand;
 pub use peer::{Explanation, Peer, Reach, Reason};
 
 use crate::proto::fact::{Fact, PeerFact};
@@ -35,7 +37,7 @@ use crate::proto::ring::{Range, place};
 use crate::proto::rtt::Rtt;
 use crate::proto::settings::{PeerSelect, Settings, Timing};
 use crate::proto::time::Tick;
-use crate::proto::wire::{HelloFor, ListState};
+use crate::proto::wire::ListState;
 use cases::Cases;
 use contacts::Contacts;
 use hints::Hints;
@@ -55,21 +57,6 @@ use table::{Entry, Table};
 
 /// Among so many dead peers, the one that is dead for longest goes for a new one.
 const SAMPLE: usize = 8;
-
-/// Something to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Errand {
-    /// A first REGISTER to this address.
-    Register(SocketAddr),
-    /// A HELLO to this peer, or a REGISTER where there is no session.
-    Hello(Guid),
-    /// The same, and it is to send its list of this part of the ring.
-    Ask(Guid, Range),
-    /// News to this peer, in a HELLO_BACK that answers nothing.
-    Tell(Guid),
-    /// A HELLO_FOR to this peer.
-    For(Guid, HelloFor),
-}
 
 /// Who shook hands with this node.
 #[derive(Clone, Copy, Debug)]
@@ -206,6 +193,11 @@ impl Peers {
     /// Those of them in a part of the ring, in its order.
     pub(super) fn ring(&self, range: Range) -> impl Iterator<Item = (u64, Guid)> {
         self.table.range(range).map(|(place, entry)| (place, entry.guid))
+    }
+
+    /// All of them, around the ring from this node on.
+    pub(super) fn others(&self) -> impl Iterator<Item = Guid> {
+        self.ring(Range::all_but(self.place)).map(|(_, guid)| guid)
     }
 
     /// Any of them.

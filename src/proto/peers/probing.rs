@@ -5,7 +5,7 @@ use super::cases::Note;
 use super::{Errand, Peers, Reach, Reason};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{DEAD, FAVOURS, PROBES, RETURNS_PER_SECOND, UPDATES};
-use crate::proto::ring::{Range, place};
+use crate::proto::ring::place;
 use crate::proto::settings::PeerSelect;
 use crate::proto::time::Tick;
 use crate::proto::wire::{self, Address, Claim, HelloFor};
@@ -371,7 +371,7 @@ impl Peers {
         let neighbour = sooner && self.turn.is_multiple_of(NEIGHBOUR);
         let target = match self.select {
             PeerSelect::Random => self.random(),
-            _ if neighbour => self.ring(Range::all_but(self.place)).next().map(|(_, guid)| guid),
+            _ if neighbour => self.others().next(),
             PeerSelect::OldestFirst | PeerSelect::Both => {
                 self.table.oldest().and_then(|place| self.table.at(place)).map(|entry| entry.guid)
             }
