@@ -4,8 +4,8 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use gossip_node::proto::gossip::Guid;
 use gossip_node::proto::limits::{DIGEST_SYMBOLS, MAX_PREFIX, MIN_PREFIX, MORE_SYMBOLS, UNDO};
 use gossip_node::proto::sketch::{Decoder, Sketch, Symbol, difference};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand::rngs::ChaCha8Rng;
+use rand::{Rng, SeedableRng};
 use std::hint::black_box;
 
 const KEY: [u8; 16] = *b"a key for bench!";

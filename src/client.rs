@@ -199,10 +199,8 @@ impl Client {
     /// Registers the daemon with the node at `address`.
     pub async fn register(&self, address: &str, timeout: Duration) -> Result<api::Registered, ClientError> {
         let request = api::RegisterRequest { address: address.into(), timeout_ms: millis(timeout) };
-        let body = serde_json::to_vec(&request).expect("plain data becomes JSON").into();
         let patience = timeout.saturating_add(PATIENCE);
-        let query = self.network_query();
-        parsed(&self.call(Method::POST, "/register", &query, "application/json", body, patience).await?)
+        self.send(Method::POST, "/register", &self.network_query(), &request, patience).await
     }
 
     /// How long the network keeps what.
@@ -227,9 +225,7 @@ impl Client {
 
     /// Has the daemon accept another password.
     pub async fn add_key(&self, new: &api::NewKey) -> Result<api::Keys, ClientError> {
-        let body = serde_json::to_vec(new).expect("plain data becomes JSON").into();
-        let query = self.network_query();
-        parsed(&self.call(Method::POST, "/keys", &query, "application/json", body, PATIENCE).await?)
+        self.tell(Method::POST, "/keys", new).await
     }
 
     /// Has the daemon seal with a key.
@@ -252,8 +248,7 @@ impl Client {
 
     /// Has a demonstration suffer something; the answer says what is wanted from then on.
     pub async fn change_chaos(&self, change: &api::ChaosChange) -> Result<api::Chaos, ClientError> {
-        let body = serde_json::to_vec(change).expect("plain data becomes JSON").into();
-        parsed(&self.call(Method::PUT, "/demo", &[], "application/json", body, PATIENCE).await?)
+        self.send(Method::PUT, "/demo", &[], change, PATIENCE).await
     }
 
     /// Waits until all that `query` asks for holds.
@@ -283,8 +278,19 @@ impl Client {
         path: &str,
         what: &impl serde::Serialize,
     ) -> Result<T, ClientError> {
+        self.send(method, path, &self.network_query(), what, PATIENCE).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, Option<String>)],
+        what: &impl serde::Serialize,
+        patience: Duration,
+    ) -> Result<T, ClientError> {
         let body = serde_json::to_vec(what).expect("plain data becomes JSON").into();
-        parsed(&self.call(method, path, &self.network_query(), "application/json", body, PATIENCE).await?)
+        parsed(&self.call(method, path, query, "application/json", body, patience).await?)
     }
 
     async fn ask<T: DeserializeOwned>(

@@ -58,6 +58,7 @@ use handle::Known;
 use live::Pulse;
 use member::Member;
 use reload::InForce;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -72,6 +73,7 @@ const LOOK_UP_AGAIN: Duration = Duration::from_secs(30);
 
 /// Why a daemon did not start. Each says what, why and what to do.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// Another daemon has this home.
     #[error("{home} is in use by the gossip-node with pid {pid}")]
@@ -108,6 +110,12 @@ pub struct Daemon {
     addr: SocketAddr,
     lock: Arc<HomeLock>,
     task: JoinHandle<io::Result<()>>,
+}
+
+impl fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon").field("addr", &self.addr).finish_non_exhaustive()
+    }
 }
 
 impl Daemon {

@@ -13,6 +13,7 @@ use links::{Link, Links};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use tokio::io::Interest;
@@ -52,6 +53,12 @@ pub struct Arrival {
     pub on_link: bool,
     /// Its bytes.
     pub datagram: Vec<u8>,
+}
+
+impl fmt::Debug for Discovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Discovery").field("ip", &self.ip).field("port", &self.port).finish_non_exhaustive()
+    }
 }
 
 impl Discovery {

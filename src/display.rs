@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn nothing_that_acts_on_a_terminal_comes_through_however_it_is_mixed() {
         use rand::{RngExt, SeedableRng};
-        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
+        let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(7);
         let fragments =
             ["\u{1b}[2J", "\u{1b}]0;x\u{7}", "\u{9b}31m", "\u{202e}", "\r\n", "\\u001b", "\"", "鳩", "a", "\0"];
         for _ in 0..100_000 {

@@ -47,6 +47,7 @@ use tokio::task::JoinHandle;
 /// When it is dropped, the task says goodbye, closes the store, frees port and home, and ends by itself within about half a
 /// second; [`leave`](Daemon::leave) does the same and waits for it.
 #[derive(Debug)]
+#[must_use = "the node stops when this is dropped"]
 pub struct Daemon {
     handle: Handle,
     addr: SocketAddr,

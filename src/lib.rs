@@ -45,12 +45,15 @@
 //! Who has a loop of his own drives a [`proto::node::Node`] by hand, with [`effects::settle`] and a disk such as
 //! [`effects::Memory`]: `examples/by_hand.rs`. `examples/` has more that is useful as it is.
 //!
-//! **Features.** `cli` and `http` are on by default: the program, and the control API that it talks to. With
-//! `default-features = false` there is the core, the store and the daemon, with fewer than 80 crates (`tests/embed.rs` counts).
+//! **Features.** `cli` and `http` are on by default: the program, and the control API that it talks to; `cli` brings `sim`, the
+//! simulator, which can also be had alone. With `default-features = false` there is the core, the store and the daemon, with
+//! fewer than 75 crates (`tests/embed.rs` counts).
 //!
 //! **What stays.** From 1.0 on the versions follow SemVer for what is named at the root of this crate, for [`proto`],
 //! [`effects`], [`sim`], the types of [`api`] and [`config`] that those name, and for what scripts rely on: exit codes, `--json`,
-//! the control API. The other modules are public because the program, its tests and its benches are made of them; they may
+//! the control API. Of other crates' types that holds for [`bytes::Bytes`], the traits of `serde`, `Stream` of `futures-core`
+//! and the runtime of `tokio`; for nothing else, and not for what our types implement of `bincode`'s traits, of which datagrams
+//! are made. The other modules are public because the program, its tests and its benches are made of them; they may
 //! change with any version. Before 1.0 each minor version may change anything, and `CHANGELOG.md` says what. Nodes of different
 //! versions of the *protocol* say so and do not talk; that version is no crate's version.
 
@@ -73,9 +76,11 @@ pub mod net;
 #[cfg(feature = "cli")]
 pub mod probes;
 pub mod proto;
+#[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod store;
 
+pub use daemon::{Refusal, StartError};
 pub use embed::{
-    BuildError, Builder, Cursor, Daemon, Error, Handle, Listed, Query, Received, Record, Since, Subscription,
+    BuildError, Builder, Cursor, Daemon, Error, Handle, Listed, NoCursor, Query, Received, Record, Since, Subscription,
 };

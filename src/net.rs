@@ -8,6 +8,7 @@ pub use faults::Faults;
 use faults::Fate;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Type};
+use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
@@ -38,6 +39,12 @@ struct Train {
     segment: usize,
     bytes: Vec<u8>,
     open: bool,
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("io", &self.io).finish_non_exhaustive()
+    }
 }
 
 impl Socket {

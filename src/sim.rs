@@ -34,10 +34,11 @@ use events::Event;
 use host::{Host, Said};
 use meter::Meter;
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use safety::Debt;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +88,12 @@ pub struct Network {
     /// Records that some node does not hold any more, by the network's law.
     left: BTreeSet<Guid>,
     trace: Sha256,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").field("now", &self.now).field("hosts", &self.hosts.len()).finish_non_exhaustive()
+    }
 }
 
 impl Network {

@@ -9,8 +9,8 @@ use gossip_node::proto::seal::KeyId;
 use gossip_node::proto::sketch::Sketch;
 use gossip_node::proto::time::Tick;
 use gossip_node::proto::wire::{Message, Symbols};
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -18,8 +18,8 @@ use gossip_node::proto::wire::{
 };
 use gossip_node::sim::Network;
 use gossip_node::sim::insider::Insider;
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -69,7 +69,7 @@ fn shown(net: &Network) -> String {
             state.count,
             &state.root[..2],
             law.horizon().0,
-            law.gone.len()
+            law.left()
         )
     };
     net.running().map(one).collect()

@@ -12,9 +12,9 @@ use gossip_node::proto::time::{Tick, Timestamp};
 use gossip_node::proto::wire::{Message, SymbolsAsk, TellMeMore};
 use gossip_node::sim::insider::Insider;
 use gossip_node::sim::{Link, Network, PASSWORD};
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -5,8 +5,8 @@ use gossip_node::proto::stats::Rejected;
 use gossip_node::proto::time::Timestamp;
 use gossip_node::sim::meter::KINDS;
 use gossip_node::sim::{Link, Network, Reads};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

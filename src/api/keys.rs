@@ -2,6 +2,7 @@
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
+use zeroize::Zeroize;
 
 /// `GET /keys`: the ring of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,13 +45,19 @@ pub struct KeyUser {
 }
 
 /// `POST /keys`: another password to accept.
-#[derive(Clone, Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+#[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// The password, UTF-8.
     #[serde(deserialize_with = "unseen")]
     pub password: String,
+}
+
+impl Drop for NewKey {
+    fn drop(&mut self) {
+        self.password.zeroize();
+    }
 }
 
 /// A text. No error shows what was there instead.

@@ -8,11 +8,18 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Request, header};
 use sse_stream::{Sse, SseStream};
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 
 /// Events of a network: see [`Client::events`].
 pub struct Events(Pin<Box<SseStream<Incoming>>>);
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Events(..)")
+    }
+}
 
 impl Client {
     /// Records and changes of peers, all of them, from `from` on (see [`api::EventsQuery`]) or, if there is one, behind the event with the id `last`.

@@ -112,6 +112,12 @@ impl Handle {
     }
 }
 
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("network", &self.network).field("cursor", &self.cursor).finish_non_exhaustive()
+    }
+}
+
 impl Events {
     /// The next event; `None` when the daemon stops. May be dropped while it waits.
     pub async fn next(&mut self) -> Option<Result<(Cursor, api::Event), Refusal>> {

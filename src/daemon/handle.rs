@@ -13,6 +13,7 @@ use crate::proto::time::Timestamp;
 use crate::store::{ListFilter, NetworkId, Request, Store, StoreError};
 use bytes::Bytes;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -29,6 +30,7 @@ const FOLLOWERS: usize = 64;
 
 /// What the daemon says no to.
 #[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// No such record or network.
     #[error("{0}")]
@@ -150,6 +152,12 @@ impl Default for Bounds {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
         let (arriving, following, requests) = (semaphore(ARRIVING), semaphore(FOLLOWERS), Mutex::default());
         Bounds { adding: Semaphore::new(ADDING), arriving, following, requests }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("addr", &self.addr).finish_non_exhaustive()
     }
 }
 

@@ -4,6 +4,7 @@
 use super::handle::Refusal;
 use crate::api;
 use crate::config::LogFilter;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tracing::level_filters::LevelFilter;
 
@@ -28,6 +29,12 @@ struct Said {
 
 static LOUDNESS: Loudness =
     Loudness { said: Mutex::new(Said { apply: None, default: None, environment: None, file: None, runtime: None }) };
+
+impl fmt::Debug for Loudness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loudness").finish_non_exhaustive()
+    }
+}
 
 impl Loudness {
     /// This process's.

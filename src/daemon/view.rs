@@ -160,7 +160,7 @@ pub fn retention(node: &Node) -> api::Retention {
         guid: settings.map(|key| key.guid.to_string()),
         date_time: settings.map(|key| rfc3339(key.date_time)),
         horizon: Some(law.horizon()).filter(|&horizon| horizon > Timestamp(0)).map(rfc3339),
-        aside: law.gone.len() as u64,
+        aside: law.left() as u64,
     }
 }
 

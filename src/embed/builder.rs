@@ -31,6 +31,7 @@ const MEMORY: &str = "/dev/shm";
 /// # }
 /// ```
 #[derive(Debug, Default)]
+#[must_use = "nothing runs before `start`"]
 pub struct Builder {
     networks: Vec<(String, Option<Access>)>,
     /// A password or a key without a network before it.
@@ -70,6 +71,7 @@ enum Place {
 
 /// Why a node was not built. Each says what, why and what to do.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// Something that is needed was not said.
     #[error("{0}")]

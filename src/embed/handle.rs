@@ -19,6 +19,7 @@ const PAGE: usize = 1000;
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The node says no: it makes no sense, it was not in time, the disk refuses, or it is stopping.
     #[error(transparent)]
@@ -66,6 +67,7 @@ impl Default for Query {
 
 /// A page of records.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Listed {
     /// They, in the order of their dates. Fewer than asked for where many do not match, or where they are long (a page ends
     /// behind 16 MiB).

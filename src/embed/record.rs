@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 /// A record: immutable, complete, the same on all nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Record {
     /// Its name, which follows from all the rest.
     pub guid: Guid,

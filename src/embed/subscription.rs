@@ -73,6 +73,7 @@ impl Since {
 
 /// A record that arrived, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Received {
     /// Behind it: who keeps this when it has dealt with the record, and later begins [`Since::After`] it, misses nothing and
     /// is told nothing twice.
@@ -88,6 +89,7 @@ pub struct Received {
 /// Where a damaged store had to be mended the order is lost, and all comes again: records may be told twice then, never not
 /// at all. Records that `max_age` or a forget took away are passed over. It ends when the node does.
 #[derive(Debug)]
+#[must_use = "nothing is told unless it is read"]
 pub struct Subscription {
     arriving: mpsc::Receiver<Result<Received, Error>>,
 }

@@ -41,13 +41,13 @@ pub struct Beyond {
 
 impl Beyond {
     /// Tells these networks and nodes from now on; of each network at most [`FAR_NODES`].
-    pub fn share(&mut self, networks: impl IntoIterator<Item = (Name, Vec<Card>)>) {
+    pub(super) fn share(&mut self, networks: impl IntoIterator<Item = (Name, Vec<Card>)>) {
         let by_guid = |cards: Vec<Card>| cards.into_iter().take(FAR_NODES).map(|card| (card.guid, card)).collect();
         self.shared = networks.into_iter().map(|(name, cards)| (name.as_str().into(), by_guid(cards))).collect();
     }
 
     /// The names for the next HELLO: all, or where there are too many some of them in turn.
-    pub fn names(&mut self) -> List<Name, NETWORKS> {
+    pub(super) fn names(&mut self) -> List<Name, NETWORKS> {
         let all: Vec<Name> = self.shared.keys().filter_map(|name| Name::new(name)).collect();
         let from = if all.len() > NETWORKS { self.turn % all.len() } else { 0 };
         self.turn = self.turn.wrapping_add(NETWORKS);
@@ -55,7 +55,7 @@ impl Beyond {
     }
 
     /// A peer named these. Returns what to ask it.
-    pub fn named(&mut self, now: Tick, names: &[Name]) -> Option<Nodes> {
+    pub(super) fn named(&mut self, now: Tick, names: &[Name]) -> Option<Nodes> {
         self.far.retain(|_, far| now.since(far.named) < AGE);
         let mut ask = None;
         for name in names {
@@ -73,7 +73,7 @@ impl Beyond {
     }
 
     /// A peer asks for nodes, or names some. Returns what to say to it.
-    pub fn take(&mut self, now: Tick, said: Nodes) -> Option<Nodes> {
+    pub(super) fn take(&mut self, now: Tick, said: Nodes) -> Option<Nodes> {
         if said.ask {
             return self.page(&said);
         }
@@ -100,7 +100,7 @@ impl Beyond {
     }
 
     /// Panics if a bound is broken.
-    pub fn check(&self) {
+    pub(super) fn check(&self) {
         assert!(self.far.len() <= FAR_NETWORKS && self.far.values().all(|far| far.nodes.len() <= FAR_NODES));
         assert!(self.shared.values().all(|nodes| nodes.len() <= FAR_NODES));
     }

@@ -14,6 +14,7 @@ use crate::proto::wire::{Claim, LedgerState};
 use origins::Origins;
 use sketches::{Sketches, Span};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A line as it is kept: 12 bytes.
 #[derive(Clone, Copy)]
@@ -36,15 +37,21 @@ pub struct Ledger {
     sketches: Sketches,
 }
 
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
 impl Ledger {
     /// An empty one, for the network with this key.
-    pub fn new(key: &NetworkKey) -> Ledger {
+    pub(super) fn new(key: &NetworkKey) -> Ledger {
         let (lines, origins, decrees) = Default::default();
         Ledger { lines, origins, decrees, sketches: Sketches::new(key) }
     }
 
     /// Takes a record in; false if it was there already.
-    pub fn insert(&mut self, line: Line) -> bool {
+    pub(super) fn insert(&mut self, line: Line) -> bool {
         let Line { key, origin, decree } = line;
         if self.lines.contains_key(&key.guid) {
             return false;
@@ -59,7 +66,7 @@ impl Ledger {
     }
 
     /// Takes a record out; false if it was not there.
-    pub fn remove(&mut self, guid: Guid) -> bool {
+    pub(super) fn remove(&mut self, guid: Guid) -> bool {
         let Some(packed) = self.lines.remove(&guid) else { return false };
         self.origins.leave(packed.number(), !packed.is_decree());
         self.decrees.remove(&guid);
@@ -86,11 +93,6 @@ impl Ledger {
         })
     }
 
-    /// The decrees among them.
-    pub fn decrees(&self) -> impl Iterator<Item = (Key, Decree)> + '_ {
-        self.decrees.iter().filter_map(|(&guid, &decree)| Some((self.key(guid)?, decree)))
-    }
-
     /// The nodes of whom records are held.
     pub fn origins(&self) -> impl Iterator<Item = Guid> + '_ {
         self.origins.all()
@@ -102,7 +104,7 @@ impl Ledger {
     }
 
     /// The date of the newest of them; looks at all records.
-    pub fn newest_of(&self, origin: &Guid) -> Option<Timestamp> {
+    pub(super) fn newest_of(&self, origin: &Guid) -> Option<Timestamp> {
         if self.messages_of(origin) == 0 {
             return None;
         }
@@ -136,12 +138,12 @@ impl Ledger {
     }
 
     /// Begins a sketch under another key.
-    pub fn begin(&mut self, key: &NetworkKey) {
+    pub(super) fn begin(&mut self, key: &NetworkKey) {
         self.sketches.begin(key);
     }
 
     /// Takes the next step of a sketch that is not whole; false if there is none.
-    pub fn build(&mut self) -> bool {
+    pub(super) fn build(&mut self) -> bool {
         self.sketches.build(guids(&self.lines))
     }
 
@@ -151,17 +153,17 @@ impl Ledger {
     }
 
     /// Makes a key the primary; nothing happens before its sketch is whole.
-    pub fn prefer(&mut self, key: KeyId) {
+    pub(super) fn prefer(&mut self, key: KeyId) {
         self.sketches.prefer(key);
     }
 
     /// Drops the sketch of a key that is not the primary.
-    pub fn drop_key(&mut self, key: KeyId) {
+    pub(super) fn drop_key(&mut self, key: KeyId) {
         self.sketches.drop(key);
     }
 
     /// Panics if index and sketch disagree.
-    pub fn check(&self) {
+    pub(super) fn check(&self) {
         self.sketches.check(self.lines.len() as u64, guids(&self.lines));
         assert_eq!(self.lines.len() as u64, self.origins.check(), "each record has an origin");
     }

@@ -32,13 +32,14 @@ use crate::proto::time::{Tick, Timestamp};
 use crate::proto::versions::Versions;
 use crate::proto::wire::{Claim, Message, Name};
 use answers::Answers;
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use retaining::Upkeep;
 use sending::To;
 pub use sending::Transmit;
 pub use spreading::Spread;
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -93,6 +94,16 @@ pub struct Node {
     next_key: Option<KeyId>,
     next_build: Tick,
     leaving: bool,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("settings", &self.settings)
+            .field("ledger", &self.ledger)
+            .field("peers", &self.peers)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Node {
@@ -157,7 +168,8 @@ impl Node {
         }
     }
 
-    /// Lists nodes, each in its incarnation, as if others had named them long ago; see [`Peers::acquaint`].
+    /// Lists nodes, each in its incarnation, as if others had named them long ago: in a simulation, what a network knew
+    /// that is up for long, down to where this node is. They come in the ring's order.
     pub fn acquaint<'a>(&mut self, now: Tick, own: SocketAddr, others: impl Iterator<Item = (&'a PeerFact, u32)>) {
         self.peers.acquaint(now, own, others);
     }

@@ -11,6 +11,7 @@
 mod adjusting;
 mod cases;
 mod contacts;
+mod errand;
 mod hints;
 mod meeting;
 mod names;
@@ -26,6 +27,7 @@ mod suspicion;
 mod table;
 mod words;
 
+pub(super) use errand::Errand;
 pub use peer::{Explanation, Peer, Reach, Reason};
 
 use crate::proto::fact::{Fact, PeerFact};
@@ -35,18 +37,19 @@ use crate::proto::ring::{Range, place};
 use crate::proto::rtt::Rtt;
 use crate::proto::settings::{PeerSelect, Settings, Timing};
 use crate::proto::time::Tick;
-use crate::proto::wire::{HelloFor, ListState};
+use crate::proto::wire::ListState;
 use cases::Cases;
 use contacts::Contacts;
 use hints::Hints;
 use news::News;
 use paging::Pager;
 use probing::{Favour, Probe};
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use returns::Returns;
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 use suspicion::Suspicions;
@@ -55,24 +58,9 @@ use table::{Entry, Table};
 /// Among so many dead peers, the one that is dead for longest goes for a new one.
 const SAMPLE: usize = 8;
 
-/// Something to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Errand {
-    /// A first REGISTER to this address.
-    Register(SocketAddr),
-    /// A HELLO to this peer, or a REGISTER where there is no session.
-    Hello(Guid),
-    /// The same, and it is to send its list of this part of the ring.
-    Ask(Guid, Range),
-    /// News to this peer, in a HELLO_BACK that answers nothing.
-    Tell(Guid),
-    /// A HELLO_FOR to this peer.
-    For(Guid, HelloFor),
-}
-
 /// Who shook hands with this node.
 #[derive(Clone, Copy, Debug)]
-pub struct Met<'a> {
+pub(super) struct Met<'a> {
     /// Its GUID.
     pub guid: Guid,
     /// Its name.
@@ -99,8 +87,6 @@ pub struct Peers {
     timing: Timing,
     most: usize,
     select: PeerSelect,
-    /// Whether there is more to learn than the states that peers told us show.
-    behind: bool,
     table: Table,
     contacts: Contacts,
     hints: Hints,
@@ -128,13 +114,23 @@ pub struct Peers {
     lacking: Option<rule::Rule>,
 }
 
+impl fmt::Debug for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peers")
+            .field("me", &self.me)
+            .field("incarnation", &self.incarnation)
+            .field("live", &self.live())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Peers {
     /// Nobody known yet. The incarnation is the wall clock's seconds: a node that starts again outdoes what was said of
     /// it before.
-    pub fn new(settings: &Settings, seed: [u8; 32], now: Tick) -> Peers {
+    pub(super) fn new(settings: &Settings, seed: [u8; 32], now: Tick) -> Peers {
         let (table, contacts, hints, news, suspicions) = Default::default();
         let (cases, pager, probes, favours, returns, errands, facts, gone) = Default::default();
-        let (addr, health, behind, drawn, turn) = Default::default();
+        let (addr, health, drawn, turn) = Default::default();
         let mut rng = ChaCha8Rng::from_seed(seed);
         let period = settings.gossip_timer.min(settings.timing.probe_period);
         let first = now + period.mul_f64(rng.random_range(0.5..1.1));
@@ -150,7 +146,6 @@ impl Peers {
             timing: settings.timing,
             most: settings.gossip_max_peer_count.max(1),
             select: settings.peer_select,
-            behind,
             table,
             contacts,
             hints,
@@ -196,25 +191,30 @@ impl Peers {
     }
 
     /// Those of them in a part of the ring, in its order.
-    pub fn ring(&self, range: Range) -> impl Iterator<Item = (u64, Guid)> {
+    pub(super) fn ring(&self, range: Range) -> impl Iterator<Item = (u64, Guid)> {
         self.table.range(range).map(|(place, entry)| (place, entry.guid))
     }
 
+    /// All of them, around the ring from this node on.
+    pub(super) fn others(&self) -> impl Iterator<Item = Guid> {
+        self.ring(Range::all_but(self.place)).map(|(_, guid)| guid)
+    }
+
     /// Any of them.
-    pub fn random(&mut self) -> Option<Guid> {
+    pub(super) fn random(&mut self) -> Option<Guid> {
         let live = self.table.live();
         let place = (!live.is_empty()).then(|| live[self.rng.random_range(0..live.len())])?;
         self.table.at(place).map(|entry| entry.guid)
     }
 
     /// Where a peer receives.
-    pub fn addr(&self, guid: &Guid) -> Option<SocketAddr> {
+    pub(super) fn addr(&self, guid: &Guid) -> Option<SocketAddr> {
         let contact = self.contacts.get(guid).map(|contact| contact.addr);
         contact.or_else(|| self.table.find(guid).map(|(_, entry)| entry.addr()))
     }
 
     /// Round-trip times to a peer.
-    pub fn rtt(&self, guid: &Guid) -> Rtt {
+    pub(super) fn rtt(&self, guid: &Guid) -> Rtt {
         self.contacts.get(guid).map(|contact| contact.rtt).unwrap_or_default()
     }
 
@@ -234,7 +234,7 @@ impl Peers {
     }
 
     /// Panics if a bound is broken.
-    pub fn check(&self) {
+    pub(super) fn check(&self) {
         assert!(self.table.len() <= PEERS && self.table.find(&self.me).is_none());
         assert!(self.probes.len() <= PROBES && self.favours.len() <= FAVOURS && self.health <= 7);
         self.table.check();
@@ -279,7 +279,7 @@ impl Peers {
     // ---- commands ----
 
     /// This node took another GUID.
-    pub fn rename(&mut self, me: Guid) {
+    pub(super) fn rename(&mut self, me: Guid) {
         (self.me, self.place) = (me, place(&me));
         if self.table.find(&me).is_some() {
             self.drop_entry(self.place);
@@ -287,18 +287,12 @@ impl Peers {
     }
 
     /// Where a peer sees us.
-    pub fn seen_at(&mut self, addr: SocketAddr) {
+    pub(super) fn seen_at(&mut self, addr: SocketAddr) {
         self.addr = Some(addr);
     }
 
-    /// Whether this node knows that it lacks something, whatever its peers told of themselves: then each round turns to
-    /// as many peers as it may.
-    pub fn behind(&mut self, behind: bool) {
-        self.behind = behind;
-    }
-
     /// A peer met before the last start.
-    pub fn restore(&mut self, now: Tick, fact: PeerFact) {
+    pub(super) fn restore(&mut self, now: Tick, fact: PeerFact) {
         if fact.guid == self.me || self.table.len() >= PEERS {
             return;
         }
@@ -311,7 +305,12 @@ impl Peers {
 
     /// Lists nodes, each in its incarnation, as if others had named them long ago: in a simulation, what a network knew
     /// that is up for long, down to where this node is. They come in the ring's order.
-    pub fn acquaint<'a>(&mut self, now: Tick, own: SocketAddr, others: impl Iterator<Item = (&'a PeerFact, u32)>) {
+    pub(super) fn acquaint<'a>(
+        &mut self,
+        now: Tick,
+        own: SocketAddr,
+        others: impl Iterator<Item = (&'a PeerFact, u32)>,
+    ) {
         self.addr = Some(own);
         self.table.others().to_vec().into_iter().for_each(|place| self.drop_entry(place));
         let room = PEERS.saturating_sub(self.table.len());
@@ -322,7 +321,7 @@ impl Peers {
     }
 
     /// Registers with this address: a few times, or for ever where it is a seed.
-    pub fn hint(&mut self, now: Tick, addr: SocketAddr, teller: Option<Guid>, seed: bool) {
+    pub(super) fn hint(&mut self, now: Tick, addr: SocketAddr, teller: Option<Guid>, seed: bool) {
         match teller {
             None => self.hints.ask(now, addr, seed),
             Some(teller) if words::is_fit(addr) => drop(self.hints.tell(now, addr, None, teller, addr)),
@@ -331,7 +330,7 @@ impl Peers {
     }
 
     /// Drops a peer that does not answer, as if it had never been met; false if it answers or is not known.
-    pub fn forget(&mut self, guid: &Guid) -> bool {
+    pub(super) fn forget(&mut self, guid: &Guid) -> bool {
         let silent = self.table.find(guid).filter(|(_, entry)| !entry.reach().answers()).map(|(place, _)| place);
         let Some(place) = silent else { return false };
         self.drop_entry(place);
@@ -340,17 +339,17 @@ impl Peers {
     }
 
     /// The next thing to send.
-    pub fn poll_errand(&mut self) -> Option<Errand> {
+    pub(super) fn poll_errand(&mut self) -> Option<Errand> {
         self.errands.pop_front()
     }
 
     /// The next thing to keep, or to tell those who watch.
-    pub fn poll_fact(&mut self) -> Option<Fact> {
+    pub(super) fn poll_fact(&mut self) -> Option<Fact> {
         self.facts.pop_front()
     }
 
     /// Who is not there any more, and was not told of before.
-    pub fn poll_gone(&mut self) -> Option<Guid> {
+    pub(super) fn poll_gone(&mut self) -> Option<Guid> {
         while let Some(gone) = self.gone.pop() {
             if !self.table.find(&gone).is_some_and(|(_, entry)| entry.reach().answers()) {
                 return Some(gone);

@@ -37,6 +37,7 @@ pub enum Found {
     Large(Vec<Guid>),
 }
 
+#[derive(Debug)]
 struct Round {
     /// Both sets' changes and symbols are those of the sketches under this key.
     key: KeyId,
@@ -54,6 +55,7 @@ struct Round {
     ask: Ask,
 }
 
+#[derive(Debug)]
 struct Paging {
     id: u32,
     after: Key,
@@ -61,13 +63,14 @@ struct Paging {
 }
 
 /// When to ask, and how often it was in vain.
+#[derive(Debug)]
 struct Ask {
     at: Tick,
     tries: u32,
 }
 
 /// The rounds and pagings under way.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Repairs {
     rounds: BTreeMap<Guid, Round>,
     pagings: BTreeMap<Guid, Paging>,

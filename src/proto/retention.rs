@@ -18,19 +18,20 @@ mod gone;
 mod silences;
 
 pub use gone::Left;
-pub use silences::{Silence, Silences};
+pub use silences::Silence;
 
 use crate::proto::decree::{Decree, Terms};
 use crate::proto::gossip::{Guid, Key, Line};
 use crate::proto::time::Timestamp;
 use gone::Gone;
+pub(super) use silences::Silences;
 use std::collections::BTreeMap;
 
 /// Steps of the horizon in one `max_age`.
 const STEPS: u64 = 64;
 
 /// See the module.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Retention {
     terms: Terms,
     /// The settings record that holds.
@@ -39,9 +40,9 @@ pub struct Retention {
     forgets: BTreeMap<Guid, Timestamp>,
     horizon: Timestamp,
     /// What left.
-    pub gone: Gone,
+    pub(crate) gone: Gone,
     /// Who is not reached.
-    pub silences: Silences,
+    pub(super) silences: Silences,
 }
 
 impl Retention {
@@ -53,6 +54,11 @@ impl Retention {
     /// The settings record that holds.
     pub fn settings(&self) -> Option<Key> {
         self.settings
+    }
+
+    /// How many records left and are on the disk still.
+    pub fn left(&self) -> usize {
+        self.gone.len()
     }
 
     /// Records older than this leave; 0: none do.
@@ -78,7 +84,7 @@ impl Retention {
     }
 
     /// A record is held from now on, by this clock: whether the law has changed by it.
-    pub fn take(&mut self, clock: Timestamp, line: &Line) -> bool {
+    pub(super) fn take(&mut self, clock: Timestamp, line: &Line) -> bool {
         match line.decree {
             Some(Decree::Forget(forget)) if forget.up_to >= self.horizon => {
                 let up_to = self.forgets.entry(forget.origin).or_default();
@@ -99,7 +105,7 @@ impl Retention {
     }
 
     /// Moves the horizon to where this clock has it; whether it has moved on.
-    pub fn advance(&mut self, clock: Timestamp) -> bool {
+    pub(super) fn advance(&mut self, clock: Timestamp) -> bool {
         // A step is what others may have added, another one what a clock may be set back as clocks are.
         let most = self.own(clock).0.saturating_add(self.step().unwrap_or(0).saturating_mul(2));
         if self.horizon.0 > most {
@@ -109,20 +115,20 @@ impl Retention {
     }
 
     /// Another node's horizon; whether ours has moved.
-    pub fn adopt(&mut self, clock: Timestamp, theirs: Timestamp) -> bool {
+    pub(super) fn adopt(&mut self, clock: Timestamp, theirs: Timestamp) -> bool {
         let Some(step) = self.step() else { return false };
         let most = self.own(clock).0.saturating_add(step);
         self.raise(Timestamp((theirs.0 - theirs.0 % step).min(most)))
     }
 
     /// When, by the clock, this node's horizon moves next.
-    pub fn next_step(&self, clock: Timestamp) -> Option<Timestamp> {
+    pub(super) fn next_step(&self, clock: Timestamp) -> Option<Timestamp> {
         let (step, max_age) = (self.step()?, self.max_age()?);
         Some(Timestamp(self.own(clock).0.saturating_add(step).saturating_add(max_age)))
     }
 
     /// Panics if a bound is broken.
-    pub fn check(&self) {
+    pub(super) fn check(&self) {
         self.gone.check();
         self.silences.check();
     }

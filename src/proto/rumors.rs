@@ -30,7 +30,7 @@ use acquaintances::Near;
 use lane::Lane;
 use news::News;
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 pub(crate) use rule::Rule;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

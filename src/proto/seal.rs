@@ -15,8 +15,14 @@ const MAGIC: u8 = 0x67;
 pub const PROTOCOL_VERSION: u8 = 1;
 
 /// The secret of a network: what `server.json` keeps instead of the password. Shown nowhere.
-#[derive(Clone, PartialEq, Eq, Zeroize, zeroize::ZeroizeOnDrop)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub [u8; 32]);
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

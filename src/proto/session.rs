@@ -35,16 +35,15 @@ use crate::proto::limits::{COUNTER_LEAP, TOMBSTONES};
 use crate::proto::seal::Header;
 use crate::proto::stats::Rejected;
 use crate::proto::time::Tick;
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use std::net::SocketAddr;
 
 /// Our session and those of all peers that completed a handshake. All of it comes after the MAC was verified; a
 /// datagram that is rejected or challenged changes no session.
 ///
 /// - Views: [`own`](Sessions::own), [`epoch`](Sessions::epoch), [`epoch_of`](Sessions::epoch_of), [`addr`](Sessions::addr),
-///   [`last_heard`](Sessions::last_heard), [`contains`](Sessions::contains), [`len`](Sessions::len),
-///   [`suppressed`](Sessions::suppressed).
+///   [`contains`](Sessions::contains), [`len`](Sessions::len), [`suppressed`](Sessions::suppressed).
 /// - Datagrams in: [`accept`](Sessions::accept) and `handle_*`.
 /// - Datagrams out: [`register`](Sessions::register), [`header`](Sessions::header).
 /// - Commands: [`renew`](Sessions::renew), [`remove`](Sessions::remove).
@@ -233,11 +232,6 @@ impl Sessions {
         self.entry(guid).map(|entry| entry.addr)
     }
 
-    /// When a fresh datagram of a peer came last.
-    pub fn last_heard(&self, guid: Guid) -> Option<Tick> {
-        self.entry(guid).map(|entry| entry.heard)
-    }
-
     /// Whether we have a session with this peer.
     pub fn contains(&self, guid: Guid) -> bool {
         self.entry(guid).is_some()
@@ -246,11 +240,6 @@ impl Sessions {
     /// How many sessions there are, our own not counted.
     pub fn len(&self) -> usize {
         self.table.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.table.len() == 0
     }
 
     /// CHALLENGEs that were not sent since there had been too many in a second.

@@ -20,6 +20,7 @@ use crate::proto::limits::{ESTIMATORS, MAX_PREFIX, MIN_PREFIX, MORE_SYMBOLS, UND
 use mapping::Item;
 use siphasher::sip128::SipHasher24;
 use std::collections::VecDeque;
+use std::fmt;
 use std::ops::{BitXorAssign, Range};
 
 /// A coded symbol: the XOR of the items that are mapped to it. On the wire 24 bytes, the checksum little-endian.
@@ -71,6 +72,12 @@ pub struct Sketch {
 struct Change {
     item: Item,
     inserted: bool,
+}
+
+impl fmt::Debug for Sketch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sketch").field("count", &self.count).field("change", &self.change).finish_non_exhaustive()
+    }
 }
 
 impl Sketch {

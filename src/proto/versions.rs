@@ -32,7 +32,7 @@ pub struct Versions {
 
 impl Versions {
     /// A datagram was dropped since its version is not ours. Noted if it names a key of our network.
-    pub fn note(&mut self, now: Tick, from: SocketAddr, datagram: &[u8], keys: &Keyring) {
+    pub(super) fn note(&mut self, now: Tick, from: SocketAddr, datagram: &[u8], keys: &Keyring) {
         let Some(version) = claimed_version(datagram).filter(|&version| version != PROTOCOL_VERSION) else { return };
         if !claimed_key_id(datagram).is_some_and(|id| keys.contains(id)) {
             return;

@@ -8,7 +8,7 @@ use crate::proto::retention::{Left, Silence};
 use crate::proto::time::{Tick, Timestamp};
 use bytes::Bytes;
 use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -17,14 +17,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What a read is for: the first try answers [`Body::NotYet`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Read {
     Record(Guid),
     Piece(Guid, u16),
     Page(Key),
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct Partial {
     head: Option<Head>,
     list: Option<Bytes>,
@@ -54,7 +54,7 @@ pub(super) struct Shelf(BTreeMap<Guid, Shelved>);
 
 /// All hosts of a network, of which each knows those that come 1, 2, 4, 8, ... places behind it: few, and yet all are
 /// a few steps from each other.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Roster {
     pub(super) all: Arc<[PeerFact]>,
     /// Whose roster it is.
@@ -69,7 +69,7 @@ impl Roster {
 }
 
 /// The disk of one simulated node.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Disk {
     records: BTreeMap<Key, Shelved>,
     names: BTreeMap<Guid, Key>,

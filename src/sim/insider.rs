@@ -10,6 +10,7 @@ use crate::proto::wire::{Blob, Message, Name, REGISTER, Register, Registered};
 use std::net::SocketAddr;
 
 /// One who talks to one node of a simulated network by hand.
+#[derive(Debug)]
 pub struct Insider {
     /// Its GUID.
     pub guid: Guid,

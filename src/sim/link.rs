@@ -1,7 +1,7 @@
 //! [`Link`]: what happens to datagrams on their way. [`Seen`]: what really happened to them.
 
 use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use std::time::Duration;
 
 /// What every link does to datagrams. Probabilities are between 0 and 1.

@@ -126,7 +126,7 @@ impl Trail {
 }
 
 /// Counts what a network does. Off at first, but for datagrams by kind.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Meter {
     /// Whether records are followed, which takes the opening of each RUMOR and TELL once more.
     pub on: bool,

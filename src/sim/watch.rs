@@ -34,7 +34,7 @@ impl Fall {
 }
 
 /// Follows what nodes say of each other.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Watch {
     /// How often a node suspected one that was up.
     pub suspicions: u64,

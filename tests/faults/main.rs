@@ -27,7 +27,7 @@ mod nat;
 use cluster::Node;
 use gossip_node::api::{Gossip, ListQuery};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::Command;

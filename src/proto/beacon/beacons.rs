@@ -13,8 +13,8 @@ use super::{Answers, Beacon, BeaconKey, Unread};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{ANSWERERS, BEACON_SIZE};
 use crate::proto::time::Tick;
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 

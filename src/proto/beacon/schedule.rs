@@ -2,7 +2,7 @@
 
 use crate::proto::time::Tick;
 use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use std::time::Duration;
 
 /// The first leaves within this time: hosts that start together do not speak together.

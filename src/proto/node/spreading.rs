@@ -247,8 +247,7 @@ impl Node {
 
     /// Asks everybody who is not known to hold a record whether he does.
     fn ask_around(&mut self, now: Tick, guid: Guid) {
-        let all = self.peers.ring(Range::all_but(place(&self.settings.guid)));
-        let unknown: Vec<Guid> = all.map(|(_, peer)| peer).filter(|peer| !self.receipts.knows(&guid, peer)).collect();
+        let unknown: Vec<Guid> = self.peers.others().filter(|peer| !self.receipts.knows(&guid, peer)).collect();
         if unknown.is_empty() && self.ledger.contains(&guid) {
             self.receipts.unwatch(&guid);
         }
@@ -266,20 +265,18 @@ impl Node {
     /// Who is known to hold a record that this node holds.
     pub fn spread(&self, guid: &Guid) -> Spread {
         let mut spread = Spread::default();
-        for (_, peer) in self.peers.ring(Range::all_but(place(&self.settings.guid))) {
+        for peer in self.peers.others() {
             spread.reachable += 1;
             spread.known += usize::from(self.receipts.knows(guid, &peer));
         }
         spread
     }
 
-    /// The reachable peers that are known to hold a record that this node holds, and how soon each said so; see
-    /// [`Receipts::after`](crate::proto::receipts::Receipts::after).
+    /// The reachable peers that are known to hold a record that this node holds, and how long after this node each said so,
+    /// which is later than when it was so; `None` where it said so long after, as when it was asked.
     pub fn holders(&self, guid: &Guid) -> Vec<(Guid, Option<Duration>)> {
-        let all = self.peers.ring(Range::all_but(place(&self.settings.guid))).map(|(_, peer)| peer);
-        all.filter(|peer| self.receipts.knows(guid, peer))
-            .map(|peer| (peer, self.receipts.after(guid, &peer)))
-            .collect()
+        let known = self.peers.others().filter(|peer| self.receipts.knows(guid, peer));
+        known.map(|peer| (peer, self.receipts.after(guid, &peer))).collect()
     }
 
     pub(super) fn forget_rumors(&mut self, now: Tick, peer: &Guid) {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 impl Peers {
     /// From now on it goes at the pace of these settings. What waits longer than it would at that pace is due sooner.
-    pub fn adjust(&mut self, now: Tick, settings: &Settings) {
+    pub(in crate::proto) fn adjust(&mut self, now: Tick, settings: &Settings) {
         self.timer = settings.gossip_timer;
         self.period = settings.gossip_timer.min(settings.timing.probe_period);
         self.timing = settings.timing;
@@ -19,7 +19,7 @@ impl Peers {
     }
 
     /// This address is no seed any more.
-    pub fn dismiss(&mut self, addr: &SocketAddr) {
+    pub(in crate::proto) fn dismiss(&mut self, addr: &SocketAddr) {
         self.hints.dismiss(addr);
     }
 }

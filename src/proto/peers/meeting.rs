@@ -21,7 +21,7 @@ const KEPT: Duration = Duration::from_secs(60);
 
 impl Peers {
     /// A session with this peer was opened.
-    pub fn met(&mut self, now: Tick, met: Met<'_>, at: Timestamp) {
+    pub(in crate::proto) fn met(&mut self, now: Tick, met: Met<'_>, at: Timestamp) {
         let Met { guid, name, addr, incarnation } = met;
         self.hints.settle(&addr);
         // Two GUIDs at one address: the older one is no longer there.
@@ -90,7 +90,13 @@ impl Peers {
 
     /// An authentic datagram came from this peer. It is dropped where the peer sends too many, or is dead: only a
     /// handshake brings it back. `key` is what it seals with, where the datagram tells.
-    pub fn heard(&mut self, now: Tick, guid: &Guid, bytes: usize, key: Option<KeyId>) -> Result<(), Rejected> {
+    pub(in crate::proto) fn heard(
+        &mut self,
+        now: Tick,
+        guid: &Guid,
+        bytes: usize,
+        key: Option<KeyId>,
+    ) -> Result<(), Rejected> {
         if self.contacts.get(guid).is_none() {
             let Some((_, entry)) = self.table.find(guid) else { return Err(Rejected::Full) };
             self.contacts.open(now, *guid, entry.addr()).told = entry.incarnation;
@@ -114,7 +120,7 @@ impl Peers {
     }
 
     /// It answered a HELLO that left at `sent`; on the way its clock was ahead of ours by so many microseconds.
-    pub fn answered(&mut self, now: Tick, guid: &Guid, sent: Tick, ahead: i64) {
+    pub(in crate::proto) fn answered(&mut self, now: Tick, guid: &Guid, sent: Tick, ahead: i64) {
         let Some(contact) = self.contacts.get_mut(guid) else { return };
         // Any HELLO will do, as each carries its own stamp; a stamp of long ago is none of ours.
         if sent <= now && now.since(sent) < STAMP {
@@ -126,21 +132,21 @@ impl Peers {
     }
 
     /// It said what it holds, under the key that it seals with.
-    pub fn holds(&mut self, guid: &Guid, claim: Claim) {
+    pub(in crate::proto) fn holds(&mut self, guid: &Guid, claim: Claim) {
         if let Some(contact) = self.contacts.get_mut(guid) {
             (contact.state, contact.key) = (Some(claim), Some(claim.key));
         }
     }
 
     /// It said which records are too old for it.
-    pub fn ages(&mut self, guid: &Guid, horizon: Timestamp) {
+    pub(in crate::proto) fn ages(&mut self, guid: &Guid, horizon: Timestamp) {
         if let Some(contact) = self.contacts.get_mut(guid) {
             contact.horizon = horizon;
         }
     }
 
     /// It said in which other networks it is. Whoever is in more than it can say at once says them in turn.
-    pub fn belongs(&mut self, guid: &Guid, networks: &[Name]) {
+    pub(in crate::proto) fn belongs(&mut self, guid: &Guid, networks: &[Name]) {
         let Some(contact) = self.contacts.get_mut(guid) else { return };
         if networks.len() < NETWORKS {
             contact.networks.clear();
@@ -151,7 +157,7 @@ impl Peers {
     }
 
     /// It said goodbye.
-    pub fn left(&mut self, now: Tick, guid: &Guid, restarting: bool) {
+    pub(in crate::proto) fn left(&mut self, now: Tick, guid: &Guid, restarting: bool) {
         let place = place(guid);
         if self.table.find(guid).is_some_and(|(_, entry)| entry.reach() != Reach::Left) {
             self.set(now, place, Reach::Left, Reason::Goodbye(restarting));
@@ -160,7 +166,7 @@ impl Peers {
     }
 
     /// Peers to whom this node says goodbye itself; they tell the others.
-    pub fn listening(&self, most: usize) -> Vec<Guid> {
+    pub(in crate::proto) fn listening(&self, most: usize) -> Vec<Guid> {
         let met = self.contacts.iter().filter(|(_, contact)| contact.met.is_some()).map(|(&guid, _)| guid);
         met.filter(|guid| self.is_live(guid)).take(most).collect()
     }

@@ -88,7 +88,7 @@ impl Pager {
 
 impl Peers {
     /// The nodes that we list as alive in a part of the ring, as many as fit a HELLO; but not the one whom it is for.
-    pub fn cards(&self, to: Guid, range: Range) -> CardPage {
+    pub(in crate::proto) fn cards(&self, to: Guid, range: Range) -> CardPage {
         let mut room = MIN_MAX_BODY - HELLO_FRAME;
         let (mut page, mut end) = (Vec::new(), range.to);
         for (place, entry) in self.table.range(range).filter(|(_, entry)| entry.guid != to) {
@@ -107,7 +107,7 @@ impl Peers {
     }
 
     /// A page of a peer's list came.
-    pub fn told(&mut self, now: Tick, teller: Guid, page: &CardPage) {
+    pub(in crate::proto) fn told(&mut self, now: Tick, teller: Guid, page: &CardPage) {
         page.cards.iter().for_each(|card| self.hear_card(now, teller, card));
         if !self.pager.nameless.is_empty() {
             for card in page.cards.iter() {
@@ -130,7 +130,7 @@ impl Peers {
     }
 
     /// A peer said whom it knows to be alive.
-    pub fn compare_list(&mut self, now: Tick, theirs: ListState) {
+    pub(in crate::proto) fn compare_list(&mut self, now: Tick, theirs: ListState) {
         let ours = self.list();
         if theirs == ours {
             (self.pager.different, self.pager.at, self.pager.agreed) = (None, None, true);
@@ -160,7 +160,7 @@ impl Peers {
     }
 
     /// This node registered with a peer. The first time it asks for its neighbours on the ring at once.
-    pub fn join(&mut self, guid: Guid) {
+    pub(in crate::proto) fn join(&mut self, guid: Guid) {
         if !self.pager.asked {
             self.pager.asked = true;
             self.errands.push_back(Errand::Ask(guid, Range::all_but(self.place)));

@@ -5,7 +5,7 @@ use super::cases::Note;
 use super::{Errand, Peers, Reach, Reason};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{DEAD, FAVOURS, PROBES, RETURNS_PER_SECOND, UPDATES};
-use crate::proto::ring::{Range, place};
+use crate::proto::ring::place;
 use crate::proto::settings::PeerSelect;
 use crate::proto::time::Tick;
 use crate::proto::wire::{self, Address, Claim, HelloFor};
@@ -63,7 +63,7 @@ pub(super) struct Favour {
 impl Peers {
     /// Does what is due: probes, suspicions, hints, returns, pages, news, and the round, which turns to peers that hold
     /// something else than `ours`.
-    pub fn handle_timeout(&mut self, now: Tick, ours: &[Claim]) {
+    pub(in crate::proto) fn handle_timeout(&mut self, now: Tick, ours: &[Claim]) {
         self.continue_probes(now);
         self.continue_favours(now);
         self.judge(now);
@@ -96,7 +96,7 @@ impl Peers {
     }
 
     /// When that is next.
-    pub fn poll_timeout(&self) -> Tick {
+    pub(in crate::proto) fn poll_timeout(&self) -> Tick {
         let probes = self.probes.iter().map(|probe| probe.indirect.min(probe.repeat).min(probe.end));
         let favours = self.favours.iter().map(|favour| favour.repeat.min(favour.silent).min(favour.end));
         let draw = if self.table.others().is_empty() && self.hints.seeds().next().is_none() {
@@ -112,7 +112,7 @@ impl Peers {
     }
 
     /// A peer did not acknowledge what it should have: it is probed at once, not when its turn comes.
-    pub fn doubt(&mut self, now: Tick, guid: &Guid) {
+    pub(in crate::proto) fn doubt(&mut self, now: Tick, guid: &Guid) {
         if self.next_doubt <= now && self.is_live(guid) {
             self.next_doubt = now + DOUBTS;
             self.begin_probe(now, *guid, false);
@@ -174,7 +174,7 @@ impl Peers {
     }
 
     /// A peer answers our HELLO in the middle of a handshake: the time that takes is none of the probe's.
-    pub fn challenged(&mut self, now: Tick, from: SocketAddr) {
+    pub(in crate::proto) fn challenged(&mut self, now: Tick, from: SocketAddr) {
         let least = self.timing.probe_timeout.0;
         let Peers { contacts, table, probes, .. } = self;
         for probe in probes {
@@ -189,7 +189,7 @@ impl Peers {
     }
 
     /// A peer asks to have another one probed, or says what became of that.
-    pub fn take_errand(&mut self, now: Tick, from: Guid, ask: HelloFor) {
+    pub(in crate::proto) fn take_errand(&mut self, now: Tick, from: Guid, ask: HelloFor) {
         match ask.errand {
             wire::Errand::Probe => {
                 let asked = self.favours.iter().filter(|favour| favour.asker == from).count();
@@ -371,7 +371,7 @@ impl Peers {
         let neighbour = sooner && self.turn.is_multiple_of(NEIGHBOUR);
         let target = match self.select {
             PeerSelect::Random => self.random(),
-            _ if neighbour => self.ring(Range::all_but(self.place)).next().map(|(_, guid)| guid),
+            _ if neighbour => self.others().next(),
             PeerSelect::OldestFirst | PeerSelect::Both => {
                 self.table.oldest().and_then(|place| self.table.at(place)).map(|entry| entry.guid)
             }
@@ -385,7 +385,7 @@ impl Peers {
     fn hold_round(&mut self, ours: &[Claim]) {
         let probed: Vec<Guid> = self.probes.iter().map(|probe| probe.guid).collect();
         let mut others: Vec<(Option<Tick>, Guid)> = (self.contacts.iter())
-            .filter(|(_, contact)| self.behind || contact.state.is_some_and(|claim| !ours.contains(&claim)))
+            .filter(|(_, contact)| contact.state.is_some_and(|claim| !ours.contains(&claim)))
             .filter(|(guid, _)| !probed.contains(guid) && self.is_live(guid))
             .map(|(&guid, contact)| (contact.heard, guid))
             .collect();

@@ -28,7 +28,7 @@ const WORST: u8 = 7;
 
 impl Peers {
     /// What a peer says of itself in each HELLO.
-    pub fn incarnate(&mut self, now: Tick, guid: &Guid, incarnation: u32) {
+    pub(in crate::proto) fn incarnate(&mut self, now: Tick, guid: &Guid, incarnation: u32) {
         let Some(contact) = self.contacts.get_mut(guid) else { return };
         contact.told = contact.told.max(incarnation);
         contact.died = contact.died.filter(|&died| died >= incarnation);
@@ -42,7 +42,7 @@ impl Peers {
 
     /// What a peer says of others. Returns what it does not know yet and should: later incarnations than those it
     /// speaks of.
-    pub fn hear(&mut self, now: Tick, teller: Guid, updates: &[Update]) -> Vec<Update> {
+    pub(in crate::proto) fn hear(&mut self, now: Tick, teller: Guid, updates: &[Update]) -> Vec<Update> {
         let mut newer = Vec::new();
         for update in updates {
             if update.guid == self.me {
@@ -371,7 +371,7 @@ impl Peers {
     }
 
     /// What a datagram to a peer tells: what it can object to, what it asked for by being behind, and the news.
-    pub fn news_for(&mut self, to: &Guid, newer: Vec<Update>, room: usize) -> List<Update, UPDATES> {
+    pub(in crate::proto) fn news_for(&mut self, to: &Guid, newer: Vec<Update>, room: usize) -> List<Update, UPDATES> {
         let mut updates: Vec<Update> = self.objection(to).into_iter().chain(newer).take(room.min(UPDATES)).collect();
         let times = self.repeats();
         self.news.take(room.saturating_sub(updates.len()), times, &mut updates);

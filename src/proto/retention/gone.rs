@@ -35,7 +35,7 @@ impl Left {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Absent {
     date_time: Timestamp,
     /// In seconds since 1970: when the disk deletes it.
@@ -47,14 +47,14 @@ struct Absent {
 }
 
 /// A batch for the disk.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 enum Batch {
     Left(Left, Timestamp, Arc<[Key]>),
     Deleted(Arc<[Key]>),
 }
 
 /// See the module.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Gone {
     all: BTreeMap<Guid, Absent>,
     due: BTreeSet<(u32, Guid)>,
@@ -86,11 +86,6 @@ impl Gone {
     /// How many left and are on the disk still.
     pub fn len(&self) -> usize {
         self.all.len() - self.refused
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// A record that is on the disk leaves, by this clock.

@@ -27,7 +27,7 @@ pub struct Silence {
 }
 
 /// See the module.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Silences {
     all: BTreeMap<Guid, Silence>,
     /// What of each the disk knows.
@@ -81,11 +81,6 @@ impl Silences {
         longer.map(move |(&guid, silence)| (guid, silence.lasted.saturating_sub(timeout)))
     }
 
-    /// A node's silence.
-    pub fn of(&self, guid: &Guid) -> Option<Silence> {
-        self.all.get(guid).copied()
-    }
-
     /// What the disk knew.
     pub fn restore(&mut self, guid: Guid, silence: Silence) {
         if self.all.len() < SILENCES {
@@ -116,6 +111,12 @@ impl Silences {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Silences {
+        fn of(&self, guid: &Guid) -> Option<Silence> {
+            self.all.get(guid).copied()
+        }
+    }
 
     const TIMEOUT: Duration = Duration::from_secs(64);
     const SECOND: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@
 use crate::proto::ring::Range;
 use crate::proto::time::Tick;
 use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use std::collections::VecDeque;
 
 /// Ring distances, four a level: `R/5^l * (i + jitter) / 5` for i in 1..=4, where R is the whole ring and 5 the fan-out.

@@ -321,7 +321,7 @@ impl Model {
             self.send(a, to, header, if self.calm { 120 } else { len }, Body::Data { id: self.next_id, to: guid });
         }
         // What a node does about a peer of which it hears nothing: it registers where others say that the peer is.
-        let heard = self.nodes[a].sessions.last_heard(guid);
+        let heard = self.nodes[a].sessions.entry(guid).map(|entry| entry.heard);
         if heard.is_none_or(|heard| now.since(heard) > Duration::from_secs(20)) && self.rng.random_bool(0.5) {
             if !self.calm && self.rng.random_bool(0.1) {
                 addr = ([10, 0, b as u8, self.rng.random_range(1..9)], 7000).into();

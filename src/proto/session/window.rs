@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn it_agrees_with_a_plain_set() {
         for seed in 0..200 {
-            let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+            let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(seed);
             let floor = rng.random_range(0..5000);
             let (mut window, mut top, mut seen) = (Window::new(floor), floor, BTreeSet::new());
             for _ in 0..2000 {

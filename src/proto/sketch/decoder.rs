@@ -6,6 +6,7 @@ use crate::proto::limits::MAX_PREFIX;
 use crate::proto::sketch::Symbol;
 use crate::proto::sketch::mapping::{Indices, Item};
 use siphasher::sip128::SipHasher24;
+use std::fmt;
 
 /// Peels items off the symbols of a difference: a symbol that holds one item shows it by its checksum; taken off all
 /// its other symbols, it may leave more such.
@@ -32,6 +33,16 @@ pub struct Decoder {
 struct Walk {
     symbol: Symbol,
     indices: Indices,
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("symbols", &self.symbols.len())
+            .field("peeled", &self.peeled.len())
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Decoder {

@@ -2,8 +2,8 @@
 
 use super::*;
 use proptest::prelude::*;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand::rngs::ChaCha8Rng;
+use rand::{Rng, SeedableRng};
 use std::collections::BTreeSet;
 
 const KEY: [u8; 16] = *b"a key for tests!";

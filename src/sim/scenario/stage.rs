@@ -7,9 +7,9 @@ use crate::proto::stats::Stats;
 use crate::proto::time::Tick;
 use crate::sim::Network;
 use crate::sim::meter::Traffic;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);

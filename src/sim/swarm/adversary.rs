@@ -6,7 +6,7 @@ mod outside;
 use super::Tally;
 use crate::sim::Network;
 use crate::sim::insider::Insider;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -3,8 +3,8 @@
 use super::Adversary;
 use crate::sim::Link;
 use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::IndexedRandom;
-use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use std::time::Duration;
 

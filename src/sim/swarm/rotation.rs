@@ -3,7 +3,7 @@
 use super::Tally;
 use crate::sim::{Network, PASSWORD};
 use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use std::collections::BTreeSet;
 
 /// How far a change of the password has come: the new key is accepted everywhere, then used everywhere, then the old one

@@ -17,8 +17,8 @@ use crate::proto::wire::{
 use crate::sim::insider::Insider;
 use crate::sim::swarm::Tally;
 use crate::sim::{BEGINNING, Network};
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, RngExt};
-use rand_chacha::ChaCha8Rng;
 
 /// Records that an insider makes at most: they are as true as any.
 const RECORDS: u64 = 200;

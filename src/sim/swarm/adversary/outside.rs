@@ -7,8 +7,8 @@ use crate::proto::stats::Rejected;
 use crate::proto::wire::REGISTER;
 use crate::sim::Network;
 use crate::sim::swarm::Tally;
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, RngExt};
-use rand_chacha::ChaCha8Rng;
 use std::net::SocketAddr;
 
 /// What can be wrong with a datagram of somebody without the key.
