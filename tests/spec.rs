@@ -150,7 +150,7 @@ fn both_make_the_same_of_the_same() {
                 let (text, times) = msg.split_once('*').unwrap_or((msg, "1"));
                 let msg = bytes(text).repeat(times.parse().unwrap());
                 let (who, origin) = (String::from_utf8(bytes(who)).unwrap(), Guid(array(origin)));
-                let gossip = Gossip::make(kind, Timestamp(date.parse().unwrap()), origin, &who, msg.into()).unwrap();
+                let gossip = Gossip::make(kind, Timestamp(date.parse().unwrap()), origin, &*who, msg.into()).unwrap();
                 let made = [hex(gossip.head().sha2()), hex(gossip.head().pieces()), hex(&gossip.guid().0)];
                 assert_eq!(made, [sha2, pieces, guid], "{line}");
             }

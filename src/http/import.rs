@@ -113,7 +113,7 @@ fn record(line: &[u8]) -> Result<Gossip, String> {
         api::Kind::Forget => Kind::Forget,
         api::Kind::Settings => Kind::Settings,
     };
-    let gossip = Gossip::make(kind, Timestamp(date), origin, &exported.who_name, msg);
+    let gossip = Gossip::make(kind, Timestamp(date), origin, &*exported.who_name, msg);
     let gossip = gossip.map_err(|invalid| invalid.to_string())?;
     let sha2: String = gossip.head().sha2().iter().map(|byte| format!("{byte:02x}")).collect();
     if sha2 != exported.sha2 || gossip.head().len() as u64 != exported.len {

@@ -7,6 +7,7 @@ use crate::proto::time::Timestamp;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::sync::Arc;
 
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
@@ -133,7 +134,7 @@ pub struct Head {
     kind: Kind,
     date_time: Timestamp,
     origin: Guid,
-    who_name: Box<str>,
+    who_name: Arc<str>,
     len: u32,
     sha2: Hash,
     pieces: Hash,
@@ -146,12 +147,13 @@ impl Head {
         kind: Kind,
         date_time: Timestamp,
         origin: Guid,
-        who_name: &str,
+        who_name: impl Into<Arc<str>>,
         len: u32,
         sha2: Hash,
         pieces: Hash,
     ) -> Result<Head, Invalid> {
-        if !check_name(who_name) {
+        let who_name = who_name.into();
+        if !check_name(&who_name) {
             return Err(Invalid::WhoName);
         }
         let most = if kind == Kind::Message { MAX_MSG } else { MAX_DECREE };
@@ -161,7 +163,7 @@ impl Head {
         if (len as usize <= PIECE) != (pieces == [0; 32]) {
             return Err(Invalid::Mismatch);
         }
-        Ok(Head { kind, date_time, origin, who_name: who_name.into(), len, sha2, pieces })
+        Ok(Head { kind, date_time, origin, who_name, len, sha2, pieces })
     }
 
     /// What the record is for.
@@ -182,6 +184,11 @@ impl Head {
     /// Who says it: a claim, not a proof.
     pub fn who_name(&self) -> &str {
         &self.who_name
+    }
+
+    /// The same, to be shared.
+    pub fn shared_name(&self) -> Arc<str> {
+        self.who_name.clone()
     }
 
     /// Bytes of MSG.
@@ -251,12 +258,18 @@ pub struct Gossip {
 impl Gossip {
     /// Checks that `msg` is the MSG of `head`.
     pub fn new(head: Head, msg: Bytes) -> Result<Gossip, Invalid> {
-        let made = Gossip::make(head.kind, head.date_time, head.origin, &head.who_name, msg)?;
+        let made = Gossip::make(head.kind, head.date_time, head.origin, head.shared_name(), msg)?;
         if made.head == head { Ok(made) } else { Err(Invalid::Mismatch) }
     }
 
     /// Makes the record that these fields describe.
-    pub fn make(kind: Kind, date_time: Timestamp, origin: Guid, who_name: &str, msg: Bytes) -> Result<Gossip, Invalid> {
+    pub fn make(
+        kind: Kind,
+        date_time: Timestamp,
+        origin: Guid,
+        who_name: impl Into<Arc<str>>,
+        msg: Bytes,
+    ) -> Result<Gossip, Invalid> {
         if msg.is_empty() || msg.len() > MAX_MSG {
             return Err(Invalid::Len);
         }
@@ -284,8 +297,11 @@ impl Gossip {
 
     /// What a node that holds it keeps in mind.
     pub fn line(&self) -> Line {
-        // It was read when the record was made, so it can be read.
-        let decree = Decree::read(self.head.kind, self.head.date_time, &self.msg).ok();
+        let decree = match self.head.kind {
+            Kind::Message => None,
+            // It was read when the record was made, so it can be read.
+            kind => Decree::read(kind, self.head.date_time, &self.msg).ok(),
+        };
         Line { key: self.key(), origin: self.head.origin, decree }
     }
 

@@ -14,6 +14,7 @@ use crate::proto::wire::{Claim, LedgerState};
 use origins::Origins;
 use sketches::{Sketches, Span};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 /// A line as it is kept: 12 bytes.
@@ -53,13 +54,11 @@ impl Ledger {
     /// Takes a record in; false if it was there already.
     pub(super) fn insert(&mut self, line: Line) -> bool {
         let Line { key, origin, decree } = line;
-        if self.lines.contains_key(&key.guid) {
-            return false;
-        }
+        let Entry::Vacant(entry) = self.lines.entry(key.guid) else { return false };
         let number = self.origins.enter(origin, decree.is_none());
         let mark = if decree.is_some() { DECREE } else { 0 };
         let packed = Packed { date_time: key.date_time.0.to_le_bytes(), origin: (number | mark).to_le_bytes() };
-        self.lines.insert(key.guid, packed);
+        entry.insert(packed);
         self.decrees.extend(decree.map(|decree| (key.guid, decree)));
         self.sketches.insert(key.guid, guids(&self.lines));
         true

@@ -322,7 +322,7 @@ impl Node {
     /// Makes a record. Keep it, then [`learn`](Node::learn) it; only then is it promised to anyone.
     pub fn author(&mut self, at: Timestamp, draft: Draft) -> Result<Gossip, Invalid> {
         let at = at.max(self.least_date());
-        let gossip = Gossip::make(Kind::Message, at, self.settings.guid, &draft.who_name, draft.msg)?;
+        let gossip = Gossip::make(Kind::Message, at, self.settings.guid, draft.who_name, draft.msg)?;
         self.last_authored = at;
         Ok(gossip)
     }

@@ -14,13 +14,14 @@ mod delegation;
 mod lane;
 mod news;
 mod outgoing;
+mod recent;
 mod rule;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use crate::proto::gossip::{Guid, Head, Key};
-use crate::proto::limits::{LANES, RUMOR_AGE, RUMORS, RUMORS_PER_LANE};
+use crate::proto::limits::{LANES, RUMOR_AGE, RUMORS_PER_LANE};
 use crate::proto::ring::{Range, place};
 use crate::proto::rtt::Rtt;
 use crate::proto::settings::{Settings, Timing};
@@ -31,8 +32,9 @@ use lane::Lane;
 use news::News;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use recent::{Fresh, Recent};
 pub(crate) use rule::Rule;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use table::Table;
 
@@ -68,26 +70,12 @@ pub struct Learnt {
     pub head: Option<Head>,
 }
 
-/// A record learnt lately.
-struct Fresh {
-    key: Key,
-    learnt: Tick,
-    hops: u8,
-    /// Whether a range was served for it.
-    served: bool,
-    /// Whether it fits no datagram.
-    long: bool,
-    /// Its head, where that is long and may not be on disk yet.
-    head: Option<Box<Head>>,
-}
-
 /// See the module.
 pub struct Rumors {
     me: u64,
     fan: usize,
     timing: Timing,
-    fresh: BTreeMap<Guid, Fresh>,
-    ages: VecDeque<Guid>,
+    recent: Recent,
     lanes: BTreeMap<Guid, Lane>,
     /// Lanes that have something to send, and rumours that wait to be acknowledged: when, peer, record.
     due: BTreeSet<(Tick, Guid)>,
@@ -113,13 +101,12 @@ pub struct Rumors {
 impl Rumors {
     /// No news yet.
     pub fn new(settings: &Settings, seed: [u8; 32], now: Tick) -> Rumors {
-        let (fresh, ages, lanes, due, deadlines, strangers, doubted, table) = Default::default();
+        let (recent, lanes, due, deadlines, strangers, doubted, table) = Default::default();
         Rumors {
             me: place(&settings.guid),
             fan: settings.gossip_max_peer_count.max(2),
             timing: settings.timing,
-            fresh,
-            ages,
+            recent,
             lanes,
             due,
             deadlines,
@@ -150,13 +137,10 @@ impl Rumors {
 
     /// A record came for the first time. With a range it was pushed, and is passed on; without one it was fetched.
     pub fn learnt(&mut self, now: Tick, learnt: Learnt, range: Option<Range>, ways: &impl Ways) {
-        self.forget_old(now);
         let served = range.is_some_and(|range| !range.is_empty());
         let Learnt { key, hops, long, head } = learnt;
         let fresh = Fresh { key, learnt: now, hops, served, long, head: head.map(Box::new) };
-        if self.fresh.insert(key.guid, fresh).is_none() {
-            self.ages.push_back(key.guid);
-        }
+        self.recent.insert(fresh);
         if let Some(range) = range {
             self.delegate(now, key.guid, range, ways);
         }
@@ -165,7 +149,7 @@ impl Rumors {
     /// A record came again, with a range. If that is the first, it must still be served: whoever sent it relies on us.
     pub fn again(&mut self, now: Tick, guid: Guid, range: Range, ways: &impl Ways) {
         let obeyed = !self.lacks(Rule::LateRange);
-        let Some(fresh) = self.fresh.get_mut(&guid) else { return };
+        let Some(fresh) = self.recent.get_mut(&guid) else { return };
         let late = !fresh.served && !range.is_empty() && now.since(fresh.learnt) < RUMOR_AGE;
         if late && obeyed {
             fresh.served = true;
@@ -176,12 +160,12 @@ impl Rumors {
 
     /// Since when it is known, if that is less than 30 s ago.
     pub fn learnt_at(&self, guid: &Guid) -> Option<Tick> {
-        self.fresh.get(guid).map(|fresh| fresh.learnt)
+        self.recent.get(guid).map(|fresh| fresh.learnt)
     }
 
     /// Where a record learnt lately stands.
     pub fn key(&self, guid: &Guid) -> Option<Key> {
-        self.fresh.get(guid).map(|fresh| fresh.key)
+        self.recent.get(guid).map(|fresh| fresh.key)
     }
 
     /// Acknowledges a rumour to who sent it.
@@ -264,8 +248,7 @@ impl Rumors {
 
     /// A record is held no more: it goes to nobody.
     pub fn drop_record(&mut self, guid: &Guid) {
-        // Who stands in `ages` without being fresh is passed over.
-        if self.fresh.remove(guid).is_none() {
+        if !self.recent.remove(guid) {
             return;
         }
         let carrying: Vec<Guid> =
@@ -313,7 +296,8 @@ impl Rumors {
 
     /// Panics if a bound is broken, or if something would wait for ever.
     pub fn check(&self) {
-        assert!(self.fresh.len() <= RUMORS && self.lanes.len() <= LANES);
+        self.recent.check();
+        assert!(self.lanes.len() <= LANES);
         let waiting = |lane: &Lane| lane.parcels.values().filter(|parcel| parcel.sent.is_some()).count();
         assert_eq!(self.deadlines.len(), self.lanes.values().map(waiting).sum::<usize>());
         for (peer, lane) in &self.lanes {
@@ -341,17 +325,6 @@ impl Rumors {
         // Acknowledgements wait for company; those that came have shown how long. Where all trips took the same so far, the
         // next may still take a little longer.
         own.unwrap_or_default().max(trip + trip / 8 + self.timing.heard_gap)
-    }
-
-    fn forget_old(&mut self, now: Tick) {
-        while let Some(&oldest) = self.ages.front() {
-            let old = self.fresh.get(&oldest).is_none_or(|fresh| now.since(fresh.learnt) >= RUMOR_AGE);
-            if !old && self.fresh.len() < RUMORS {
-                break;
-            }
-            self.ages.pop_front();
-            self.fresh.remove(&oldest);
-        }
     }
 
     /// The lane to a peer; none where too many are in use.

@@ -5,8 +5,9 @@ use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, Kind};
 use crate::proto::time::Timestamp;
 use bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, ToSql, params, params_from_iter};
 use sha2::{Digest, Sha256};
+use std::sync::LazyLock;
 
 use super::NetworkId;
 
@@ -62,6 +63,28 @@ pub(super) fn head_values<'a>(network: NetworkId, guid: &'a Guid, head: &'a Head
     ]
 }
 
+/// Adds a complete record, unless one is there under its key: for [`insert`].
+pub(super) static INSERT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO gossip (network, {HEAD}, msg, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT DO NOTHING"
+    )
+});
+
+/// Adds a record whose MSG is text, or lies in the pieces of `body`; says whether it is new.
+pub(super) fn insert(
+    statement: &mut Statement<'_>,
+    network: NetworkId,
+    guid: &Guid,
+    head: &Head,
+    msg: Option<&Bytes>,
+    body: Option<i64>,
+) -> rusqlite::Result<bool> {
+    let msg = ToSqlOutput::Borrowed(msg.map_or(ValueRef::Null, |msg| ValueRef::Text(msg)));
+    let values = head_values(network, guid, head).into_iter().chain([msg, body.to_sql()?]);
+    Ok(statement.execute(params_from_iter(values))? == 1)
+}
+
 /// The head in columns [`HEAD`], if the GUID beside it is its own.
 pub(super) fn head_of<'a>(column: impl Fn(usize) -> Option<ValueRef<'a>>) -> Option<(Guid, Head)> {
     let int = |at| column(at)?.as_i64().ok();
@@ -99,6 +122,13 @@ pub(super) fn bytes(value: ValueRef<'_>) -> Option<&[u8]> {
     }
 }
 
+static READ: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT id, body, msg, {HEAD} FROM gossip INDEXED BY gossip_key
+         WHERE network = ?1 AND date_time = ?2 AND guid = ?3"
+    )
+});
+
 /// A complete record as it lies in the file.
 pub(super) struct Stored {
     pub id: i64,
@@ -115,11 +145,7 @@ pub(super) struct Stored {
 impl Stored {
     /// The row of a record.
     pub fn read(db: &Connection, network: NetworkId, key: Key) -> rusqlite::Result<Option<Stored>> {
-        let sql = format!(
-            "SELECT id, body, msg, {HEAD} FROM gossip INDEXED BY gossip_key
-             WHERE network = ?1 AND date_time = ?2 AND guid = ?3"
-        );
-        db.prepare_cached(&sql)?
+        db.prepare_cached(&READ)?
             .query_row(params![network.0, date(key.date_time), key.guid.0], |row| {
                 let head = head(row, 3).filter(|(guid, head)| (*guid, head.date_time()) == (key.guid, key.date_time));
                 let msg = bytes(row.get_ref(2)?).map(Bytes::copy_from_slice);

@@ -13,7 +13,7 @@ use crate::proto::fact::{Fact, LIST, PeerFact, Receipt};
 use crate::proto::gossip::{Gossip, Guid, Head, Key, Line, piece_list};
 use crate::proto::limits::PIECE;
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, ToSql, TransactionBehavior, params, params_from_iter};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, TransactionBehavior, params, params_from_iter};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -142,6 +142,8 @@ fn commit(
 /// One transaction under way.
 pub(super) struct Batch<'a> {
     db: &'a Connection,
+    /// Adds a complete record; looked up once for all of them.
+    insert: CachedStatement<'a>,
     next_body: i64,
     totals: BTreeMap<NetworkId, (i64, i64)>,
     /// The latest date that was authored.
@@ -158,6 +160,7 @@ impl<'a> Batch<'a> {
         let highest: i64 = db.prepare_cached(highest)?.query_row([], |row| row.get(0))?;
         Ok(Batch {
             db,
+            insert: db.prepare_cached(&rows::INSERT)?,
             next_body: highest + 1,
             totals: BTreeMap::new(),
             epochs: BTreeMap::new(),
@@ -232,8 +235,7 @@ impl<'a> Batch<'a> {
     pub fn gossip(&mut self, network: NetworkId, gossip: &Gossip) -> rusqlite::Result<bool> {
         let long = gossip.head().piece_count() > 1;
         let body = long.then_some(self.next_body);
-        // `Gossip` has made sure that MSG is text.
-        let msg = if long { None } else { std::str::from_utf8(gossip.msg()).ok() };
+        let msg = (!long).then_some(gossip.msg());
         let new = self.row(network, gossip.key(), gossip.head(), msg, body)?;
         if let (true, Some(body)) = (new, body) {
             self.abandoned(network, gossip.guid())?;
@@ -252,21 +254,14 @@ impl<'a> Batch<'a> {
         network: NetworkId,
         key: Key,
         head: &Head,
-        msg: Option<&str>,
+        msg: Option<&Bytes>,
         body: Option<i64>,
     ) -> rusqlite::Result<bool> {
-        let sql = format!(
-            "INSERT INTO gossip (network, {HEAD}, msg, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-             ON CONFLICT DO NOTHING"
-        );
-        let values = rows::head_values(network, &key.guid, head).into_iter().chain([msg.to_sql()?, body.to_sql()?]);
-        let insert =
-            || Ok::<_, rusqlite::Error>(self.db.prepare_cached(&sql)?.execute(params_from_iter(values.clone()))? == 1);
-        let mut new = insert()?;
+        let mut new = rows::insert(&mut self.insert, network, &key.guid, head, msg, body)?;
         if !new {
             // What is called held is whole: a damaged one makes room.
             self.condemn(network, key)?;
-            new = insert()?;
+            new = rows::insert(&mut self.insert, network, &key.guid, head, msg, body)?;
         }
         if new {
             self.count(network, 1, head.len() as i64);

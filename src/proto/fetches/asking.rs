@@ -77,8 +77,7 @@ impl Fetches {
 
     /// Ends the wish for a record, as `peer` has sent it; returns who else holds it.
     pub(super) fn answered(&mut self, now: Tick, peer: Guid, guid: &Guid) -> Vec<Guid> {
-        self.unask(now, guid, Some(peer));
-        let mut holders = self.drop_want(guid).map(|want| want.holders).unwrap_or_default();
+        let mut holders = self.end_want(now, guid, Some(peer)).map(|want| want.holders).unwrap_or_default();
         if !holders.contains(&peer) {
             holders.push(peer);
         }
@@ -88,19 +87,29 @@ impl Fetches {
     /// Stops waiting for an answer: it came from `by`, or is not needed any more.
     pub(super) fn unask(&mut self, now: Tick, guid: &Guid, by: Option<Guid>) {
         let Some(want) = self.wants.get_mut(guid) else { return };
-        let Some(asked) = want.asked.take() else { return };
+        let (asked, tries) = (want.asked.take(), want.tries);
+        asked.into_iter().for_each(|asked| self.release(now, guid, asked, tries, by));
+    }
+
+    fn release(&mut self, now: Tick, guid: &Guid, asked: Asked, tries: u32, by: Option<Guid>) {
         self.deadlines.remove(&(asked.deadline, *guid));
         let Some(flow) = self.flows.get_mut(&asked.peer) else { return };
         if by == Some(asked.peer) {
-            flow.answered(now, now.since(asked.at), want.tries == 0);
+            flow.answered(now, now.since(asked.at), tries == 0);
         } else {
             flow.in_flight = flow.in_flight.saturating_sub(1);
         }
     }
 
     pub(super) fn drop_want(&mut self, guid: &Guid) -> Option<Want> {
-        self.unask(Tick(0), guid, None);
-        let want = self.wants.remove(guid)?;
+        self.end_want(Tick(0), guid, None)
+    }
+
+    fn end_want(&mut self, now: Tick, guid: &Guid, by: Option<Guid>) -> Option<Want> {
+        let mut want = self.wants.remove(guid)?;
+        if let Some(asked) = want.asked.take() {
+            self.release(now, guid, asked, want.tries, by);
+        }
         if !self.parked.remove(guid) && want.long {
             self.unparked -= 1;
         }

@@ -65,12 +65,14 @@ impl Node {
 
     /// A record is on the disk: it is held from now on, unless the law has it otherwise. Whether it is new and held.
     pub(super) fn take_in(&mut self, now: Tick, line: Line) -> bool {
-        if self.ledger.contains(&line.key.guid) {
-            return false;
-        }
         let clock = self.wall(now);
         if let Some(left) = self.retention.verdict(&line) {
-            self.retention.gone.leave(clock, line.key, left);
+            if !self.ledger.contains(&line.key.guid) {
+                self.retention.gone.leave(clock, line.key, left);
+            }
+            return false;
+        }
+        if !self.ledger.insert(line) {
             return false;
         }
         self.upkeep.unlawful |= self.retention.take(clock, &line);
@@ -79,7 +81,7 @@ impl Node {
             self.peers.forget(&origin);
             self.facts.extend(self.retention.silences.end(&origin));
         }
-        self.ledger.insert(line)
+        true
     }
 
     /// Makes a record of a decree. Keep it, then [`learn`](Node::learn) it; only then is it promised to anyone. Network

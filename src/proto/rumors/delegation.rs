@@ -30,7 +30,7 @@ impl Rumors {
         if self.table.is_old(now) {
             self.draw_table(now, ways);
         }
-        let long = self.fresh.get(&guid).is_some_and(|fresh| fresh.long);
+        let long = self.recent.get(&guid).is_some_and(|fresh| fresh.long);
         let fan = if long { LONG_FAN } else { self.fan };
         let most = fan * (fan + 1);
         let few: Vec<u64> = ways.ring(range).take(most + 1).map(|(place, _)| place).collect();

@@ -67,8 +67,7 @@ impl Rumors {
 
     /// Whether records come as rumours, and nothing went wrong lately.
     pub fn is_flowing(&self, now: Tick) -> bool {
-        let last = self.ages.back().and_then(|guid| self.fresh.get(guid));
-        self.news.troubled_until <= now && last.is_some_and(|fresh| now.since(fresh.learnt) < FLOW)
+        self.news.troubled_until <= now && self.recent.last().is_some_and(|learnt| now.since(learnt) < FLOW)
     }
 
     /// Whether there is something to announce now.

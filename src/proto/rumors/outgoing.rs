@@ -1,7 +1,8 @@
 //! How rumours become datagrams: what is due for a peer is packed together, and no peer gets more than one datagram in
 //! the least gap, unless it is full.
 
-use super::{Fresh, Rumors, Ways, patience};
+use super::recent::Fresh;
+use super::{Rumors, Ways, patience};
 use crate::proto::fact::{Bodies, Body};
 use crate::proto::gossip::{Guid, Head};
 use crate::proto::ring::Range;
@@ -104,7 +105,7 @@ impl Rumors {
                 lane.queue.pop_front();
                 continue;
             };
-            let step = match self.fresh.get(&guid) {
+            let step = match self.recent.get(&guid) {
                 Some(fresh) => pack_one(fresh, parcel.range, bodies, &mut rumor, &mut left, room),
                 None => Step::Gone,
             };

@@ -9,6 +9,7 @@ use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
 use bytes::Bytes;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 /// At most `MAX` items.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +111,7 @@ impl<C, const MAX: usize> Decode<C> for Blob<MAX> {
 
 /// A name that [`check_name`] accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name(pub(super) Box<str>);
+pub struct Name(pub(super) Arc<str>);
 
 impl Name {
     /// Makes one of a text, if it is a name.
@@ -133,9 +134,13 @@ impl Encode for Name {
 
 impl<C> Decode<C> for Name {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let bytes = Blob::<MAX_NAME>::decode(decoder)?;
-        let name = std::str::from_utf8(&bytes.0).ok().and_then(Name::new);
-        name.ok_or(DecodeError::Other("not a name"))
+        let count = usize::from(u16::decode(decoder)?);
+        let bytes = decoder.reader().peek_read(count).filter(|_| count <= MAX_NAME);
+        let Some(name) = bytes.and_then(|bytes| Name::new(std::str::from_utf8(bytes).ok()?)) else {
+            return Err(DecodeError::Other("not a name"));
+        };
+        decoder.reader().consume(count);
+        Ok(name)
     }
 }
 

@@ -33,7 +33,7 @@ impl Record {
             kind: head.kind() as u8,
             date_time: head.date_time().0,
             origin: head.origin(),
-            who_name: Name(head.who_name().into()),
+            who_name: Name(head.shared_name()),
             msg: Blob(msg),
         }
     }
@@ -41,7 +41,7 @@ impl Record {
     /// The record, if it is what its name says.
     pub fn verify(self) -> Result<Gossip, Invalid> {
         let at = Timestamp(self.date_time);
-        let gossip = Gossip::make(Kind::try_from(self.kind)?, at, self.origin, self.who_name.as_str(), self.msg.0)?;
+        let gossip = Gossip::make(Kind::try_from(self.kind)?, at, self.origin, self.who_name.0, self.msg.0)?;
         if gossip.guid() == self.guid { Ok(gossip) } else { Err(Invalid::Mismatch) }
     }
 }
@@ -73,7 +73,7 @@ impl HeadTold {
             kind: head.kind() as u8,
             date_time: head.date_time().0,
             origin: head.origin(),
-            who_name: Name(head.who_name().into()),
+            who_name: Name(head.shared_name()),
             len: head.len() as u32,
             sha2: *head.sha2(),
             pieces: *head.pieces(),
@@ -83,7 +83,7 @@ impl HeadTold {
     /// The head, if it is what its name says.
     pub fn verify(self) -> Result<Head, Invalid> {
         let (kind, at) = (Kind::try_from(self.kind)?, Timestamp(self.date_time));
-        let head = Head::new(kind, at, self.origin, self.who_name.as_str(), self.len, self.sha2, self.pieces)?;
+        let head = Head::new(kind, at, self.origin, self.who_name.0, self.len, self.sha2, self.pieces)?;
         if head.guid() == self.guid { Ok(head) } else { Err(Invalid::Mismatch) }
     }
 }
