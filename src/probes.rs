@@ -3,7 +3,7 @@
 
 mod udp;
 
-pub use udp::{Datagrams, echo, flood, flood_in_runs};
+pub use udp::{Datagrams, delivered, echo, flood, flood_in_runs};
 
 use crate::store::bare;
 use sha2::{Digest, Sha256};

@@ -2,6 +2,7 @@
 //! works on temporary daemons on loopback, with it through the one that runs there.
 
 mod cluster;
+mod datagram;
 mod digest;
 mod idle;
 mod ingest;
@@ -40,6 +41,8 @@ enum What {
     Digest(digest::Digest),
     /// What nodes cost that have nothing to say
     Idle(idle::Idle),
+    /// What a datagram costs
+    Datagram(datagram::Datagram),
     /// What the sockets of this machine can do
     Udp(udp::Udp),
 }
@@ -65,6 +68,7 @@ impl What {
             What::Sync(sync) => sync.measure(context).await,
             What::Digest(digest) => digest.measure(context).await,
             What::Idle(idle) => idle.measure(context).await,
+            What::Datagram(datagram) => datagram.measure(context).await,
             What::Udp(udp) => udp.measure(context).await,
         }
     }

@@ -36,26 +36,45 @@ fn runtime() -> io::Result<Runtime> {
 
 /// Sends datagrams of `size` bytes one by one for so long.
 pub fn flood(size: usize, lasting: Duration) -> io::Result<Datagrams> {
+    let send = async move |to| {
+        let (socket, datagram) = (UdpSocket::bind(ANY).await?, vec![7; size]);
+        let began = Instant::now();
+        while began.elapsed() < lasting {
+            for _ in 0..64 {
+                socket.send_to(&datagram, to).await?;
+            }
+        }
+        Ok(())
+    };
+    received(send, |_| ())
+}
+
+/// Sends these one by one; `each` is given those that come, where they are received.
+pub fn delivered(datagrams: Vec<Vec<u8>>, each: impl FnMut(&[u8])) -> io::Result<Datagrams> {
+    let send = async move |to| {
+        let socket = UdpSocket::bind(ANY).await?;
+        for datagram in &datagrams {
+            socket.send_to(datagram, to).await?;
+        }
+        Ok(())
+    };
+    received(send, each)
+}
+
+fn received(
+    send: impl AsyncFnOnce(SocketAddr) -> io::Result<()> + Send + 'static,
+    mut each: impl FnMut(&[u8]),
+) -> io::Result<Datagrams> {
     let receiving = runtime()?;
     let socket = receiving.block_on(UdpSocket::bind(ANY))?;
     let to = socket.local_addr()?;
-    let sender = std::thread::spawn(move || {
-        runtime()?.block_on(async {
-            let (socket, datagram) = (UdpSocket::bind(ANY).await?, vec![7; size]);
-            let began = Instant::now();
-            while began.elapsed() < lasting {
-                for _ in 0..64 {
-                    socket.send_to(&datagram, to).await?;
-                }
-            }
-            Ok::<_, io::Error>(())
-        })
-    });
+    let sender = std::thread::spawn(move || runtime()?.block_on(send(to)));
     let received = receiving.block_on(async {
         let mut incoming = vec![0; 65_536];
         let mut count = Count::default();
         while let Ok(received) = timeout(count.patience(), socket.recv_from(&mut incoming)).await {
-            received?;
+            let (length, _) = received?;
+            each(incoming.get(..length).unwrap_or_default());
             count.more(1);
         }
         Ok::<_, io::Error>(count.done())
