@@ -126,7 +126,7 @@ impl Daemon {
     }
 
     /// The same with faults between it and other nodes: for demonstrations.
-    pub async fn start_amid(home: Home, faults: Option<watch::Receiver<Faults>>) -> Result<Daemon, StartError> {
+    pub(crate) async fn start_amid(home: Home, faults: Option<watch::Receiver<Faults>>) -> Result<Daemon, StartError> {
         let what = format!("cannot start in {}", home.dir().display());
         let started = tokio::task::spawn_blocking(move || Prepared::prepare(home)).await;
         let prepared = started.map_err(|error| StartError::Io { what, source: io::Error::other(error) })??;

@@ -22,7 +22,7 @@
 //! `ledger`, `repairs` and `fetches` never name one another. `tests/tidy.rs` checks all of this.
 //!
 //! Nodes on one LAN find each other by beacons: their bytes and their rules are [`proto::beacon`], their sockets
-//! [`discovery`]; a task of the daemon's sends and hears them.
+//! `discovery`; a task of the daemon's sends and hears them.
 //!
 //! # A node in a program of yours
 //!
@@ -66,15 +66,15 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod daemon;
-pub mod discovery;
+mod discovery;
 pub mod display;
 pub mod effects;
 pub mod embed;
 #[cfg(feature = "http")]
 pub mod http;
-pub mod net;
+mod net;
 #[cfg(feature = "cli")]
-pub mod probes;
+mod probes;
 pub mod proto;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
