@@ -234,7 +234,7 @@ impl Prepared {
         let (events, incoming) = mpsc::unbounded_channel();
         let (receipts, loads) = (events.clone(), events);
         let on_written = move |written| drop(receipts.send(engine::Event::Written(written)));
-        let on_loaded = move |id, load, loaded| drop(loads.send(engine::Event::Loaded(id, load, loaded)));
+        let on_loaded = move |loaded| drop(loads.send(engine::Event::Loaded(loaded)));
         let threads = store.spawn(Box::new(on_written), Box::new(on_loaded));
         threads.map_err(|source| StartError::Io { what: "cannot start the store's threads".to_owned(), source })?;
         let (commands, taken) = mpsc::channel(COMMANDS);

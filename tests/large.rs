@@ -29,7 +29,7 @@ fn home(dir: &Path, number: u8, records: &[Range<u64>]) -> Home {
     file.save(&home.server_json()).unwrap();
     let store = Store::open(&home.gossip_db()).unwrap();
     let network = store.network("large").unwrap();
-    store.spawn(Box::new(|_| ()), Box::new(|_, _, _| ())).unwrap();
+    store.spawn(Box::new(|_| ()), Box::new(|_| ())).unwrap();
     records.iter().flat_map(Clone::clone).for_each(|number| store.submit(network, Fact::Gossip(old(number))));
     store.close();
     home

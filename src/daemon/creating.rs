@@ -6,7 +6,7 @@ use super::receipts::Holders;
 use super::view;
 use super::wall_clock;
 use crate::api;
-use crate::proto::gossip::check_name;
+use crate::proto::gossip::{Gossip, check_name};
 use crate::proto::limits::MAX_MSG;
 use crate::store::Request;
 use bytes::Bytes;
@@ -87,41 +87,31 @@ impl Handle {
     }
 
     /// Creates records, all that can be in one commit; an answer for each.
-    pub async fn add_all(
-        &self,
-        network: Option<&str>,
-        all: Vec<New>,
-    ) -> Result<Vec<Result<api::Added, Refusal>>, Refusal> {
+    pub async fn add_all(&self, network: Option<&str>, all: Vec<New>) -> Result<Vec<Result<Gossip, Refusal>>, Refusal> {
         let network = self.network(network)?;
         let size: usize = all.iter().map(|new| new.msg.len()).sum();
         let _room = self.adding(size).await?;
-        let (mut adding, mut answers) = (Vec::new(), Vec::new());
-        for new in all {
-            answers.push(new.check().map(|()| {
-                let (reply, answer) = oneshot::channel();
-                let New { who_name, msg } = new;
-                adding.push(Adding { who_name, msg, request: None, reply });
-                answer
-            }));
-        }
-        self.send(Command::Add { network, all: adding }).await?;
-        let mut added = Vec::with_capacity(answers.len());
-        for answer in answers {
-            added.push(match answer {
-                Ok(answer) => answer.await.map_err(|_| stopping())?,
-                Err(refusal) => Err(refusal),
-            });
-        }
-        Ok(added)
+        let checked: Vec<Result<(), Refusal>> = all.iter().map(New::check).collect();
+        let good = all.into_iter().zip(&checked).filter(|(_, checked)| checked.is_ok());
+        let adding = good.map(|(New { who_name, msg }, _)| Adding { who_name, msg, request: None }).collect();
+        let mut made = self.make(network, adding).await?.into_iter();
+        let answer = |checked: Result<(), Refusal>| checked.and_then(|()| made.next().ok_or_else(stopping)?);
+        Ok(checked.into_iter().map(answer).collect())
     }
 
     async fn author(&self, network: usize, new: New, request: Option<Request>) -> Result<api::Added, Refusal> {
         new.check()?;
         let _room = self.adding(new.msg.len()).await?;
-        let (reply, answer) = oneshot::channel();
         let New { who_name, msg } = new;
-        self.send(Command::Add { network, all: vec![Adding { who_name, msg, request, reply }] }).await?;
-        answer.await.map_err(|_| stopping())?
+        let made = self.make(network, vec![Adding { who_name, msg, request }]).await?.pop();
+        let gossip = made.ok_or_else(stopping)??;
+        Ok(view::added(&gossip.guid(), gossip.head(), true))
+    }
+
+    async fn make(&self, network: usize, all: Vec<Adding>) -> Result<Vec<Result<Gossip, Refusal>>, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Add { network, all, reply }).await?;
+        answer.await.map_err(|_| stopping())
     }
 
     async fn adding(&self, bytes: usize) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {

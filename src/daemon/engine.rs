@@ -13,7 +13,7 @@ use super::{Clock, rename, wall_clock};
 use crate::api;
 use crate::effects::{Effects, settle};
 use crate::net::Socket;
-use crate::proto::fact::Fact;
+use crate::proto::fact::{Fact, Receipt};
 use crate::proto::gossip::Guid;
 use crate::proto::node::Transmit;
 use crate::proto::seal::claimed_key_id;
@@ -33,7 +33,7 @@ pub enum Event {
     /// Facts are on disk, or were refused; or a damaged file was salvaged.
     Written(Written),
     /// Something was read.
-    Loaded(NetworkId, Load, Loaded),
+    Loaded(Vec<(NetworkId, Load, Loaded)>),
 }
 
 /// What somebody wants done with a member.
@@ -186,10 +186,14 @@ impl Engine {
         let now = self.clock.now();
         match event {
             Event::Written(Written::Receipts(receipts)) => {
-                for (id, receipt) in receipts {
-                    let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { continue };
+                for (id, receipt) in &receipts {
+                    let Some(member) = self.members.iter_mut().find(|member| member.id == *id) else { continue };
                     member.touched = true;
-                    member.receive(now, receipt, &self.store);
+                    member.receive(now, *receipt, &self.store);
+                }
+                for member in &self.members {
+                    let held = |(id, receipt): &&(NetworkId, Receipt)| *id == member.id && receipt.is_held();
+                    member.news.arrived(receipts.iter().filter(held).count() as u64);
                 }
             }
             Event::Written(Written::Lost(lost)) => {
@@ -207,7 +211,7 @@ impl Engine {
                     member.mended(now, &held, &self.store);
                 }
             }
-            Event::Loaded(id, load, loaded) => {
+            Event::Loaded(loaded) => loaded.into_iter().for_each(|(id, load, loaded)| {
                 let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { return };
                 member.touched = true;
                 if let Loaded::Bad(key) = loaded {
@@ -215,17 +219,17 @@ impl Engine {
                     member.node.handle_lost(key.guid);
                 }
                 member.cache.insert(load, loaded);
-                member.node.handle_loaded();
-            }
+                member.loaded = true;
+            }),
         }
     }
 
     fn obey(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
-            Command::Add { network, all } => {
+            Command::Add { network, all, reply } => {
                 if let Some(member) = self.members.get_mut(network) {
-                    member.author(all, &self.store);
+                    member.author(all, reply, &self.store);
                 }
             }
             Command::Register { network, addr, seed, reply } => {
@@ -257,6 +261,9 @@ impl Engine {
             if member.wake <= now {
                 member.node.handle_timeout(now);
                 member.touched = true;
+            }
+            if std::mem::take(&mut member.loaded) {
+                member.node.handle_loaded();
             }
             if std::mem::take(&mut member.touched) {
                 let Member { id, name, node, news, splits, rate, tally, cache, heed, .. } = member;

@@ -8,6 +8,7 @@ use super::news::Latest;
 use super::reload::InForce;
 use super::view::{self, View};
 use crate::api;
+use crate::proto::gossip::Gossip;
 use crate::proto::seal::PROTOCOL_VERSION;
 use crate::proto::time::Timestamp;
 use crate::store::{ListFilter, NetworkId, Request, Store, StoreError};
@@ -71,6 +72,8 @@ pub enum Command {
         network: usize,
         /// They.
         all: Vec<Adding>,
+        /// Answered once they are on disk: one by one, in their order.
+        reply: Made,
     },
     /// Registers with an address.
     Register {
@@ -100,9 +103,10 @@ pub struct Adding {
     pub msg: Bytes,
     /// The request that it comes of, if that may come again.
     pub request: Option<Request>,
-    /// Answered once it is on disk.
-    pub reply: oneshot::Sender<Result<api::Added, Refusal>>,
 }
+
+/// Who waits for records to be created.
+pub type Made = oneshot::Sender<Vec<Result<Gossip, Refusal>>>;
 
 /// A network, from outside the task.
 pub struct Known {

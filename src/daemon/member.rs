@@ -1,7 +1,7 @@
 //! [`Member`]: the daemon in one network: its node, what goes with it, and who waits for something of it.
 
 use super::cache::Cache;
-use super::handle::{Adding, Refusal};
+use super::handle::{Adding, Made, Refusal};
 use super::heed::Heed;
 use super::news::News;
 use super::rate::Rate;
@@ -12,13 +12,47 @@ use super::wall_clock;
 use crate::api;
 use crate::config::RingKey;
 use crate::proto::fact::{Fact, PeerFact, Receipt};
-use crate::proto::gossip::{Draft, Gossip, Guid, Key, Line};
+use crate::proto::gossip::{Draft, Gossip, Guid, Line};
 use crate::proto::node::Node;
 use crate::proto::time::Tick;
 use crate::store::{Authored, NetworkId, Store};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use tokio::sync::{oneshot, watch};
+
+/// Records that were authored together, and who waits for them.
+struct Batch {
+    made: Vec<Result<Gossip, Refusal>>,
+    /// Those before this one were answered by the disk.
+    next: usize,
+    reply: Made,
+}
+
+impl Batch {
+    /// The record that the disk answers for next, if it has this name.
+    fn awaited(&mut self, guid: &Guid) -> Option<&mut Result<Gossip, Refusal>> {
+        let awaits = |made: &Result<Gossip, Refusal>| made.as_ref().is_ok_and(|gossip| gossip.guid() == *guid);
+        let ahead = self.made.get_mut(self.next..)?;
+        let skipped = ahead.iter().position(Result::is_ok)?;
+        let made = ahead.get_mut(skipped).filter(|made| awaits(made))?;
+        self.next += skipped + 1;
+        Some(made)
+    }
+
+    fn is_done(&self) -> bool {
+        self.made.iter().skip(self.next).all(Result::is_err)
+    }
+
+    fn answer(self) {
+        // Who asked may have gone; what is kept is kept all the same.
+        let _ = self.reply.send(self.made);
+    }
+}
+
+fn refused(store: &Store) -> Refusal {
+    let why = store.last_error().unwrap_or_else(|| "it does not say why".to_owned());
+    Refusal::Unavailable(format!("the disk did not take the record: {why}"))
+}
 
 /// The daemon in one network.
 pub struct Member {
@@ -48,8 +82,12 @@ pub struct Member {
     pub wake: Tick,
     /// Whether it has to be settled.
     pub touched: bool,
-    /// Records authored here that are on their way to the disk, with who waits.
-    adding: BTreeMap<Guid, (Gossip, oneshot::Sender<Result<api::Added, Refusal>>)>,
+    /// Whether something was read since it was settled.
+    pub loaded: bool,
+    /// Records authored here that are on their way to the disk, in the order in which receipts for them come.
+    authored: VecDeque<Batch>,
+    /// Decrees made here that are on their way to the disk, with who waits.
+    decreed: BTreeMap<Guid, (Gossip, oneshot::Sender<Result<api::Added, Refusal>>)>,
     /// Who waits for a record made elsewhere to be on the disk.
     pub importing: BTreeMap<Guid, Vec<oneshot::Sender<bool>>>,
     /// Who waits for a node to register.
@@ -59,10 +97,10 @@ pub struct Member {
 impl Member {
     /// A node that has not done anything yet.
     pub fn new(name: String, id: NetworkId, node: Node, ring: Vec<RingKey>) -> Member {
-        let (rate, tally, heed, cache, splits, adding, importing, registering) = Default::default();
+        let (rate, tally, heed, cache, splits, authored, decreed, importing, registering) = Default::default();
         // The epoch grows with each start.
         let news = News::new(node.settings().epoch);
-        let (wake, touched, discovery, ring) = (Tick(0), true, None, watch::Sender::new(ring));
+        let (wake, touched, loaded, discovery, ring) = (Tick(0), true, false, None, watch::Sender::new(ring));
         Member {
             name,
             id,
@@ -77,7 +115,9 @@ impl Member {
             cache,
             wake,
             touched,
-            adding,
+            loaded,
+            authored,
+            decreed,
             importing,
             registering,
         }
@@ -89,65 +129,67 @@ impl Member {
     }
 
     /// Makes records and has them kept.
-    pub fn author(&mut self, all: Vec<Adding>, store: &Store) {
-        let mut made = Vec::new();
-        for Adding { who_name, msg, request, reply } in all {
+    pub fn author(&mut self, all: Vec<Adding>, reply: Made, store: &Store) {
+        let (wall, mut batch, mut kept) = (wall_clock(), Batch { made: Vec::new(), next: 0, reply }, Vec::new());
+        for Adding { who_name, msg, request } in all {
             let who_name = who_name.unwrap_or_else(|| self.node.settings().node_name.clone());
-            match self.node.author(wall_clock(), Draft { who_name, msg }) {
-                Ok(gossip) => {
-                    self.cache.keep_gossip(&gossip);
-                    made.push(Authored { gossip: gossip.clone(), request });
-                    self.adding.insert(gossip.guid(), (gossip, reply));
-                }
-                Err(invalid) => drop(reply.send(Err(Refusal::Invalid(invalid.to_string())))),
+            let made = self.node.author(wall, Draft { who_name, msg });
+            if let Ok(gossip) = &made {
+                self.cache.keep_gossip(gossip);
+                kept.push(Authored { gossip: gossip.clone(), request });
             }
+            batch.made.push(made.map_err(|invalid| Refusal::Invalid(invalid.to_string())));
         }
-        if !made.is_empty() {
-            store.author(self.id, made);
+        if kept.is_empty() {
+            batch.answer();
+        } else {
+            self.authored.push_back(batch);
+            store.author(self.id, kept);
         }
     }
 
-    /// A record of this node's own is on its way to the disk: who waits for it.
-    pub fn adding(&mut self, gossip: Gossip) -> oneshot::Receiver<Result<api::Added, Refusal>> {
+    /// A decree of this node's own is on its way to the disk: who waits for it.
+    pub fn decreed(&mut self, gossip: Gossip) -> oneshot::Receiver<Result<api::Added, Refusal>> {
         let (reply, answer) = oneshot::channel();
         self.cache.keep_gossip(&gossip);
-        self.adding.insert(gossip.guid(), (gossip, reply));
+        self.decreed.insert(gossip.guid(), (gossip, reply));
         answer
     }
 
     /// Takes the disk's word.
     pub fn receive(&mut self, now: Tick, receipt: Receipt, store: &Store) {
-        if let Receipt::Held(_) = receipt {
-            self.news.arrived();
-        }
-        if let Receipt::Held(Line { key: Key { guid, .. }, .. }) | Receipt::Failed(guid) | Receipt::Wrong(guid) =
-            receipt
-        {
-            for reply in self.importing.remove(&guid).into_iter().flatten() {
-                let _ = reply.send(matches!(receipt, Receipt::Held(_)));
-            }
-        }
-        let waits = match receipt {
-            Receipt::Held(line) => self.adding.remove(&line.key.guid),
-            Receipt::Failed(guid) => self.adding.remove(&guid),
-            Receipt::Piece(..) | Receipt::Wrong(_) | Receipt::Cleared(_) => None,
+        let (guid, held) = match receipt {
+            Receipt::Held(line) => (line.key.guid, true),
+            Receipt::Failed(guid) | Receipt::Wrong(guid) => (guid, false),
+            Receipt::Piece(..) | Receipt::Cleared(_) => return self.node.handle_receipt(now, receipt),
         };
-        let Some((gossip, reply)) = waits else {
+        for reply in self.importing.remove(&guid).into_iter().flatten() {
+            let _ = reply.send(held);
+        }
+        if let Some(batch) = self.authored.front_mut()
+            && let Some(made) = batch.awaited(&guid)
+        {
+            match made {
+                Ok(gossip) if held => self.node.learn(now, gossip),
+                made => *made = Err(refused(store)),
+            }
+            if batch.is_done() {
+                self.authored.pop_front().into_iter().for_each(Batch::answer);
+            }
+        } else if let Some((gossip, reply)) = self.decreed.remove(&guid) {
+            if held {
+                self.node.learn(now, &gossip);
+            }
+            let added = held.then(|| view::added(&gossip.guid(), gossip.head(), true));
+            // Who asked may have gone; the record is kept all the same.
+            let _ = reply.send(added.ok_or_else(|| refused(store)));
+        } else {
             if let Receipt::Failed(_) = receipt {
                 let why = store.last_error().unwrap_or_else(|| "unknown".to_owned());
                 tracing::warn!("the disk takes no records ({why}): this node only reads until it does");
             }
-            return self.node.handle_receipt(now, receipt);
-        };
-        let answer = if let Receipt::Held(_) = receipt {
-            self.node.learn(now, &gossip);
-            Ok(view::added(&gossip.guid(), gossip.head(), true))
-        } else {
-            let why = store.last_error().unwrap_or_else(|| "it does not say why".to_owned());
-            Err(Refusal::Unavailable(format!("the disk did not take the record: {why}")))
-        };
-        // Who asked may have gone; the record is kept all the same.
-        let _ = reply.send(answer);
+            self.node.handle_receipt(now, receipt);
+        }
     }
 
     /// A damaged store was salvaged: what it lost is fetched again, and what is known here and not there is kept anew.

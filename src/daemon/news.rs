@@ -56,9 +56,12 @@ impl News {
         *self.latest.borrow()
     }
 
-    /// A record arrived.
-    pub fn arrived(&self) {
-        self.latest.send_modify(|latest| latest.records += 1);
+    /// So many records arrived.
+    pub fn arrived(&self, count: u64) {
+        self.latest.send_if_modified(|latest| {
+            latest.records += count;
+            count > 0
+        });
     }
 
     /// A peer is reached in another way.
@@ -119,7 +122,7 @@ mod tests {
         let mut news = News::new(1);
         let mut waiting = news.subscribe();
         assert!(!waiting.has_changed().unwrap());
-        news.arrived();
+        news.arrived(1);
         waiting.changed().await.unwrap();
         news.reached(event(1));
         waiting.changed().await.unwrap();

@@ -93,7 +93,7 @@ fn proclaim(member: &mut Member, decree: Decree) -> Result<Made, Refusal> {
     let name = member.node.settings().node_name.clone();
     let gossip = member.node.decree(wall_clock(), &name, decree);
     let gossip = gossip.map_err(|invalid| Refusal::Invalid(invalid.to_string()))?;
-    Ok((gossip.clone(), member.adding(gossip)))
+    Ok((gossip.clone(), member.decreed(gossip)))
 }
 
 fn forget(

@@ -15,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use std::future::Future;
+use std::io::BufRead;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::openapi::Required;
@@ -152,6 +153,23 @@ impl<S: Sync> OptionalFromRequestParts<S> for IdempotencyKey {
     }
 }
 
+/// Bytes up to the first end of a line and with it, or all.
+fn line_len(mut bytes: &[u8]) -> usize {
+    // Reading from memory does not fail.
+    bytes.skip_until(b'\n').unwrap_or_default()
+}
+
+/// The lines of a whole body with their numbers, without empty ones.
+pub(super) fn lines(body: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    let (mut rest, mut line) = (body, 0);
+    let all = std::iter::from_fn(move || {
+        let (next, behind) = rest.split_at_checked(line_len(rest)).filter(|(next, _)| !next.is_empty())?;
+        (rest, line) = (behind, line + 1);
+        Some((line, next))
+    });
+    all.filter(|(_, text)| !text.trim_ascii().is_empty())
+}
+
 /// A body line by line, as it comes.
 pub(super) struct Lines {
     body: BodyDataStream,
@@ -207,15 +225,11 @@ impl Lines {
     }
 
     fn line(&mut self) -> Option<Bytes> {
-        let end = self.buffer.get(self.searched..)?.iter().position(|byte| *byte == b'\n');
-        let len = match end {
-            Some(end) => self.searched + end + 1,
-            None if self.ended && !self.buffer.is_empty() => self.buffer.len(),
-            None => {
-                self.searched = self.buffer.len();
-                return None;
-            }
-        };
+        let len = self.searched + line_len(self.buffer.get(self.searched..)?);
+        if !self.buffer[..len].ends_with(b"\n") && (!self.ended || len == 0) {
+            self.searched = len;
+            return None;
+        }
         (self.searched, self.line) = (0, self.line + 1);
         Some(self.buffer.split_to(len).freeze())
     }
@@ -242,6 +256,8 @@ mod tests {
             }
             let expected: [(u64, &[u8]); 3] = [(1, b"one"), (3, b"two"), (4, b"three and no end")];
             assert_eq!(all, expected.map(|(at, line)| (at, line.to_vec())), "{cut}");
+            let whole: Vec<_> = super::lines(text).map(|(at, line)| (at, line.trim_ascii().to_vec())).collect();
+            assert_eq!(whole, all);
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Records as they are created: one, or many in one commit.
 
-use super::body::{Asked, IDEMPOTENCY_KEY, IdempotencyKey, Lines, REQUEST, Raw, Told};
+use super::body::{Asked, IDEMPOTENCY_KEY, IdempotencyKey, REQUEST, Raw, Told, lines};
 use super::openapi::Problems;
 use super::problem::{hinted, problem};
 use crate::api::{self, Problem};
 use crate::daemon::{BATCH, Handle, Holders, New, Refusal};
 use crate::proto::limits::MAX_MSG;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
@@ -111,23 +110,17 @@ pub(super) async fn batch(
         let hint = "send the lines with names one by one to POST /gossip";
         return Err(hinted(StatusCode::BAD_REQUEST, "an Idempotency-Key goes with one record", hint));
     }
-    let mut lines = Lines::new(Body::from(body));
     let (mut numbers, mut drafts, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
-    loop {
-        let some = lines.next().await?;
-        if some.is_empty() {
-            break;
-        }
-        for (line, text) in some {
-            match parsed::<api::Draft>(&text) {
-                Ok(api::Draft { msg, who_name }) => {
-                    numbers.push(line);
-                    drafts.push(New { who_name, msg: Bytes::from(msg) });
-                }
-                Err(why) => outcomes.push(failed(line, &problem(StatusCode::BAD_REQUEST, why))),
+    for (line, text) in lines(&body) {
+        match parsed::<api::Draft>(text) {
+            Ok(api::Draft { msg, who_name }) => {
+                numbers.push(line);
+                drafts.push(New { who_name, msg: Bytes::from(msg) });
             }
+            Err(why) => outcomes.push(failed(line, &problem(StatusCode::BAD_REQUEST, why))),
         }
     }
+    drop(body);
     if drafts.len() > BATCH || drafts.iter().map(|new| new.msg.len()).sum::<usize>() > MAX_MSG {
         let detail =
             format!("a batch has at most {BATCH} records of {MAX_MSG} bytes in all, this has {}", drafts.len());
@@ -135,7 +128,7 @@ pub(super) async fn batch(
     }
     let added = handle.add_all(query.network.as_deref(), drafts).await?;
     outcomes.extend(numbers.into_iter().zip(added).map(|(line, added)| match added {
-        Ok(head) => api::Outcome { line, status: 201, guid: Some(head.guid), detail: None },
+        Ok(gossip) => api::Outcome { line, status: 201, guid: Some(gossip.guid().to_string()), detail: None },
         Err(refusal) => failed(line, &refusal.into()),
     }));
     outcomes.sort_by_key(|outcome| outcome.line);
@@ -144,10 +137,13 @@ pub(super) async fn batch(
 
 /// Reads a line.
 pub(super) fn parsed<T: serde::de::DeserializeOwned>(line: &[u8]) -> Result<T, String> {
-    let mut json = serde_json::Deserializer::from_slice(line);
-    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| error.to_string())?;
-    json.end().map_err(|error| error.to_string())?;
-    Ok(read)
+    serde_json::from_slice(line).or_else(|_| {
+        // Once more, to say where it is wrong.
+        let mut json = serde_json::Deserializer::from_slice(line);
+        let read = serde_path_to_error::deserialize(&mut json).map_err(|error| error.to_string())?;
+        json.end().map_err(|error| error.to_string())?;
+        Ok(read)
+    })
 }
 
 /// A line that nothing came of.

@@ -83,6 +83,13 @@ pub enum Receipt {
     Cleared(bool),
 }
 
+impl Receipt {
+    /// Whether a record is held by it.
+    pub fn is_held(&self) -> bool {
+        matches!(self, Receipt::Held(_))
+    }
+}
+
 /// What a disk knew when the node started.
 #[derive(Clone, Debug)]
 pub enum Restored {

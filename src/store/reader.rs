@@ -13,9 +13,13 @@ use std::sync::mpsc::Receiver;
 
 /// Keys in one page at most.
 const PAGE: usize = 4096;
+/// What is read in one snapshot, and answered at once, at most: half a millisecond's work, counted in records.
+const TOGETHER: usize = 256;
+/// As many records as a piece or a page counts.
+const LONG: usize = 32;
 
-/// Called with each answer.
-pub type OnLoaded = Box<dyn Fn(NetworkId, Load, Loaded) + Send>;
+/// Called with answers, one or more at once.
+pub type OnLoaded = Box<dyn Fn(Vec<(NetworkId, Load, Loaded)>) + Send>;
 
 /// Something to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,23 +63,48 @@ pub(super) enum Ask {
 
 /// The reader's thread.
 pub(super) fn run(shared: &Shared, asks: &Receiver<Ask>, on_loaded: OnLoaded) {
-    for ask in asks {
-        match ask {
-            Ask::Load(network, load) => {
-                let read = shared.reading(|db| match load {
-                    Load::Record(key) => record(db, network, key),
-                    Load::Piece(key, index) => piece(db, network, key, index),
-                    Load::Page { after, limit } => Ok(Loaded::Page(page(db, network, after, limit)?.into())),
-                });
-                let loaded = read.unwrap_or(Loaded::Gone);
-                if let Loaded::Bad(key) = loaded {
-                    shared.queue.push(network, Job::Condemn(key));
-                }
-                on_loaded(network, load, loaded);
-            }
-            Ask::Bad(network, key) => on_loaded(network, Load::Record(key), Loaded::Bad(key)),
-            Ask::Stop => break,
+    while let Ok(ask) = asks.recv() {
+        let (mut loads, mut work) = (Vec::new(), 0);
+        let mut next = Some(ask);
+        while let Some(Ask::Load(network, load)) = next {
+            loads.push((network, load));
+            work += if matches!(load, Load::Record(_)) { 1 } else { LONG };
+            next = if work < TOGETHER { asks.try_recv().ok() } else { None };
         }
+        answer(shared, &loads, &on_loaded);
+        match next {
+            Some(Ask::Bad(network, key)) => on_loaded(vec![(network, Load::Record(key), Loaded::Bad(key))]),
+            Some(Ask::Stop) => break,
+            Some(Ask::Load(..)) | None => {}
+        }
+    }
+}
+
+/// Reads in one snapshot; where that fails, one by one.
+fn answer(shared: &Shared, loads: &[(NetworkId, Load)], on_loaded: &OnLoaded) {
+    if loads.is_empty() {
+        return;
+    }
+    let read = shared
+        .reading(|db| loads.iter().map(|&(network, load)| Ok((network, load, read(db, network, load)?))).collect());
+    let all: Vec<_> = match (read, loads) {
+        (Ok(all), _) => all,
+        (Err(_), &[(network, load)]) => vec![(network, load, Loaded::Gone)],
+        (Err(_), _) => return loads.chunks(1).for_each(|load| answer(shared, load, on_loaded)),
+    };
+    for (network, _, loaded) in &all {
+        if let Loaded::Bad(key) = loaded {
+            shared.queue.push(*network, Job::Condemn(*key));
+        }
+    }
+    on_loaded(all);
+}
+
+fn read(db: &Connection, network: NetworkId, load: Load) -> rusqlite::Result<Loaded> {
+    match load {
+        Load::Record(key) => record(db, network, key),
+        Load::Piece(key, index) => piece(db, network, key, index),
+        Load::Page { after, limit } => Ok(Loaded::Page(page(db, network, after, limit)?.into())),
     }
 }
 

@@ -52,7 +52,7 @@ impl Disk {
             Written::Lost(_) => (),
             Written::Mended(all) => drop(to_mended.send(all)),
         };
-        let on_loaded = move |network, load, answer| drop(to_loaded.send((network, load, answer)));
+        let on_loaded = move |all: Vec<_>| all.into_iter().for_each(|answer| drop(to_loaded.send(answer)));
         store.spawn(Box::new(on_written), Box::new(on_loaded)).unwrap();
         Running { store, home, receipts, mended, loaded }
     }

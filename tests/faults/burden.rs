@@ -170,7 +170,7 @@ fn ten_thousand_peers_and_a_hundred_thousand_records_fit_in_128_mib() {
     let store = Store::open(&home.join("gossip.db")).unwrap();
     let name = &ServerFile::load(&home.join("server.json")).unwrap().file.networks[0].network_name.clone();
     let network = store.network(name).unwrap();
-    store.spawn(Box::new(|_| ()), Box::new(|_, _, _| ())).unwrap();
+    store.spawn(Box::new(|_| ()), Box::new(|_| ())).unwrap();
     for number in 0..records {
         let msg = format!("record {number:0>200}");
         let date = Timestamp(1_600_000_000_000_000 + number);

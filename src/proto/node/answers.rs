@@ -64,13 +64,49 @@ impl<B> Shelf<'_, B> {
     }
 }
 
+/// Answers that are read come in the order in which they were asked for: where so many of those that wait are not here yet,
+/// those behind them are not either.
+const MISSES: usize = 16;
+
 #[derive(Default)]
 struct Queue {
     ready: VecDeque<Answer>,
-    /// Those whose bytes are being read.
-    waiting: Vec<Answer>,
+    /// Those whose bytes are being read, in the order in which they were asked for.
+    waiting: VecDeque<Answer>,
+    /// Which of them is tried next, while some may be here now.
+    retry: Option<usize>,
     /// Both, so that nothing is queued twice.
     queued: BTreeSet<Answer>,
+}
+
+impl Queue {
+    /// What to try next: what was waited for comes first.
+    fn front(&self) -> Option<Answer> {
+        self.retry.map_or(self.ready.front(), |at| self.waiting.get(at)).copied()
+    }
+
+    /// That was answered.
+    fn done(&mut self, answer: &Answer) {
+        self.queued.remove(answer);
+        match self.retry {
+            Some(at) => {
+                self.waiting.remove(at);
+                self.retry = (at < self.waiting.len()).then_some(at);
+            }
+            None => drop(self.ready.pop_front()),
+        }
+    }
+
+    /// That is not here yet.
+    fn not_yet(&mut self, answer: Answer) {
+        match self.retry {
+            Some(at) => self.retry = (at + 1 < self.waiting.len().min(MISSES)).then_some(at + 1),
+            None => {
+                self.ready.pop_front();
+                self.waiting.push_back(answer);
+            }
+        }
+    }
 }
 
 /// What to make of one answer.
@@ -121,9 +157,7 @@ impl Answers {
 
     /// Something was read: what waits is worth another try.
     pub fn retry(&mut self) {
-        for queue in self.queues.values_mut() {
-            queue.ready.extend(queue.waiting.drain(..));
-        }
+        self.queues.values_mut().for_each(|queue| queue.retry = (!queue.waiting.is_empty()).then_some(0));
     }
 
     /// Nothing more goes to this peer.
@@ -139,7 +173,7 @@ impl Answers {
                 return Some(next);
             }
             let behind = (Bound::Excluded(self.turn), Bound::Unbounded);
-            let ready = |(_, queue): &(&Guid, &mut Queue)| !queue.ready.is_empty();
+            let ready = |(_, queue): &(&Guid, &mut Queue)| queue.retry.is_some() || !queue.ready.is_empty();
             let next = self.queues.range_mut(behind).find(ready).map(|(&peer, _)| peer);
             let peer = next.or_else(|| self.queues.iter_mut().find(ready).map(|(&peer, _)| peer))?;
             self.turn = peer;
@@ -165,7 +199,7 @@ impl Answers {
     fn pack(&mut self, peer: Guid, shelf: &Shelf<'_, impl Bodies>, room: usize) -> Option<Message> {
         let queue = self.queues.get_mut(&peer)?;
         let (mut tell, mut left) = (Tell::default(), room.saturating_sub(Tell::EMPTY));
-        while let Some(&answer) = queue.ready.front() {
+        while let Some(answer) = queue.front() {
             let step = match answer {
                 Answer::Record(guid) => pack_record(guid, shelf, &mut tell, &mut left, room),
                 Answer::Fragment(guid, piece, index) => {
@@ -188,10 +222,9 @@ impl Answers {
             };
             match step {
                 Step::Full => break,
-                Step::Packed => drop(queue.queued.remove(&answer)),
-                Step::NotYet => queue.waiting.push(answer),
+                Step::Packed => queue.done(&answer),
+                Step::NotYet => queue.not_yet(answer),
             }
-            queue.ready.pop_front();
             if !self.train.is_empty() {
                 break;
             }
