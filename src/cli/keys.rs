@@ -180,7 +180,7 @@ fn named(ring: &Ring, key: Option<&str>) -> Result<String, Failure> {
 }
 
 fn parsed(key: &str) -> Result<KeyId, Failure> {
-    key.parse().map_err(|()| Failure::new(Exit::Usage, "a key is named by 8 hex digits"))
+    key.parse().map_err(|_| Failure::new(Exit::Usage, "a key is named by 8 hex digits"))
 }
 
 fn now() -> Timestamp {

@@ -68,5 +68,5 @@ pub(super) async fn remove(
 
 fn parsed(key: &str) -> Result<KeyId, Problem> {
     let hint = "GET /keys lists them";
-    key.parse().map_err(|()| hinted(StatusCode::BAD_REQUEST, "a key is named by 8 hex digits", hint))
+    key.parse().map_err(|_| hinted(StatusCode::BAD_REQUEST, "a key is named by 8 hex digits", hint))
 }

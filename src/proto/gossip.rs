@@ -28,11 +28,16 @@ impl fmt::Debug for Guid {
     }
 }
 
-impl std::str::FromStr for Guid {
-    type Err = uuid::Error;
+/// Some text is no [`Guid`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is no GUID: it is written as a UUID")]
+pub struct NoGuid;
 
-    fn from_str(text: &str) -> Result<Guid, uuid::Error> {
-        Ok(Guid(uuid::Uuid::parse_str(text)?.into_bytes()))
+impl std::str::FromStr for Guid {
+    type Err = NoGuid;
+
+    fn from_str(text: &str) -> Result<Guid, NoGuid> {
+        uuid::Uuid::parse_str(text).map(|uuid| Guid(uuid.into_bytes())).map_err(|_| NoGuid)
     }
 }
 

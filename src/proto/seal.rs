@@ -53,13 +53,18 @@ impl fmt::Display for KeyId {
     }
 }
 
-impl FromStr for KeyId {
-    type Err = ();
+/// Some text is no [`KeyId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is no key's name: it is written as 8 hex digits")]
+pub struct NoKeyId;
 
-    fn from_str(text: &str) -> Result<KeyId, ()> {
+impl FromStr for KeyId {
+    type Err = NoKeyId;
+
+    fn from_str(text: &str) -> Result<KeyId, NoKeyId> {
         let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let number = u32::from_str_radix(text, 16).ok().filter(|_| digits);
-        number.map(|number| KeyId(number.to_be_bytes())).ok_or(())
+        number.map(|number| KeyId(number.to_be_bytes())).ok_or(NoKeyId)
     }
 }
 
@@ -239,7 +244,7 @@ mod tests {
         assert_eq!(id.to_string(), "0aff0007");
         assert_eq!("0aff0007".parse(), Ok(id));
         for text in ["", "0aff000", "0aff00070", "+aff0007", "0aff000g"] {
-            assert_eq!(text.parse::<KeyId>(), Err(()), "{text}");
+            assert_eq!(text.parse::<KeyId>(), Err(NoKeyId), "{text}");
         }
     }
 

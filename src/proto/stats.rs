@@ -1,6 +1,7 @@
 //! [`Stats`]: plain counters with names. A node counts everything that it drops, by cause.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 macro_rules! rejections {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -54,6 +55,14 @@ rejections! {
     /// A table is full of others who came first.
     Full = "rejected_full",
 }
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::error::Error for Rejected {}
 
 /// Hops that are told apart; what came through more counts as the last.
 pub const HOPS: usize = 32;
