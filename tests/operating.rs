@@ -359,6 +359,19 @@ fn who_reads_may_go_and_nothing_is_said_of_it() {
     }
 }
 
+/// All that there is to say fits into the pipe, so that writing never tells that nobody reads it.
+#[test]
+fn who_follows_ends_with_who_reads_though_nothing_happens() {
+    let cluster = Cluster::of(1);
+    cluster.add_many(3, 20);
+    let line = format!("{} follow --all | head -1 | wc -l", cluster::PROGRAM);
+    let mut command = Command::new("timeout");
+    let output =
+        command.args(["30", "sh", "-c", &line]).env("GOSSIP_NODE_HOME", &cluster.nodes[0].home).output().unwrap();
+    assert!(output.status.success(), "it went on: {}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.stdout.trim_ascii(), b"1");
+}
+
 // ---- how all is, at a glance ----
 
 #[test]

@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("client", &["api", "config"]),
     ("http", &["daemon", "api", "config", "display"]),
     ("cli", &["daemon", "http", "client", "config", "sim", "api", "net", "display", "probes"]),
-    ("probes", &["net", "store"]),
+    ("probes", &["effects", "net", "store"]),
     ("main", &["cli"]),
 ];
 

@@ -12,8 +12,13 @@ use crate::api::{Event, NetworkStatus, PeerEvent, Reach, Reset};
 use crate::client::{Client, ClientError, Events};
 use crate::display::{counted, display_line, local_time, short};
 use clap::Args;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use std::ffi::OsString;
+use std::future::pending;
+use std::pin::pin;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Between two tries to reach a daemon that went away: at first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -62,6 +67,7 @@ impl Follow {
         let mut feed = Feed { client: context.client(), context, from, last: None, events: None, gone: false };
         let mut jobs = self.exec.map(|command| Jobs::new(command, self.jobs.into(), self.retries, context));
         let (mut left, mut greeted) = (self.count, false);
+        let mut unread = pin!(unread());
         while left != Some(0) {
             let event = tokio::select! {
                 event = feed.next() => event?,
@@ -70,6 +76,7 @@ impl Follow {
                     continue;
                 }
                 _ = signals.first() => break,
+                () = &mut unread, if jobs.is_none() => break,
             };
             let is_gossip = matches!(event, Event::Gossip(_));
             match (&mut jobs, event) {
@@ -98,6 +105,23 @@ impl Follow {
             done = jobs.finish() => done,
             _ = signals.first() => Err(Failure::new(Exit::No, "interrupted while commands ran")),
         }
+    }
+}
+
+/// Returns when nobody reads standard output any more, which a pipe tells; never where it is none.
+async fn unread() {
+    let (tell, told) = oneshot::channel();
+    // Nothing else waits for an error alone; it ends with the process.
+    std::thread::spawn(move || {
+        let output = std::io::stdout();
+        let mut polled = [PollFd::new(&output, PollFlags::empty())];
+        while let Ok(0) | Err(Errno::INTR) = poll(&mut polled, None) {}
+        if polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
+            let _ = tell.send(());
+        }
+    });
+    if told.await.is_err() {
+        pending().await
     }
 }
 
