@@ -45,6 +45,8 @@
 //! Who has a loop of his own drives a [`proto::node::Node`] by hand, with [`effects::settle`] and a disk such as
 //! [`effects::Memory`]: `examples/by_hand.rs`. `examples/` has more that is useful as it is.
 //!
+//! What a datagram, a record and a difference cost, and where that goes: [`costs`].
+//!
 //! **Features.** `cli` and `http` are on by default: the program, and the control API that it talks to; `cli` brings `sim`, the
 //! simulator, which can also be had alone. With `default-features = false` there is the core, the store and the daemon, with
 //! fewer than 75 crates (`tests/embed.rs` counts).
@@ -79,6 +81,10 @@ pub mod proto;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod store;
+
+#[cfg(doc)]
+#[doc = include_str!("../docs/costs.md")]
+pub mod costs {}
 
 pub use daemon::{Refusal, StartError};
 pub use embed::{

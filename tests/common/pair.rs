@@ -2,58 +2,32 @@
 
 #![allow(dead_code, reason = "tests and benches use their own part of it")]
 
-use gossip_node::effects::{Effects, settle};
-use gossip_node::proto::fact::{Bodies, Body, Fact, Receipt, Record};
-use gossip_node::proto::gossip::{Draft, Gossip, Guid, Key};
+use gossip_node::effects::{Effects, Memory, settle};
+use gossip_node::proto::fact::Fact;
+use gossip_node::proto::gossip::{Draft, Guid};
 use gossip_node::proto::node::{Node, Transmit};
 use gossip_node::proto::seal::{NetworkKey, Secret};
 use gossip_node::proto::settings::Settings;
 use gossip_node::proto::time::{Tick, Timestamp};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::ops::Bound::{Excluded, Unbounded};
-use std::sync::Arc;
-
-/// Memory instead of a disk.
-#[derive(Default)]
-pub struct Shelf(BTreeMap<Key, Gossip>);
-
-impl Bodies for Shelf {
-    fn record(&self, key: Key) -> Body<Arc<Record>> {
-        let record = |gossip: &Gossip| Record { head: gossip.head().clone(), msg: Some(gossip.msg().clone()) };
-        self.0.get(&key).map_or(Body::Gone, |gossip| Body::Here(Arc::new(record(gossip))))
-    }
-
-    fn piece(&self, _: Key, _: u16) -> Body<bytes::Bytes> {
-        Body::Gone
-    }
-
-    fn page(&self, after: Key, limit: usize) -> Body<Arc<[Key]>> {
-        Body::Here(self.0.range((Excluded(after), Unbounded)).take(limit).map(|(&key, _)| key).collect())
-    }
-}
 
 /// What one of them wants done.
 #[derive(Default)]
 pub struct Shell {
-    shelf: Shelf,
-    held: Vec<Receipt>,
+    memory: Memory,
     /// What it sent, in order.
     pub sent: Vec<Vec<u8>>,
 }
 
 impl Effects for Shell {
-    type Bodies = Shelf;
+    type Bodies = Memory;
 
     fn keep(&mut self, fact: Fact) {
-        if let Fact::Gossip(gossip) = fact {
-            self.held.push(Receipt::Held(gossip.line()));
-            self.shelf.0.insert(gossip.key(), gossip);
-        }
+        self.memory.keep(fact);
     }
 
-    fn bodies(&self) -> &Shelf {
-        &self.shelf
+    fn bodies(&self) -> &Memory {
+        &self.memory
     }
 
     fn transmit(&mut self, transmit: &Transmit) -> bool {
@@ -83,10 +57,11 @@ impl Host {
     pub fn settle(&mut self, now: Tick) {
         loop {
             settle(&mut self.node, now, &mut self.shell);
-            if self.shell.held.is_empty() {
+            let receipts = self.shell.memory.receipts();
+            if receipts.is_empty() {
                 return;
             }
-            self.shell.held.drain(..).for_each(|receipt| self.node.handle_receipt(now, receipt));
+            receipts.into_iter().for_each(|receipt| self.node.handle_receipt(now, receipt));
         }
     }
 }
@@ -156,7 +131,7 @@ impl Pair {
             let draft = Draft { who_name: "dove".to_owned(), msg: "x".repeat(size).into() };
             let at = Timestamp(1_700_000_000_000_000 + self.written);
             let gossip = self.first.node.author(at, draft).expect("it is a message");
-            self.first.shell.shelf.0.insert(gossip.key(), gossip.clone());
+            self.first.shell.memory.insert(&gossip);
             self.first.node.learn(self.now, &gossip);
         }
         self.first.settle(self.now);
