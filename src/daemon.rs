@@ -18,9 +18,11 @@ mod keys;
 mod leaving;
 mod live;
 mod loudness;
+mod meant;
 mod member;
 mod news;
 mod peering;
+mod pinging;
 mod rate;
 mod receipts;
 mod records;
@@ -30,6 +32,7 @@ mod settings;
 mod sharing;
 mod splits;
 mod tally;
+mod thread;
 mod view;
 mod waiting;
 
@@ -63,6 +66,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use thread::Thread;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -222,7 +226,12 @@ impl Prepared {
         let Prepared { home, lock, loaded, store, mut members, clock } = self;
         let file = &loaded.file;
         let addr = SocketAddr::new(file.ip, file.port);
-        let (mut socket, granted) = Socket::bind(addr).map_err(|source| StartError::Bind { addr, source })?;
+        let thread = Thread::new().map_err(no_thread)?;
+        let bound = {
+            let _guard = thread.enter();
+            Socket::bind(addr)
+        };
+        let (mut socket, granted) = bound.map_err(|source| StartError::Bind { addr, source })?;
         if let Some(granted) = granted {
             tracing::info!(
                 "the kernel grants a receive buffer of {granted} bytes, less than the 4 MiB asked for: bursts may be lost and repaired; raise it with `sysctl net.core.rmem_max=4194304`"
@@ -267,7 +276,19 @@ impl Prepared {
         let (networks, stop, bounds, started) = (Arc::new(networks), Arc::new(stop), Arc::default(), clock.wall);
         let handle =
             Handle { in_force, addr, started, networks, commands, changes, stop, leave, farewell, store, bounds, http };
-        let task = tokio::spawn(engine.run(taken, incoming, stopping));
+        let lock = Arc::new(lock);
+        let locked = lock.clone();
+        let ended = thread.run(async move {
+            // Whoever has this home next finds its store closed.
+            let _locked = locked;
+            engine.run(taken, incoming, stopping).await
+        });
+        let ended = ended.map_err(no_thread)?;
+        let alive = StopOnDrop(handle.clone());
+        let task = tokio::spawn(async move {
+            let _alive = alive;
+            ended.await
+        });
         for (network, pulse) in pulses.into_iter().enumerate() {
             tokio::spawn(live::run(handle.clone(), network, pulse));
         }
@@ -277,8 +298,21 @@ impl Prepared {
         for seed in seeds {
             tokio::spawn(plant(handle.clone(), seed));
         }
-        Ok(Daemon { handle, addr, lock: Arc::new(lock), task })
+        Ok(Daemon { handle, addr, lock, task })
     }
+}
+
+/// Ends a daemon together with the runtime that it was started in.
+struct StopOnDrop(Handle);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+fn no_thread(source: io::Error) -> StartError {
+    StartError::Io { what: "cannot start the daemon's thread".to_owned(), source }
 }
 
 /// Keeps every other daemon out of a home.

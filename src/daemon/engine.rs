@@ -266,6 +266,7 @@ impl Engine {
                 member.node.handle_loaded();
             }
             if std::mem::take(&mut member.touched) {
+                member.pinging.look(now, &mut member.node);
                 let Member { id, name, node, news, splits, rate, tally, cache, heed, .. } = member;
                 heed.look(now, name, node);
                 rate.sample(now, || node.stats());

@@ -4,6 +4,7 @@ use super::cache::Cache;
 use super::handle::{Adding, Made, Refusal};
 use super::heed::Heed;
 use super::news::News;
+use super::pinging::Pinging;
 use super::rate::Rate;
 use super::splits::Splits;
 use super::tally::Tally;
@@ -90,6 +91,8 @@ pub struct Member {
     decreed: BTreeMap<Guid, (Gossip, oneshot::Sender<Result<api::Added, Refusal>>)>,
     /// Who waits for a record made elsewhere to be on the disk.
     pub importing: BTreeMap<Guid, Vec<oneshot::Sender<bool>>>,
+    /// Who waits for a peer to answer a greeting.
+    pub pinging: Pinging,
     /// Who waits for a node to register.
     pub registering: Vec<(SocketAddr, Tick, oneshot::Sender<api::Registered>)>,
 }
@@ -97,7 +100,7 @@ pub struct Member {
 impl Member {
     /// A node that has not done anything yet.
     pub fn new(name: String, id: NetworkId, node: Node, ring: Vec<RingKey>) -> Member {
-        let (rate, tally, heed, cache, splits, authored, decreed, importing, registering) = Default::default();
+        let (rate, tally, heed, cache, splits, authored, decreed, importing, pinging, registering) = Default::default();
         // The epoch grows with each start.
         let news = News::new(node.settings().epoch);
         let (wake, touched, loaded, discovery, ring) = (Tick(0), true, false, None, watch::Sender::new(ring));
@@ -119,6 +122,7 @@ impl Member {
             authored,
             decreed,
             importing,
+            pinging,
             registering,
         }
     }

@@ -1,14 +1,14 @@
 //! What can be done about peers: registering with one, asking one whether it is there, forgetting one.
 
 use super::engine::Moment;
-use super::explain::find;
 use super::handle::{Command, Handle, Refusal, stopping};
+use super::meant::meant;
 use super::member::Member;
-use super::view::View;
+use super::pinging::Ping;
+use super::view;
 use crate::api;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::MAX_DATAGRAM;
-use crate::proto::time::Tick;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -16,8 +16,6 @@ use tokio::sync::oneshot;
 /// How long a peer may take to answer a ping, if nobody says, and at most.
 const PING: Duration = Duration::from_secs(2);
 const LONGEST_PING: Duration = Duration::from_secs(30);
-/// Between two looks for its answer.
-const GLANCE: Duration = Duration::from_millis(2);
 
 impl Handle {
     /// All peers, as in NETWORK_STATUS.
@@ -27,8 +25,9 @@ impl Handle {
 
     /// One of them: who has this name, this address, or a GUID that begins so.
     pub async fn peer(&self, network: Option<&str>, who: &str) -> Result<api::Peer, Refusal> {
-        let peers = self.peers(network).await?;
-        find(&peers, who).cloned()
+        let shown = self.meaning(self.network(network)?, who, |member, moment, guid| view::peer(member, moment, &guid));
+        let gone = || Refusal::NotFound(format!("{who:?} is gone just now"));
+        shown.await?.1.ok_or_else(gone)
     }
 
     /// Registers with another node and waits for its answer.
@@ -62,37 +61,20 @@ impl Handle {
         if size.is_some_and(|size| size > MAX_DATAGRAM) {
             return Err(Refusal::Invalid(format!("size: a datagram has at most {MAX_DATAGRAM} bytes")));
         }
+        let (reply, answer) = oneshot::channel();
         let asked = self.meaning(network, who, move |member, moment, guid| {
-            member.node.ping(moment.now, guid, size);
+            member.pinging.ask(moment.clock.now(), &mut member.node, Ping { guid, size, reply });
             member.touch();
-            moment.now
         });
-        let (guid, mut asked): (Guid, Tick) = asked.await?;
-        let over = tokio::time::sleep(patience);
-        tokio::pin!(over);
-        loop {
-            let took = self.look(network, move |member, moment| {
-                // Where there was no session, one was opened first.
-                let met = member.node.peers().peer(&guid).and_then(|peer| peer.met);
-                let again = met.is_some_and(|met| met >= asked) && member.node.pong(&guid).is_none();
-                if again {
-                    member.node.ping(moment.now, guid, size);
-                    member.touch();
-                }
-                (member.node.pong(&guid), if again { moment.now + Duration::from_micros(1) } else { asked })
-            });
-            let took = took.await?;
-            asked = took.1;
-            if let (Some(took), _) = took {
-                let rtt_ms = took.as_secs_f64() * 1000.0;
-                return Ok(api::Pong { guid: guid.to_string(), rtt_ms, size: query.size });
+        let (guid, ()) = asked.await?;
+        match tokio::time::timeout(patience, answer).await {
+            Ok(took) => {
+                let rtt_ms = took.map_err(|_| stopping())?.as_secs_f64() * 1000.0;
+                Ok(api::Pong { guid: guid.to_string(), rtt_ms, size: query.size })
             }
-            tokio::select! {
-                () = tokio::time::sleep(GLANCE) => {}
-                () = &mut over => {
-                    let waited = patience.as_secs_f64();
-                    return Err(Refusal::Timeout(format!("{who} did not answer in {waited} s")));
-                }
+            Err(_) => {
+                let waited = patience.as_secs_f64();
+                Err(Refusal::Timeout(format!("{who} did not answer in {waited} s")))
             }
         }
     }
@@ -121,9 +103,7 @@ impl Handle {
     ) -> Result<(Guid, T), Refusal> {
         let who = who.to_owned();
         self.look(network, move |member, moment| {
-            let view = View::new(member, moment);
-            let guid = find(&view.network.peers, &who)?.guid.parse();
-            let guid = guid.map_err(|_| Refusal::Unavailable("a GUID of a peer is none".to_owned()))?;
+            let guid = meant(&member.node, &who)?;
             Ok((guid, act(member, moment, guid)))
         })
         .await?

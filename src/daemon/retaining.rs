@@ -1,10 +1,10 @@
 //! How long the network keeps what: shown and set; and nodes that are forgotten by hand.
 
 use super::engine::Moment;
-use super::explain::find;
 use super::handle::{Handle, Refusal, stopping};
+use super::meant::meant;
 use super::member::Member;
-use super::view::{self, View};
+use super::view;
 use super::wall_clock;
 use crate::api;
 use crate::config::parse_duration;
@@ -101,15 +101,12 @@ fn forget(
     moment: Moment,
     request: &api::ForgetRequest,
 ) -> Result<(api::Forgotten, Option<Made>), Refusal> {
-    let view = View::new(member, moment);
-    let peers = &view.network.peers;
-    let (origin, name) = match find(peers, &request.node) {
-        Ok(peer) => (peer.guid.parse().ok(), Some(peer.name.clone())),
+    let (origin, name) = match meant(&member.node, &request.node) {
+        Ok(peer) => (peer, member.node.peers().peer(&peer).map(|peer| peer.name.to_owned())),
         // One that is no peer any more may have said something all the same.
-        Err(missing @ Refusal::NotFound(_)) => (Some(origin(member, &request.node).ok_or(missing)?), None),
+        Err(missing @ Refusal::NotFound(_)) => (origin(member, &request.node).ok_or(missing)?, None),
         Err(refusal) => return Err(refusal),
     };
-    let origin: Guid = origin.ok_or_else(|| Refusal::Unavailable("a GUID of a peer is none".to_owned()))?;
     if origin == member.node.settings().guid {
         return Err(Refusal::Invalid("this is this very node: forget it at another one".to_owned()));
     }

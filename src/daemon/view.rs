@@ -86,6 +86,12 @@ impl View {
     }
 }
 
+/// One of its peers.
+pub fn peer(member: &Member, moment: Moment, guid: &Guid) -> Option<api::Peer> {
+    let peer = member.node.peers().peer(guid)?;
+    Some(shown(guid, &peer, &member.name, member.node.ledger(), moment))
+}
+
 fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ledger: &Ledger, moment: Moment) -> api::Peer {
     let remembered = Some(peer.remembered).filter(|&at| at != Timestamp(0));
     let last_update = peer.heard.map(|tick| moment.wall(tick)).or(remembered).map(rfc3339);
