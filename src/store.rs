@@ -45,6 +45,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -128,6 +129,8 @@ struct Shared {
     db: Mutex<Connection>,
     /// Connections that read and are not in use.
     readers: Mutex<Vec<Connection>>,
+    /// How often somebody who sends on what is read has been answered.
+    answered: AtomicU64,
     /// Held by all who read, and alone by who puts another file in the place of this one.
     gate: RwLock<()>,
     trouble: Mutex<Trouble>,
@@ -186,6 +189,7 @@ impl Store {
             queue: Queue::default(),
             db: Mutex::new(db),
             readers: Mutex::default(),
+            answered: AtomicU64::new(0),
             gate: RwLock::default(),
             trouble: Mutex::default(),
             networks: Mutex::default(),

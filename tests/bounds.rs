@@ -133,7 +133,7 @@ impl Pair {
                     // As it is when it comes: nothing changed meanwhile that it does not know.
                     let digest = Repairs::digest(&self.answering.sketch);
                     truth = self.asking.only_here.iter().chain(&self.answering.only_here).copied().collect();
-                    self.repairs.handle_digest(self.now, PEER, UNDER, &digest, &self.asking.sketch)
+                    self.repairs.handle_digest(self.now, PEER, UNDER, &digest, &self.asking.sketch, 0)
                 }
                 Flying::Symbols(symbols) => {
                     self.repairs.handle_symbols(self.now, PEER, UNDER, symbols, &self.asking.sketch)

@@ -7,7 +7,7 @@ use crate::proto::limits::{PARTIALS, PIECE};
 use crate::store::{Load, Loaded};
 use bytes::Bytes;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Bytes of MSG kept at most.
@@ -21,14 +21,14 @@ pub struct Cache {
 
 #[derive(Default)]
 struct Inner {
-    entries: BTreeMap<Load, Loaded>,
+    entries: HashMap<Load, Loaded>,
     /// In the order in which they came.
     order: VecDeque<Load>,
     bytes: usize,
     /// Where long records stand that were begun lately.
     partials: BTreeMap<Guid, Key>,
     /// Asked of the reader, or to be.
-    missing: BTreeSet<Load>,
+    missing: HashSet<Load>,
     fresh: Vec<Load>,
 }
 

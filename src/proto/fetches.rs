@@ -25,7 +25,7 @@ use crate::proto::wire::{Parts, TellMeMore};
 use asking::Want;
 use flow::Flow;
 use partials::Partials;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Holders remembered for one record.
 const HOLDERS: usize = 4;
@@ -35,7 +35,7 @@ const TRIES: u32 = 8;
 /// All that is wanted, under way, or on its way to the disk.
 #[derive(Default)]
 pub struct Fetches {
-    wants: BTreeMap<Guid, Want>,
+    wants: HashMap<Guid, Want>,
     deadlines: BTreeSet<(Tick, Guid)>,
     flows: BTreeMap<Guid, Flow>,
     /// Peers with something in their queue.
@@ -45,7 +45,7 @@ pub struct Fetches {
     parked: BTreeSet<Guid>,
     unparked: usize,
     /// Records given to the disk and not acknowledged, with their size. One that still has its slab counts nothing.
-    arriving: BTreeMap<Guid, usize>,
+    arriving: HashMap<Guid, usize>,
     arriving_bytes: usize,
     condemned: BTreeSet<Guid>,
     /// The disk refused something: ask for nothing until then.
@@ -72,6 +72,11 @@ impl Fetches {
             None => drop(self.wants.insert(guid, Want { holders: vec![peer], asked: None, tries: 0, long: false })),
         }
         self.enqueue(guid, peer);
+    }
+
+    /// Whether a record is wanted: lacked, and asked for or to be.
+    pub fn is_wanted(&self, guid: &Guid) -> bool {
+        self.wants.contains_key(guid)
     }
 
     /// Whether a record is on its way to the disk, or is never asked for.
@@ -215,15 +220,18 @@ impl Fetches {
         self.partials.drop_peer(*peer, &mut self.flows);
         self.flows.remove(peer);
         self.waiting.remove(peer);
-        let mut left = Vec::new();
-        for (&guid, want) in self.wants.iter_mut().filter(|(_, want)| want.holders.contains(peer)) {
+        #[expect(clippy::disallowed_methods, reason = "they are sorted")]
+        let held = self.wants.iter().filter(|(_, want)| want.holders.contains(peer));
+        let mut guids: Vec<Guid> = held.map(|(&guid, _)| guid).collect();
+        guids.sort_unstable();
+        for guid in &guids {
+            let Some(want) = self.wants.get_mut(guid) else { continue };
             want.holders.retain(|holder| holder != peer);
-            left.push(guid);
             if let Some(asked) = want.asked.take_if(|asked| asked.peer == *peer) {
-                self.deadlines.remove(&(asked.deadline, guid));
+                self.deadlines.remove(&(asked.deadline, *guid));
             }
         }
-        left.into_iter().for_each(|guid| self.ask_on(guid));
+        guids.into_iter().for_each(|guid| self.ask_on(guid));
     }
 
     /// What to ask next, and of whom; `rtt` is how long greetings take.
@@ -269,9 +277,14 @@ impl Fetches {
         asked.min(self.partials.poll_timeout()).min(resume)
     }
 
-    /// Whether something is to come from this peer.
+    /// How many records and parts are to come from this peer.
+    pub fn coming(&self, peer: &Guid) -> usize {
+        self.flows.get(peer).map_or(0, |flow| flow.in_flight + flow.queue.len())
+    }
+
+    /// Whether something is.
     pub fn is_busy_with(&self, peer: &Guid) -> bool {
-        self.flows.get(peer).is_some_and(|flow| flow.in_flight > 0 || !flow.queue.is_empty())
+        self.coming(peer) > 0
     }
 
     /// Peers of whom something is kept.

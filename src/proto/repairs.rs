@@ -9,10 +9,11 @@ use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{DIGEST_SYMBOLS, MORE_SYMBOLS, PAGES_PER_ASK, REPAIRS, SYMBOLS_PER_ASK, UNDO};
 use crate::proto::rtt::Rtt;
 use crate::proto::seal::KeyId;
-use crate::proto::sketch::{Decoder, Sketch, difference, estimate, more_symbols_wanted, symbols_wanted};
+use crate::proto::sketch::{Decoder, Sketch, Symbol, difference, estimate, more_symbols_wanted, symbols_wanted};
 use crate::proto::time::Tick;
 use crate::proto::wire::{DidYouHere, Holding, List, PageAsk, Symbols, SymbolsAsk, TellMeMore};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 /// Silences after which a round or a paging is dropped.
@@ -47,6 +48,8 @@ struct Round {
     decoder: Decoder,
     /// Chunks that came before their turn.
     early: BTreeMap<u16, Symbols>,
+    /// Our own symbols for the chunks asked for, and the index of the first: rewound once for all of them.
+    rewound: (usize, Vec<Symbol>),
     /// The next chunk to be peeled, the end of those asked for, and of those wanted.
     next: u16,
     asked: u16,
@@ -130,8 +133,18 @@ impl Repairs {
         Some(asked.into_iter().filter_map(chunk_of).collect())
     }
 
-    /// Compares a peer's digest with our set; `sketch` is ours under the key that the digest came under.
-    pub fn handle_digest(&mut self, now: Tick, peer: Guid, key: KeyId, digest: &DidYouHere, sketch: &Sketch) -> Found {
+    /// Compares a peer's digest with our set; `sketch` is ours under the key that the digest came under, and so many
+    /// records are to come from this peer already. Where those are more than can be undone, the set will have moved too
+    /// far before a round is over, and none is begun.
+    pub fn handle_digest(
+        &mut self,
+        now: Tick,
+        peer: Guid,
+        key: KeyId,
+        digest: &DidYouHere,
+        sketch: &Sketch,
+        coming: usize,
+    ) -> Found {
         self.received.insert(peer, now);
         // What is under way under another key is of no use to this one, nor is it a round begun again.
         if self.rounds.get(&peer).is_some_and(|round| round.key != key) {
@@ -162,14 +175,17 @@ impl Repairs {
             }
             return Found::Large(found);
         }
+        if coming > UNDO {
+            return Found::Nothing;
+        }
         if self.rounds.len() >= REPAIRS {
             yield_place(&mut self.rounds, |round| round.ask.tries);
         }
         if self.rounds.len() < REPAIRS {
             let upto = chunks_of(symbols).max(1);
             let (theirs, ours, ask) = (digest.change, ours.change, Ask { at: now, tries: 0 });
-            let (early, next, asked) = Default::default();
-            let round = Round { key, theirs, ours, reach, decoder, early, next, asked, upto, restarts, ask };
+            let (early, rewound, next, asked) = Default::default();
+            let round = Round { key, theirs, ours, reach, decoder, early, rewound, next, asked, upto, restarts, ask };
             self.rounds.insert(peer, round);
         }
         Found::Nothing
@@ -200,13 +216,14 @@ impl Repairs {
         if run.is_empty() && !last {
             return Found::Nothing;
         }
-        let Some(ours) = sketch.symbols_at(round.ours, first..first + run.len()) else {
+        let Some(ours) = round.ours(sketch, first..first + run.len()) else {
             // Our own set has moved too far since: ask for a new digest.
             round.theirs = NO_CHANGE;
             round.ask = Ask { at: now, tries: 0 };
             return Found::Nothing;
         };
-        round.decoder.extend(difference(&ours, &run));
+        let difference: Vec<Symbol> = difference(ours, &run).collect();
+        round.decoder.extend(difference);
         if round.decoder.is_done() {
             let found = round.decoder.peeled().to_vec();
             self.rounds.remove(&peer);
@@ -322,6 +339,17 @@ impl Round {
     /// Whether a newer digest is of no use, as the other side can still undo what changed since the one at work.
     fn outlives(&self, digest: &DidYouHere) -> bool {
         digest.change.checked_sub(self.theirs).is_some_and(|changes| changes <= UNDO as u64)
+    }
+
+    /// Our symbols of a range as they were when the round began; none where that cannot be undone any more.
+    fn ours(&mut self, sketch: &Sketch, range: Range<usize>) -> Option<&[Symbol]> {
+        let (start, kept) = &self.rewound;
+        if range.start < *start || range.end > start + kept.len() {
+            let asked = (DIGEST_SYMBOLS + usize::from(self.asked) * MORE_SYMBOLS).min(sketch.prefix());
+            self.rewound = (range.start, sketch.symbols_at(self.ours, range.start..range.end.max(asked))?);
+        }
+        let (start, kept) = &self.rewound;
+        kept.get(range.start - start..range.end - start)
     }
 
     /// The chunks that are missing, as many as one ask can name.

@@ -9,6 +9,7 @@ use crate::proto::gossip::{Guid, Key};
 use bytes::Bytes;
 use rusqlite::{Connection, params};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
 /// Keys in one page at most.
@@ -85,6 +86,7 @@ fn answer(shared: &Shared, loads: &[(NetworkId, Load)], on_loaded: &OnLoaded) {
     if loads.is_empty() {
         return;
     }
+    shared.answered.fetch_add(1, Ordering::Relaxed);
     let read = shared
         .reading(|db| loads.iter().map(|&(network, load)| Ok((network, load, read(db, network, load)?))).collect());
     let all: Vec<_> = match (read, loads) {

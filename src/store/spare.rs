@@ -16,14 +16,15 @@ pub(super) struct Spare {
     since: Instant,
     /// Not before this.
     rested: Instant,
-    /// When the last commit was.
+    /// When the last commit was, or somebody else was seen to be at work.
     busy: Option<Instant>,
+    answered: u64,
 }
 
 impl Spare {
     /// There may be something left from the last time.
     pub fn new(now: Instant) -> Spare {
-        Spare { next: Some(now + QUIET), since: now, rested: now, busy: None }
+        Spare { next: Some(now + QUIET), since: now, rested: now, busy: None, answered: 0 }
     }
 
     /// Something was committed: what there is to index waits until the disk is quiet, but not for ever.
@@ -35,8 +36,12 @@ impl Spare {
         self.busy = Some(now);
     }
 
-    /// A batch was indexed. As long as others use the disk, it is left to them most of the time.
-    pub fn used(&mut self, began: Instant, ended: Instant, more: bool) {
+    /// A batch was indexed. As long as others use the disk, or `answered`, which counts what was read for others, grows, both
+    /// are left to them most of the time.
+    pub fn used(&mut self, began: Instant, ended: Instant, more: bool, answered: u64) {
+        if answered != std::mem::replace(&mut self.answered, answered) {
+            self.busy = Some(ended);
+        }
         let is_quiet = self.busy.is_none_or(|busy| ended.duration_since(busy) > PATIENCE);
         self.rested = ended + ended.duration_since(began) * if is_quiet { 1 } else { 4 };
         (self.since, self.next) = (ended, more.then_some(self.rested));
@@ -54,15 +59,17 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         let mut spare = Spare::new(start);
         assert_eq!(spare.next, Some(at(100)), "something may be left");
-        spare.used(at(100), at(101), false);
+        spare.used(at(100), at(101), false, 0);
         assert_eq!(spare.next, None);
         for millis in (2000..3000).step_by(50) {
             spare.busy(at(millis));
             assert_eq!(spare.next, Some(at((millis + 100).min(3000))), "{millis}");
         }
-        spare.used(at(3000), at(3010), true);
+        spare.used(at(3000), at(3010), true, 0);
         assert_eq!(spare.next, Some(at(3050)), "others use the disk");
-        spare.used(at(5000), at(5010), true);
+        spare.used(at(5000), at(5010), true, 0);
         assert_eq!(spare.next, Some(at(5020)), "nobody does");
+        spare.used(at(6000), at(6010), true, 7);
+        assert_eq!(spare.next, Some(at(6050)), "others read");
     }
 }

@@ -15,6 +15,7 @@ use crate::proto::limits::PIECE;
 use bytes::Bytes;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, TransactionBehavior, params, params_from_iter};
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long the disk rests after a commit while facts gather for the next: as long as the commit took, at least and at
@@ -45,7 +46,7 @@ pub(super) fn run(shared: &Shared, on_written: &OnWritten) {
         let began = Instant::now();
         if group.is_empty() {
             let more = index(shared);
-            spare.used(began, Instant::now(), more);
+            spare.used(began, Instant::now(), more, shared.answered.load(Ordering::Relaxed));
             continue;
         }
         let mut done = commit(shared, &group, on_written);

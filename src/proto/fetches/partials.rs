@@ -160,6 +160,9 @@ impl Partials {
 
     /// The record is complete, or given up. One of a single piece has no partial any more by then, but still its slab.
     pub fn remove(&mut self, guid: &Guid, flows: &mut BTreeMap<Guid, Flow>) {
+        if self.partials.is_empty() && self.is_idle() {
+            return;
+        }
         self.partials.remove(guid);
         self.slabs.remove_record(guid, flows);
         self.assignable = true;

@@ -12,11 +12,11 @@ use crate::proto::seal::KeyId;
 use crate::proto::sketch::Sketch;
 use crate::proto::wire::{Fragment, HeadTold, Holding, List, Message, PageAsk, PieceAsk, Record, SymbolsAsk, Tell};
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Bound;
 
 /// One thing to be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// A whole record, or its head.
     Record(Guid),
@@ -76,7 +76,7 @@ struct Queue {
     /// Which of them is tried next, while some may be here now.
     retry: Option<usize>,
     /// Both, so that nothing is queued twice.
-    queued: BTreeSet<Answer>,
+    queued: HashSet<Answer>,
 }
 
 impl Queue {

@@ -54,7 +54,7 @@ impl Node {
             Message::DidYouHere(digest) => {
                 self.stats.did_you_here_received += 1;
                 if let Some(sketch) = self.ledger.sketch_under(key) {
-                    let found = self.repairs.handle_digest(now, peer, key, &digest, sketch);
+                    let found = self.repairs.handle_digest(now, peer, key, &digest, sketch, self.fetches.coming(&peer));
                     self.take_found(now, peer, found);
                 }
             }
@@ -268,7 +268,8 @@ impl Node {
     pub(super) fn take_tell(&mut self, now: Tick, peer: Guid, tell: Tell) {
         for record in tell.records {
             let guid = record.guid;
-            if self.ledger.contains(&guid) {
+            // What is wanted is not held, which is told sooner.
+            if !self.fetches.is_wanted(&guid) && self.ledger.contains(&guid) {
                 self.stats.records_received_duplicate += 1;
                 continue;
             }

@@ -5,7 +5,7 @@ use crate::proto::gossip::{Guid, Head, Key};
 use crate::proto::limits::{RUMOR_AGE, RUMORS};
 use crate::proto::time::Tick;
 use std::collections::VecDeque;
-use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::hash_map::{Entry, HashMap};
 
 /// A record learnt lately.
 pub(super) struct Fresh {
@@ -28,7 +28,7 @@ pub(super) struct Recent {
     /// How many there were before these.
     before: u64,
     /// Which of all that there ever were each one is.
-    numbers: BTreeMap<Guid, u64>,
+    numbers: HashMap<Guid, u64>,
 }
 
 impl Recent {
