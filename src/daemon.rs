@@ -132,9 +132,8 @@ impl Daemon {
     /// The same with faults between it and other nodes: for demonstrations.
     pub(crate) async fn start_amid(home: Home, faults: Option<watch::Receiver<Faults>>) -> Result<Daemon, StartError> {
         let what = format!("cannot start in {}", home.dir().display());
-        let started = tokio::task::spawn_blocking(move || Prepared::prepare(home)).await;
-        let prepared = started.map_err(|error| StartError::Io { what, source: io::Error::other(error) })??;
-        prepared.start(faults)
+        let started = tokio::task::spawn_blocking(move || Prepared::prepare(home)?.start(faults)).await;
+        started.map_err(|error| StartError::Io { what, source: io::Error::other(error) })?
     }
 
     /// How to reach it.
