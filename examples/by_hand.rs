@@ -1,10 +1,9 @@
 //! Drives two nodes by hand, each over a `std::net::UdpSocket` and with its records in memory: one says something, the
 //! other prints it. This is all that a daemon does, but for the disk: `cargo run --example by_hand`.
 
-use gossip_node::effects::{Effects, Memory, settle};
-use gossip_node::proto::fact::Fact;
+use gossip_node::effects::Memory;
 use gossip_node::proto::gossip::{Draft, Guid};
-use gossip_node::proto::node::{Node, Transmit};
+use gossip_node::proto::node::Node;
 use gossip_node::proto::seal::{NetworkKey, Secret};
 use gossip_node::proto::settings::Settings;
 use gossip_node::proto::time::{Tick, Timestamp};
@@ -14,32 +13,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-struct Surroundings {
-    socket: UdpSocket,
-    memory: Memory,
-}
-
-impl Effects for Surroundings {
-    type Bodies = Memory;
-
-    fn keep(&mut self, fact: Fact) {
-        self.memory.keep(fact);
-    }
-
-    fn bodies(&self) -> &Memory {
-        &self.memory
-    }
-
-    fn transmit(&mut self, transmit: &Transmit) -> bool {
-        // Best effort: what is lost here is repaired like any other loss.
-        let _ = self.socket.send_to(&transmit.bytes, transmit.to);
-        true
-    }
-}
-
 struct Host {
     node: Node,
-    surroundings: Surroundings,
+    socket: UdpSocket,
+    memory: Memory,
 }
 
 impl Host {
@@ -50,23 +27,22 @@ impl Host {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.set_read_timeout(Some(Duration::from_millis(1)))?;
         let node = Node::new(Settings::new(Guid::random(guid), name, key.clone()), seed, Tick(0));
-        Ok(Host { node, surroundings: Surroundings { socket, memory: Memory::default() } })
+        Ok(Host { node, socket, memory: Memory::default() })
     }
 
     /// Takes at most one datagram, does what is due, and has everything done that follows from it.
     fn step(&mut self, now: Tick) {
         let mut datagram = [0; 2048];
-        if let Ok((len, from)) = self.surroundings.socket.recv_from(&mut datagram) {
+        let Host { node, socket, memory } = self;
+        if let Ok((len, from)) = socket.recv_from(&mut datagram) {
             // What is rejected is counted by the node.
-            let _ = self.node.handle_datagram(now, from, &datagram[..len]);
+            let _ = node.handle_datagram(now, from, &datagram[..len]);
         }
-        if settle(&mut self.node, now, &mut self.surroundings).at <= now {
-            self.node.handle_timeout(now);
+        if node.poll_timeout(now).at <= now {
+            node.handle_timeout(now);
         }
-        settle(&mut self.node, now, &mut self.surroundings);
-        for receipt in self.surroundings.memory.receipts() {
-            self.node.handle_receipt(now, receipt);
-        }
+        // Best effort: what is lost here is repaired like any other loss.
+        memory.settle(node, now, |transmit| drop(socket.send_to(&transmit.bytes, transmit.to)));
     }
 }
 
@@ -80,14 +56,14 @@ fn main() -> Outcome<()> {
     // Creating is three steps: author it, keep it, and only then let the node spread it.
     let draft = Draft { who_name: "node-1".to_owned(), msg: "hello, whoever listens".into() };
     let gossip = first.node.author(Timestamp(wall.as_micros() as u64), draft)?;
-    first.surroundings.memory.insert(&gossip);
+    first.memory.insert(&gossip);
     first.node.learn(now(), &gossip);
 
-    second.node.register(now(), first.surroundings.socket.local_addr()?, true);
+    second.node.register(now(), first.socket.local_addr()?, true);
     while start.elapsed() < Duration::from_secs(20) {
         first.step(now());
         second.step(now());
-        if let Some(heard) = second.surroundings.memory.records().next() {
+        if let Some(heard) = second.memory.records().next() {
             let said = std::str::from_utf8(heard.msg())?;
             println!("{} {}: {said}", heard.guid(), heard.head().who_name());
             return Ok(());

@@ -7,8 +7,7 @@
 //! maelstrom test -w g-set --bin target/release/examples/maelstrom --node-count 5 --rate 100 --nemesis partition
 //! ```
 
-use gossip_node::effects::{Effects, Memory, settle};
-use gossip_node::proto::fact::Fact;
+use gossip_node::effects::Memory;
 use gossip_node::proto::gossip::{Draft, Gossip, Guid};
 use gossip_node::proto::node::{Node, Transmit};
 use gossip_node::proto::seal::{NetworkKey, Secret};
@@ -23,47 +22,34 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Who this node is, and who there is: nodes have addresses by their places in that list.
-#[derive(Default)]
-struct Surroundings {
-    name: String,
-    names: Vec<String>,
-    memory: Memory,
+struct Names {
+    own: String,
+    all: Vec<String>,
 }
 
-impl Surroundings {
+impl Names {
     fn addr(place: usize) -> SocketAddr {
         SocketAddr::from(([10, 0, (place >> 8) as u8, place as u8], 6884))
     }
 
     fn send(&self, to: &str, body: Value) {
         // Whoever started this process may have closed its end, and ends it then.
-        let _ = writeln!(std::io::stdout().lock(), "{}", json!({ "src": self.name, "dest": to, "body": body }));
-    }
-}
-
-impl Effects for Surroundings {
-    type Bodies = Memory;
-
-    fn keep(&mut self, fact: Fact) {
-        self.memory.keep(fact);
+        let _ = writeln!(std::io::stdout().lock(), "{}", json!({ "src": self.own, "dest": to, "body": body }));
     }
 
-    fn bodies(&self) -> &Memory {
-        &self.memory
-    }
-
-    fn transmit(&mut self, transmit: &Transmit) -> bool {
-        let to = self.names.iter().zip(0..).find(|&(_, place)| Surroundings::addr(place) == transmit.to);
+    /// Sends a datagram as Maelstrom's.
+    fn transmit(&self, transmit: &Transmit) {
+        let to = self.all.iter().zip(0..).find(|&(_, place)| Names::addr(place) == transmit.to);
         let datagram: String = transmit.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         to.into_iter().for_each(|(to, _)| self.send(to, json!({ "type": "datagram", "datagram": datagram })));
-        true
     }
 }
 
 /// The node, and the time that it is told.
 struct Host {
     node: Node,
-    around: Surroundings,
+    memory: Memory,
+    names: Names,
     start: Instant,
 }
 
@@ -72,15 +58,14 @@ impl Host {
     /// What `init` says: who this node is, and all nodes.
     fn start(body: &Value) -> Outcome<Host> {
         let text = |value: &Value| value.as_str().map(str::to_owned).ok_or("a name is no text");
-        let names =
-            body["node_ids"].as_array().ok_or("no node_ids")?.iter().map(text).collect::<Result<Vec<_>, _>>()?;
-        let around = Surroundings { name: text(&body["node_id"])?, names, ..Surroundings::default() };
+        let all = body["node_ids"].as_array().ok_or("no node_ids")?.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+        let names = Names { own: text(&body["node_id"])?, all };
         let key = NetworkKey::new(&Secret([7; 32]));
-        let settings = Settings::new(Guid::random(rand::random()), &around.name, key);
+        let settings = Settings::new(Guid::random(rand::random()), &names.own, key);
         let mut node = Node::new(settings, rand::random(), Tick(0));
-        let own = around.names.iter().position(|name| *name == around.name).ok_or("this node is none of them")?;
-        (0..own).for_each(|place| node.register(Tick(0), Surroundings::addr(place), true));
-        Ok(Host { node, around, start: Instant::now() })
+        let own = names.all.iter().position(|name| *name == names.own).ok_or("this node is none of them")?;
+        (0..own).for_each(|place| node.register(Tick(0), Names::addr(place), true));
+        Ok(Host { node, memory: Memory::default(), names, start: Instant::now() })
     }
 
     fn now(&self) -> Tick {
@@ -95,22 +80,22 @@ impl Host {
                 let hex = body["datagram"].as_str().ok_or("no datagram")?;
                 let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
                 let bytes: Option<Vec<u8>> = hex.as_bytes().chunks(2).map(byte).collect();
-                let place = self.around.names.iter().position(|name| name == from).ok_or("from nobody")?;
+                let place = self.names.all.iter().position(|name| name == from).ok_or("from nobody")?;
                 // What is rejected is counted by the node.
-                let _ = self.node.handle_datagram(self.now(), Surroundings::addr(place), &bytes.ok_or("no hex")?);
+                let _ = self.node.handle_datagram(self.now(), Names::addr(place), &bytes.ok_or("no hex")?);
                 return Ok(());
             }
             "read" => {
                 let value = |gossip: &Gossip| serde_json::from_slice::<Value>(gossip.msg()).ok();
-                let all: Vec<Value> = self.around.memory.records().filter_map(value).collect();
+                let all: Vec<Value> = self.memory.records().filter_map(value).collect();
                 json!({ "messages": all, "value": all })
             }
             "broadcast" | "add" => {
                 let said = body.get("message").or(body.get("element")).ok_or("nothing to say")?;
-                let draft = Draft { who_name: self.around.name.clone(), msg: said.to_string().into() };
+                let draft = Draft { who_name: self.names.own.clone(), msg: said.to_string().into() };
                 let wall = SystemTime::now().duration_since(UNIX_EPOCH)?;
                 let gossip = self.node.author(Timestamp(wall.as_micros() as u64), draft)?;
-                self.around.memory.insert(&gossip);
+                self.memory.insert(&gossip);
                 self.node.learn(self.now(), &gossip);
                 json!({})
             }
@@ -118,7 +103,7 @@ impl Host {
         };
         answer["type"] = json!(format!("{}_ok", body["type"].as_str().unwrap_or_default()));
         answer["in_reply_to"] = body["msg_id"].clone();
-        self.around.send(from, answer);
+        self.names.send(from, answer);
         Ok(())
     }
 
@@ -126,11 +111,8 @@ impl Host {
     fn settle(&mut self) -> Duration {
         let now = self.now();
         self.node.handle_timeout(now);
-        let wake = settle(&mut self.node, now, &mut self.around);
-        let receipts = self.around.memory.receipts();
-        let again = !receipts.is_empty();
-        receipts.into_iter().for_each(|receipt| self.node.handle_receipt(now, receipt));
-        if again { Duration::ZERO } else { wake.at.since(now).min(Duration::from_secs(1)) }
+        let wake = self.memory.settle(&mut self.node, now, |transmit| self.names.transmit(transmit));
+        wake.at.since(now).min(Duration::from_secs(1))
     }
 }
 

@@ -59,8 +59,19 @@ impl Memory {
         self.records.insert(gossip.key(), gossip.clone());
     }
 
-    /// Keeps a fact, as [`Effects::keep`] wants.
-    pub fn keep(&mut self, fact: Fact) {
+    /// Does all that the node wants done: what it keeps is kept here, and what it sends is given to `send`. Returns when to
+    /// call [`Node::handle_timeout`], as [`settle`] does.
+    pub fn settle(&mut self, node: &mut Node, now: Tick, mut send: impl FnMut(&Transmit)) -> Wake {
+        loop {
+            let wake = settle(node, now, &mut Around { memory: self, send: &mut send });
+            if self.receipts.is_empty() {
+                return wake;
+            }
+            self.receipts.drain(..).for_each(|receipt| node.handle_receipt(now, receipt));
+        }
+    }
+
+    fn keep(&mut self, fact: Fact) {
         match fact {
             Fact::Gossip(gossip) => {
                 self.receipts.push(Receipt::Held(gossip.line()));
@@ -73,10 +84,28 @@ impl Memory {
             _ => {}
         }
     }
+}
 
-    /// What was kept since this was last asked: for [`Node::handle_receipt`].
-    pub fn receipts(&mut self) -> Vec<Receipt> {
-        std::mem::take(&mut self.receipts)
+/// A node's surroundings that are memory, and somebody who sends.
+struct Around<'a, S> {
+    memory: &'a mut Memory,
+    send: S,
+}
+
+impl<S: FnMut(&Transmit)> Effects for Around<'_, S> {
+    type Bodies = Memory;
+
+    fn keep(&mut self, fact: Fact) {
+        self.memory.keep(fact);
+    }
+
+    fn bodies(&self) -> &Memory {
+        self.memory
+    }
+
+    fn transmit(&mut self, transmit: &Transmit) -> bool {
+        (self.send)(transmit);
+        true
     }
 }
 

@@ -25,7 +25,7 @@ const ADDING: usize = 64 << 10;
 /// Kibibytes of bodies that may be on their way in.
 const ARRIVING: usize = 128 << 10;
 /// Between two looks at the node while somebody waits for a state of it.
-const GLANCE: Duration = Duration::from_millis(20);
+const GLANCE: Duration = Duration::from_millis(5);
 /// Who may follow events at once.
 const FOLLOWERS: usize = 64;
 
@@ -222,9 +222,9 @@ impl Handle {
         let mut waiting = self.wait_up_to(Duration::from_millis(query.timeout_ms));
         loop {
             waiting.look();
-            let view = self.view(network).await?;
-            let in_sync = view.reachable > 0 && view.reachable == view.in_sync;
-            let (reachable_peers, gossip_count) = (view.reachable, view.network.gossip_count);
+            let look = |member: &mut Member, _| (view::standing(&member.node), member.node.ledger().state().count);
+            let ((reachable_peers, equal), gossip_count) = self.look(network, look).await?;
+            let in_sync = reachable_peers > 0 && reachable_peers == equal;
             let holds = query.peers.is_none_or(|peers| reachable_peers >= peers)
                 && query.gossip.is_none_or(|gossip| gossip_count >= gossip)
                 && (in_sync || !query.in_sync);

@@ -40,8 +40,7 @@ impl View {
         let mut peers: Vec<api::Peer> =
             node.peers().iter().map(|(guid, peer)| shown(&guid, &peer, network, node.ledger(), moment)).collect();
         peers.sort_by(|a, b| (&a.name, &a.guid).cmp(&(&b.name, &b.guid)));
-        let reachable = peers.iter().filter(|peer| peer.reach == api::Reach::Reachable).count() as u64;
-        let in_sync = peers.iter().filter(|peer| peer.in_sync).count() as u64;
+        let (reachable, in_sync) = standing(node);
         // A wildcard is no address that anyone could use; what a peer saw is.
         let ip =
             if addr.ip().is_unspecified() { node.seen_at().map_or(addr.ip(), |seen| seen.ip()) } else { addr.ip() };
@@ -84,6 +83,13 @@ impl View {
         let stats = stats.by_name().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
         View { network, stats, reachable, in_sync }
     }
+}
+
+/// How many peers answer, and how many of them hold what this node holds.
+pub fn standing(node: &Node) -> (u64, u64) {
+    let reached = node.peers().iter().filter(|(_, peer)| peer.reach == Reach::Reachable);
+    let equal = |peer: &Peer<'_>| peer.state.is_some_and(|claim| node.ledger().equals(claim));
+    reached.fold((0, 0), |(all, in_sync), (_, peer)| (all + 1, in_sync + u64::from(equal(&peer))))
 }
 
 /// One of its peers.

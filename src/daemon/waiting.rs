@@ -4,17 +4,20 @@ use super::handle::{Handle, Refusal, stopping};
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 impl Handle {
     /// Somebody waits for so long until something is as it is wanted.
     pub(super) fn wait_up_to(&self, timeout: Duration) -> Waiting {
-        Waiting { changes: self.changes(), over: Box::pin(tokio::time::sleep(timeout)) }
+        let looked = Instant::now();
+        Waiting { changes: self.changes(), looked, over: Box::pin(tokio::time::sleep(timeout)) }
     }
 }
 
 /// See the module.
 pub(super) struct Waiting {
     changes: watch::Receiver<u64>,
+    looked: Instant,
     over: Pin<Box<tokio::time::Sleep>>,
 }
 
@@ -22,6 +25,7 @@ impl Waiting {
     /// What changes from here on is worth another look.
     pub(super) fn look(&mut self) {
         self.changes.mark_unchanged();
+        self.looked = Instant::now();
     }
 
     /// Whether the last look was the last.
@@ -29,12 +33,13 @@ impl Waiting {
         self.over.is_elapsed()
     }
 
-    /// Returns when something may have changed, not before a `glance` has passed, or when the time is over.
+    /// Returns when something may have changed, but not within a `glance` of the last look, or when the time is over.
     pub(super) async fn change(&mut self, glance: Duration) -> Result<(), Refusal> {
-        let Waiting { changes, over } = self;
+        let Waiting { changes, looked, over } = self;
         let changed = async {
-            tokio::time::sleep(glance).await;
-            changes.changed().await
+            changes.changed().await?;
+            tokio::time::sleep_until(*looked + glance).await;
+            Ok::<_, watch::error::RecvError>(())
         };
         tokio::select! {
             changed = changed => changed.map_err(|_| stopping()),

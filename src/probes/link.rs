@@ -1,10 +1,9 @@
 //! [`Link`]: a node in memory, and all that a peer of it needs to send it full datagrams of what it has.
 
-use crate::effects::{Effects, Memory, settle};
-use crate::proto::fact::Fact;
+use crate::effects::Memory;
 use crate::proto::gossip::{Draft, Gossip, Guid};
 use crate::proto::limits::{HEADER, MIN_MAX_DATAGRAM, TAG};
-use crate::proto::node::{Node, Transmit};
+use crate::proto::node::Node;
 use crate::proto::seal::{Header, NetworkKey, Secret};
 use crate::proto::settings::Settings;
 use crate::proto::time::{Tick, Timestamp};
@@ -28,30 +27,6 @@ pub struct Link {
     now: Tick,
 }
 
-/// A node's surroundings: memory, and what it sent.
-#[derive(Default)]
-struct Surroundings {
-    memory: Memory,
-    sent: Vec<Vec<u8>>,
-}
-
-impl Effects for Surroundings {
-    type Bodies = Memory;
-
-    fn keep(&mut self, fact: Fact) {
-        self.memory.keep(fact);
-    }
-
-    fn bodies(&self) -> &Memory {
-        &self.memory
-    }
-
-    fn transmit(&mut self, transmit: &Transmit) -> bool {
-        self.sent.push(transmit.bytes.clone());
-        true
-    }
-}
-
 impl Link {
     /// Has two nodes meet, and goes on for one of them where it stopped.
     pub fn new() -> Option<Link> {
@@ -59,7 +34,7 @@ impl Link {
         let addr = |number: u8| SocketAddr::from(([10, 0, 0, number], 6884));
         let node = |number: u8| {
             let settings = Settings::new(Guid::random([number; 16]), &format!("node-{number}"), key.clone());
-            (Node::new(settings, [number; 32], Tick(0)), Surroundings::default(), addr(number))
+            (Node::new(settings, [number; 32], Tick(0)), Memory::default(), addr(number))
         };
         let (mut one, mut other) = (node(1), node(2));
         let (mut now, mut header) = (Tick(0), None);
@@ -67,20 +42,19 @@ impl Link {
         for _ in 0..STEPS {
             now = Tick(now.0 + 10_000);
             for (from, to) in [(0, 1), (1, 0)] {
-                let [(node, around, addr), (target, ..)] = match from < to {
+                let [(node, memory, addr), (target, ..)] = match from < to {
                     true => [&mut one, &mut other],
                     false => [&mut other, &mut one],
                 };
-                if settle(node, now, around).at <= now {
+                if node.poll_timeout(now).at <= now {
                     node.handle_timeout(now);
-                    settle(node, now, around);
                 }
-                for datagram in around.sent.drain(..) {
+                memory.settle(node, now, |transmit| {
                     if from == 0 {
-                        header = key.open(&datagram).ok().map(|verified| *verified.header()).or(header);
+                        header = key.open(&transmit.bytes).ok().map(|verified| *verified.header()).or(header);
                     }
-                    let _ = target.handle_datagram(now, *addr, &datagram);
-                }
+                    let _ = target.handle_datagram(now, *addr, &transmit.bytes);
+                });
             }
         }
         let header = header.filter(|header| header.dst_session != 0)?;

@@ -2,46 +2,21 @@
 
 #![allow(dead_code, reason = "tests and benches use their own part of it")]
 
-use gossip_node::effects::{Effects, Memory, settle};
-use gossip_node::proto::fact::Fact;
+use gossip_node::effects::Memory;
 use gossip_node::proto::gossip::{Draft, Guid};
-use gossip_node::proto::node::{Node, Transmit};
+use gossip_node::proto::node::Node;
 use gossip_node::proto::seal::{NetworkKey, Secret};
 use gossip_node::proto::settings::Settings;
 use gossip_node::proto::time::{Tick, Timestamp};
 use std::net::SocketAddr;
 
-/// What one of them wants done.
-#[derive(Default)]
-pub struct Shell {
-    memory: Memory,
-    /// What it sent, in order.
-    pub sent: Vec<Vec<u8>>,
-}
-
-impl Effects for Shell {
-    type Bodies = Memory;
-
-    fn keep(&mut self, fact: Fact) {
-        self.memory.keep(fact);
-    }
-
-    fn bodies(&self) -> &Memory {
-        &self.memory
-    }
-
-    fn transmit(&mut self, transmit: &Transmit) -> bool {
-        self.sent.push(transmit.bytes.clone());
-        true
-    }
-}
-
 /// A node and its surroundings.
 pub struct Host {
     /// It.
     pub node: Node,
-    /// They.
-    pub shell: Shell,
+    memory: Memory,
+    /// What it sent, in order.
+    pub sent: Vec<Vec<u8>>,
     /// Where it is.
     pub addr: SocketAddr,
 }
@@ -50,19 +25,13 @@ impl Host {
     fn new(number: u8, key: &NetworkKey) -> Host {
         let settings = Settings::new(Guid::random([number; 16]), &format!("node-{number}"), key.clone());
         let addr = SocketAddr::from(([10, 0, 0, number], 6884));
-        Host { node: Node::new(settings, [number; 32], Tick(0)), shell: Shell::default(), addr }
+        Host { node: Node::new(settings, [number; 32], Tick(0)), memory: Memory::default(), sent: Vec::new(), addr }
     }
 
     /// Does all that it wants done.
     pub fn settle(&mut self, now: Tick) {
-        loop {
-            settle(&mut self.node, now, &mut self.shell);
-            let receipts = self.shell.memory.receipts();
-            if receipts.is_empty() {
-                return;
-            }
-            receipts.into_iter().for_each(|receipt| self.node.handle_receipt(now, receipt));
-        }
+        let Host { node, memory, sent, .. } = self;
+        memory.settle(node, now, |transmit| sent.push(transmit.bytes.clone()));
     }
 }
 
@@ -108,8 +77,7 @@ impl Pair {
     /// All that is on its way arrives, until nothing is.
     fn exchange(&mut self) {
         loop {
-            let (there, back) =
-                (std::mem::take(&mut self.first.shell.sent), std::mem::take(&mut self.second.shell.sent));
+            let (there, back) = (std::mem::take(&mut self.first.sent), std::mem::take(&mut self.second.sent));
             if there.is_empty() && back.is_empty() {
                 return;
             }
@@ -131,10 +99,10 @@ impl Pair {
             let draft = Draft { who_name: "dove".to_owned(), msg: "x".repeat(size).into() };
             let at = Timestamp(1_700_000_000_000_000 + self.written);
             let gossip = self.first.node.author(at, draft).expect("it is a message");
-            self.first.shell.memory.insert(&gossip);
+            self.first.memory.insert(&gossip);
             self.first.node.learn(self.now, &gossip);
         }
         self.first.settle(self.now);
-        std::mem::take(&mut self.first.shell.sent)
+        std::mem::take(&mut self.first.sent)
     }
 }
