@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(20);
+/// Between two tries.
+const TICK: Duration = Duration::from_millis(10);
 
 /// A node of the network of these tests, on loopback, at any port.
 fn node(name: &str) -> Builder {
@@ -142,6 +144,34 @@ async fn dropping_it_frees_port_and_home_and_ends_its_subscriptions() {
     }
     let nas = node("nas").home(&home).bind(addr).start().await.unwrap();
     assert_eq!(nas.handle().get(guid).await.unwrap().unwrap().msg, "kept");
+}
+
+/// The runtime of whoever embeds it may go without a word.
+#[test]
+fn it_ends_with_the_runtime_that_it_was_started_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("home");
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let daemon = first.block_on(node("nas").home(&home).start()).unwrap();
+    let guid = first.block_on(daemon.handle().add("before the runtime went")).unwrap();
+    let address = daemon.addr();
+    drop(first);
+    drop(daemon);
+    // Its thread says goodbye, closes the store, and only then gives the home away.
+    runtime().block_on(async {
+        let again = async {
+            loop {
+                match node("nas").home(&home).bind(address).start().await {
+                    Ok(again) => return again,
+                    Err(BuildError::Start(StartError::Locked { .. })) => tokio::time::sleep(TICK).await,
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        };
+        let again = tokio::time::timeout(SOON, again).await.expect("home and port are free");
+        assert!(again.handle().get(guid).await.unwrap().is_some());
+    });
 }
 
 #[tokio::test]
