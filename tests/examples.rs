@@ -214,6 +214,7 @@ fn json_is_as_it_was_and_parses_for_every_command() {
         ("bench spread", vec!["bench", "spread", "--nodes", "2", "--records", "20", "--singles", "2"]),
         ("bench sync", vec!["bench", "sync", "--records", "20"]),
         ("bench digest", vec!["bench", "digest", "--records", "20", "--differences", "2"]),
+        ("bench restart", vec!["bench", "restart", "--records", "500"]),
         ("bench datagram", vec!["bench", "datagram", "--count", "200"]),
         ("bench idle", vec!["bench", "idle", "--nodes", "2", "--for", "100ms"]),
         ("bench udp", vec!["bench", "udp", "--for", "5ms", "--trips", "3"]),

@@ -7,6 +7,7 @@ mod digest;
 mod idle;
 mod ingest;
 mod report;
+mod restart;
 mod spread;
 mod sync;
 mod udp;
@@ -41,6 +42,8 @@ enum What {
     Digest(digest::Digest),
     /// What nodes cost that have nothing to say
     Idle(idle::Idle),
+    /// What many messages cost a daemon that holds them
+    Restart(restart::Restart),
     /// What a datagram costs
     Datagram(datagram::Datagram),
     /// What the sockets of this machine can do
@@ -68,6 +71,7 @@ impl What {
             What::Sync(sync) => sync.measure(context).await,
             What::Digest(digest) => digest.measure(context).await,
             What::Idle(idle) => idle.measure(context).await,
+            What::Restart(restart) => restart.measure(context).await,
             What::Datagram(datagram) => datagram.measure(context).await,
             What::Udp(udp) => udp.measure(context).await,
         }
