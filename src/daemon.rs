@@ -1,6 +1,6 @@
-//! [`Daemon`]: the one task that owns nodes, socket and store; [`Handle`]: how others reach it. No locks, no actors:
-//! each thing that happens (datagrams, a command, a receipt of the disk, a timer) is handled, then everything that it
-//! set off is settled.
+//! [`Daemon`]: the one task, on a thread of its own, that owns nodes, socket and store; [`Handle`]: how others reach it. No
+//! locks, no actors: each thing that happens (datagrams, a command, a receipt of the disk, a timer) is handled, then
+//! everything that it set off is settled.
 
 mod arriving;
 mod cache;
@@ -27,6 +27,7 @@ mod rate;
 mod receipts;
 mod records;
 mod reload;
+mod restoring;
 mod retaining;
 mod settings;
 mod sharing;
@@ -348,7 +349,7 @@ fn member(
     let seed = rand::random();
     let now = clock.now();
     let mut node = Node::new(settings, seed, now);
-    store.restore(id, &mut |restored| node.restore(now, restored))?;
+    restoring::restore(store, id, &mut node, now)?;
     // The epoch is later than all that was authored before.
     node.restore_authored(Timestamp(epoch));
     Ok(Member::new(network.network_name.clone(), id, node, network.ring().collect()))

@@ -49,6 +49,19 @@ fn who_has_just_been_met_is_told_at_once_what_is_new() {
     assert_eq!(sent[asked].datagrams, 0, "nothing had to be asked for: {sent:?}");
 }
 
+/// A newcomer's beacon has one who holds much register with it. What flows elsewhere does not flow to the newcomer.
+#[test]
+fn a_newcomer_that_is_called_on_lacks_much_no_longer_than_it_takes_to_fetch_it() {
+    let mut net = Network::new(101);
+    let (a, b) = (net.add(), net.add());
+    for number in 0..500 {
+        net.create(a, format!("news {number}"));
+    }
+    net.run(SECOND / 50);
+    net.register(a, b);
+    assert!(net.run_until(SECOND / 5, |net| net.node(b).ledger().state().count == 500));
+}
+
 #[test]
 fn everyone_gets_to_know_everyone_from_one_seed() {
     let mut net = Network::new(2);

@@ -88,7 +88,7 @@ pub struct Node {
     rng: ChaCha8Rng,
     last_authored: Timestamp,
     seen_at: Option<SocketAddr>,
-    last_digest: Tick,
+    last_digest: Option<Tick>,
     upkeep: Upkeep,
     /// The primary to be, as soon as its sketch is whole.
     next_key: Option<KeyId>,
@@ -145,7 +145,7 @@ impl Node {
             rng,
             last_authored,
             seen_at,
-            last_digest: now,
+            last_digest: None,
             upkeep,
             next_key: None,
             next_build: now,

@@ -184,11 +184,13 @@ impl Node {
     /// Sends our digest to a peer that holds something else than we, if none passed lately. While rumours flow and all
     /// are acknowledged, what differs is most likely on its way, and digests are rare.
     pub(super) fn compare(&mut self, now: Tick, peer: Guid, theirs: Claim) {
-        if !self.differs(theirs) || (self.rumors.is_flowing(now) && now.since(self.last_digest) < IN_FLOW) {
+        if !self.differs(theirs)
+            || (self.rumors.is_flowing(now) && self.last_digest.is_some_and(|last| now.since(last) < IN_FLOW))
+        {
             return;
         }
         if self.repairs.begin(now, peer, self.pause(&peer)) {
-            self.last_digest = now;
+            self.last_digest = Some(now);
             self.send_digest(peer);
         }
     }
