@@ -219,7 +219,7 @@ impl<'a> Batch<'a> {
             Job::Fact(Fact::Forgotten(guid)) => self.forget_peer(network, *guid),
             // Who this node is stands in `server.json`; how others are reached is found out anew.
             Job::Fact(Fact::Identity(_) | Fact::Reach(_)) => Ok(()),
-            Job::Condemn(key) => self.condemn(network, *key),
+            Job::Condemn(key) => self.condemn(network, *key).map(drop),
             Job::Reindex => search::rebuild(self.db),
             // Seen to before anything else.
             Job::Mend => Ok(()),
@@ -279,8 +279,7 @@ impl<'a> Batch<'a> {
 
     fn partial(&mut self, network: NetworkId, guid: Guid, head: &Head) -> rusqlite::Result<()> {
         let key = Key { date_time: head.date_time(), guid };
-        self.condemn(network, key)?;
-        if Stored::read(self.db, network, key)?.is_some() {
+        if self.condemn(network, key)? {
             let line = Line { key, origin: head.origin(), decree: None };
             self.receipts.push((network, Receipt::Held(line)));
             return Ok(());
@@ -375,14 +374,15 @@ impl<'a> Batch<'a> {
             .map(drop)
     }
 
-    /// Deletes a record if it is damaged. It is looked at again, since a whole copy may have come in the meantime.
-    fn condemn(&mut self, network: NetworkId, key: Key) -> rusqlite::Result<()> {
-        let Some(stored) = Stored::read(self.db, network, key)? else { return Ok(()) };
+    /// Deletes a record if it is damaged; says whether it is here, and whole. It is looked at again, since a whole copy may
+    /// have come in the meantime.
+    fn condemn(&mut self, network: NetworkId, key: Key) -> rusqlite::Result<bool> {
+        let Some(stored) = Stored::read(self.db, network, key)? else { return Ok(false) };
         let (id, body, len) = (stored.id, stored.body, stored.len);
         if let Some(gossip) = stored.whole(self.db)? {
-            let Some(body) = body else { return Ok(()) };
             // The list is not part of the whole, and may be what was wrong.
-            return self.blob(body, LIST, &piece_list(gossip.msg()));
+            body.map_or(Ok(()), |body| self.blob(body, LIST, &piece_list(gossip.msg())))?;
+            return Ok(true);
         }
         self.db.prepare_cached("DELETE FROM gossip WHERE id = ?1")?.execute([id])?;
         search::forget(self.db, id)?;
@@ -391,6 +391,6 @@ impl<'a> Batch<'a> {
         }
         self.count(network, -1, len.saturating_neg());
         self.lost.push((network, key.guid));
-        Ok(())
+        Ok(false)
     }
 }
