@@ -227,18 +227,9 @@ impl Prepared {
         let file = &loaded.file;
         let addr = SocketAddr::new(file.ip, file.port);
         let thread = Thread::new().map_err(no_thread)?;
-        let bound = {
-            let _guard = thread.enter();
-            Socket::bind(addr)
-        };
-        let (mut socket, granted) = bound.map_err(|source| StartError::Bind { addr, source })?;
-        if let Some(granted) = granted {
-            tracing::info!(
-                "the kernel grants a receive buffer of {granted} bytes, less than the 4 MiB asked for: bursts may be lost and repaired; raise it with `sysctl net.core.rmem_max=4194304`"
-            );
-        }
+        let bound = bind(addr, &thread).and_then(|socket| Ok((socket.local_addr()?, socket)));
+        let (addr, mut socket) = bound.map_err(|source| StartError::Bind { addr, source })?;
         faults.into_iter().for_each(|faults| socket.suffer(faults));
-        let addr = socket.local_addr().map_err(|source| StartError::Bind { addr, source })?;
         let discovering = Discovering::new(file, addr, clock, &mut members);
         let (events, incoming) = mpsc::unbounded_channel();
         let (receipts, loads) = (events.clone(), events);
@@ -309,6 +300,18 @@ impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.stop();
     }
+}
+
+/// The socket, which wakes this thread.
+fn bind(addr: SocketAddr, thread: &Thread) -> io::Result<Socket> {
+    let _guard = thread.enter();
+    let (socket, granted) = Socket::bind(addr)?;
+    if let Some(granted) = granted {
+        tracing::info!(
+            "the kernel grants a receive buffer of {granted} bytes, less than the 4 MiB asked for: bursts may be lost and repaired; raise it with `sysctl net.core.rmem_max=4194304`"
+        );
+    }
+    Ok(socket)
 }
 
 fn no_thread(source: io::Error) -> StartError {

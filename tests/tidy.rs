@@ -252,12 +252,13 @@ fn the_core_is_a_function_of_state_time_and_bytes() {
         "eprintln!",
         "tracing",
     ];
+    // Its order is its own secret.
+    let allowed = |source: &Source, word: &str| source.is_in("proto/unordered") && word == "HashMap";
     let mut broken = Vec::new();
     for source in shipped().iter().filter(|source| source.is_in("proto") || source.is_in("effects")) {
         let code = source.code();
-        broken.extend(
-            outside.iter().filter(|word| code.contains(**word)).map(|word| format!("{}: names {word}", source.path)),
-        );
+        let named = outside.iter().filter(|word| code.contains(**word) && !allowed(source, word));
+        broken.extend(named.map(|word| format!("{}: names {word}", source.path)));
     }
     report(&broken);
 }

@@ -21,11 +21,12 @@ use crate::proto::gossip::{Gossip, Guid, Head, Key};
 use crate::proto::limits::{ARRIVING, CONDEMNED, WANTED, WANTED_PER_PEER};
 use crate::proto::rtt::Rtt;
 use crate::proto::time::Tick;
+use crate::proto::unordered::Unordered;
 use crate::proto::wire::{Parts, TellMeMore};
 use asking::Want;
 use flow::Flow;
 use partials::Partials;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Holders remembered for one record.
 const HOLDERS: usize = 4;
@@ -35,7 +36,7 @@ const TRIES: u32 = 8;
 /// All that is wanted, under way, or on its way to the disk.
 #[derive(Default)]
 pub struct Fetches {
-    wants: HashMap<Guid, Want>,
+    wants: Unordered<Guid, Want>,
     deadlines: BTreeSet<(Tick, Guid)>,
     flows: BTreeMap<Guid, Flow>,
     /// Peers with something in their queue.
@@ -45,7 +46,7 @@ pub struct Fetches {
     parked: BTreeSet<Guid>,
     unparked: usize,
     /// Records given to the disk and not acknowledged, with their size. One that still has its slab counts nothing.
-    arriving: HashMap<Guid, usize>,
+    arriving: Unordered<Guid, usize>,
     arriving_bytes: usize,
     condemned: BTreeSet<Guid>,
     /// The disk refused something: ask for nothing until then.
@@ -220,10 +221,8 @@ impl Fetches {
         self.partials.drop_peer(*peer, &mut self.flows);
         self.flows.remove(peer);
         self.waiting.remove(peer);
-        #[expect(clippy::disallowed_methods, reason = "they are sorted")]
-        let held = self.wants.iter().filter(|(_, want)| want.holders.contains(peer));
-        let mut guids: Vec<Guid> = held.map(|(&guid, _)| guid).collect();
-        guids.sort_unstable();
+        let held = self.wants.sorted().into_iter().filter(|(_, want)| want.holders.contains(peer));
+        let guids: Vec<Guid> = held.map(|(guid, _)| guid).collect();
         for guid in &guids {
             let Some(want) = self.wants.get_mut(guid) else { continue };
             want.holders.retain(|holder| holder != peer);

@@ -10,13 +10,14 @@ use crate::proto::repairs::Repairs;
 use crate::proto::rumors::Rumors;
 use crate::proto::seal::KeyId;
 use crate::proto::sketch::Sketch;
+use crate::proto::unordered::Unordered;
 use crate::proto::wire::{Fragment, HeadTold, Holding, List, Message, PageAsk, PieceAsk, Record, SymbolsAsk, Tell};
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 /// One thing to be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Answer {
     /// A whole record, or its head.
     Record(Guid),
@@ -76,7 +77,7 @@ struct Queue {
     /// Which of them is tried next, while some may be here now.
     retry: Option<usize>,
     /// Both, so that nothing is queued twice.
-    queued: HashSet<Answer>,
+    queued: Unordered<Answer, ()>,
 }
 
 impl Queue {
@@ -133,7 +134,7 @@ impl Answers {
         let queue = self.queues.entry(peer).or_default();
         if queue.queued.len() >= ANSWERS_PER_PEER {
             self.dropped += 1;
-        } else if queue.queued.insert(answer) {
+        } else if queue.queued.insert(answer, ()).is_none() {
             queue.ready.push_back(answer);
         }
     }

@@ -4,8 +4,8 @@
 use crate::proto::gossip::{Guid, Head, Key};
 use crate::proto::limits::{RUMOR_AGE, RUMORS};
 use crate::proto::time::Tick;
+use crate::proto::unordered::Unordered;
 use std::collections::VecDeque;
-use std::collections::hash_map::{Entry, HashMap};
 
 /// A record learnt lately.
 pub(super) struct Fresh {
@@ -28,7 +28,7 @@ pub(super) struct Recent {
     /// How many there were before these.
     before: u64,
     /// Which of all that there ever were each one is.
-    numbers: HashMap<Guid, u64>,
+    numbers: Unordered<Guid, u64>,
 }
 
 impl Recent {
@@ -52,10 +52,8 @@ impl Recent {
             if fresh.learnt.since(oldest.learnt) < RUMOR_AGE && self.all.len() < RUMORS {
                 break;
             }
-            if let Entry::Occupied(number) = self.numbers.entry(oldest.key.guid)
-                && *number.get() == self.before
-            {
-                number.remove();
+            if self.numbers.get(&oldest.key.guid) == Some(&self.before) {
+                self.numbers.remove(&oldest.key.guid);
             }
             self.all.pop_front();
             self.before += 1;
