@@ -125,7 +125,7 @@ impl fmt::Debug for Daemon {
 
 impl Daemon {
     /// Starts a daemon in its home: takes the home's lock, opens the store, binds the socket, starts the task. Needs a
-    /// tokio runtime. The control API is served beside it, by a `crate::http::Server`.
+    /// tokio runtime, with which it ends. The control API is served beside it, by a `crate::http::Server`.
     pub async fn start(home: Home) -> Result<Daemon, StartError> {
         Daemon::start_amid(home, None).await
     }

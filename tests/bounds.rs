@@ -2,7 +2,7 @@
 //! sketches and the round between them, with every datagram in its real size, over a link that loses some.
 
 use gossip_node::proto::gossip::Guid;
-use gossip_node::proto::limits::{HEADER, TAG};
+use gossip_node::proto::limits::{HEADER, TAG, UNDO};
 use gossip_node::proto::repairs::{Found, Repairs};
 use gossip_node::proto::rtt::Rtt;
 use gossip_node::proto::seal::KeyId;
@@ -255,4 +255,39 @@ fn rounds_end_well_while_both_sets_change_a_thousand_times_a_second() {
     }
     eprintln!("{found} of {rounds} rounds decoded under 1,000 changes a second on both sides");
     assert!(f64::from(found) >= 0.999 * f64::from(rounds), "{found} of {rounds}");
+}
+
+/// While thousands of records are on their way here, the set will have moved too far before a round is over.
+#[test]
+fn no_round_is_begun_that_what_is_coming_would_outrun() {
+    for (coming, begun) in [(0, true), (UNDO, true), (UNDO + 1, false)] {
+        let mut pair = Pair::new(1, 10_000, 1000, 0.0);
+        let digest = Repairs::digest(&pair.answering.sketch);
+        let found = pair.repairs.handle_digest(pair.now, PEER, UNDER, &digest, &pair.asking.sketch, coming);
+        assert_eq!(found, Found::Nothing);
+        let ask = pair.repairs.poll_ask(pair.now, |_| true, |_| pair.rtt);
+        assert_eq!(ask.is_some(), begun, "{coming} are to come");
+    }
+}
+
+/// What was asked for at once is compared with the set as it was then, however far it moves while the answers come.
+#[test]
+fn symbols_that_were_asked_for_serve_a_set_that_has_moved_on() {
+    let mut pair = Pair::new(2, 10_000, 300, 0.0);
+    let digest = Repairs::digest(&pair.answering.sketch);
+    pair.repairs.handle_digest(pair.now, PEER, UNDER, &digest, &pair.asking.sketch, 0);
+    let (_, _, ask) = pair.repairs.poll_ask(pair.now, |_| true, |_| pair.rtt).expect("a round is begun");
+    let ask = ask.symbols.expect("symbols are asked for");
+    let answers = Repairs::more(&pair.answering.sketch, ask.change, ask.first, ask.chunks).unwrap();
+    let mut found = Found::Nothing;
+    for symbols in answers {
+        found = pair.repairs.handle_symbols(pair.now, PEER, UNDER, symbols, &pair.asking.sketch);
+        (0..UNDO).for_each(|_| pair.asking.sketch.insert(fresh(&mut pair.rng)));
+        if found != Found::Nothing {
+            break;
+        }
+    }
+    let Found::Difference(found) = found else { panic!("one ask is enough for this difference: {found:?}") };
+    let truth: BTreeSet<Guid> = pair.asking.only_here.iter().chain(&pair.answering.only_here).copied().collect();
+    assert_eq!(found.into_iter().collect::<BTreeSet<Guid>>(), truth);
 }

@@ -179,7 +179,7 @@ impl Builder {
         self
     }
 
-    /// Starts it, in a task of the tokio runtime that this is called in.
+    /// Starts it, on a thread of its own. It ends with the tokio runtime that this is called in, which serves its handles.
     ///
     /// # Errors
     /// See [`BuildError`]; nothing runs then, and no port and no home is taken.
