@@ -41,10 +41,10 @@ use std::io;
 use std::net::SocketAddr;
 use tokio::task::JoinHandle;
 
-/// A node that runs in this process, on a thread of its own, as long as the tokio runtime that it was started in. There may be several in one
-/// process, each with its own home and address.
+/// A node that runs in this process, on a thread of its own, as long as the tokio runtime that it was started in. There may
+/// be several in one process, each with its own home and address.
 ///
-/// When it is dropped, the task says goodbye, closes the store, frees port and home, and ends by itself within about half a
+/// When it is dropped, it says goodbye, closes the store, frees port and home, and ends by itself within about half a
 /// second; [`leave`](Daemon::leave) does the same and waits for it.
 #[derive(Debug)]
 #[must_use = "the node stops when this is dropped"]
