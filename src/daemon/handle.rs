@@ -24,8 +24,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, wat
 const ADDING: usize = 64 << 10;
 /// Kibibytes of bodies that may be on their way in.
 const ARRIVING: usize = 128 << 10;
-/// Between two looks at the node while somebody waits for a state of it.
-const GLANCE: Duration = Duration::from_millis(5);
 /// Who may follow events at once.
 const FOLLOWERS: usize = 64;
 
@@ -231,7 +229,7 @@ impl Handle {
             if holds || waiting.is_over() {
                 return Ok(api::Waited { holds, reachable_peers, gossip_count, in_sync });
             }
-            waiting.change(GLANCE).await?;
+            waiting.change().await?;
         }
     }
 

@@ -5,8 +5,6 @@ use crate::api;
 use crate::proto::gossip::Guid;
 use std::time::Duration;
 
-/// Between two looks at who holds a record: somebody waits, and the answers come within milliseconds.
-const GLANCE: Duration = Duration::from_millis(5);
 /// How long peers may take to say that they hold a record.
 const ASKING: Duration = Duration::from_secs(1);
 
@@ -90,7 +88,7 @@ impl Handle {
             if holders.suffice(held_by) || waiting.is_over() {
                 return Ok(held_by);
             }
-            waiting.change(GLANCE).await?;
+            waiting.change().await?;
         }
     }
 }

@@ -1,5 +1,5 @@
 //! [`restore`]: a node gets what the store knows of its network. The store is read, and what it holds is sorted, on a thread
-//! of its own, since to read a million records takes as long as to index them.
+//! of its own: where there is another core, only indexing takes time.
 
 use crate::proto::fact::Restored;
 use crate::proto::gossip::Line;

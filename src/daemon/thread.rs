@@ -1,6 +1,6 @@
 //! [`Thread`]: the thread that the engine has for itself, with a runtime of its own. Among the tasks of a runtime with
 //! several workers it would move from one to another, and each move costs the wake-up of a core: an answer to a datagram
-//! takes a fifth of that time here.
+//! takes half to two thirds of that time here.
 
 use std::io;
 use tokio::runtime::{Builder, EnterGuard, Runtime};

@@ -6,6 +6,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+/// Between two looks, at least.
+const GLANCE: Duration = Duration::from_millis(5);
+
 impl Handle {
     /// Somebody waits for so long until something is as it is wanted.
     pub(super) fn wait_up_to(&self, timeout: Duration) -> Waiting {
@@ -33,12 +36,12 @@ impl Waiting {
         self.over.is_elapsed()
     }
 
-    /// Returns when something may have changed, but not within a `glance` of the last look, or when the time is over.
-    pub(super) async fn change(&mut self, glance: Duration) -> Result<(), Refusal> {
+    /// Returns when something may have changed, but not at once after the last look, or when the time is over.
+    pub(super) async fn change(&mut self) -> Result<(), Refusal> {
         let Waiting { changes, looked, over } = self;
         let changed = async {
             changes.changed().await?;
-            tokio::time::sleep_until(*looked + glance).await;
+            tokio::time::sleep_until(*looked + GLANCE).await;
             Ok::<_, watch::error::RecvError>(())
         };
         tokio::select! {

@@ -10,6 +10,7 @@ use crate::daemon::Refusal;
 use crate::proto::gossip::Guid;
 use crate::proto::seal::Secret;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -137,6 +138,24 @@ pub async fn store(client: &Client, drafts: &[Draft]) -> Result<(), Failure> {
         Some(outcome) => Err(Failure::new(Exit::Refused, "a message was not taken")
             .why(outcome.detail.unwrap_or_else(|| outcome.status.to_string()))),
     }
+}
+
+/// The same for messages with these numbers, so many in one commit; `progress` hears of the next number.
+pub async fn store_all(
+    client: &Client,
+    numbers: Range<u64>,
+    size: usize,
+    batch: u64,
+    mut progress: impl FnMut(u64),
+) -> Result<(), Failure> {
+    let mut next = numbers.start;
+    while next < numbers.end {
+        let count = batch.min(numbers.end - next);
+        store(client, &drafts(next, count, size)).await?;
+        next += count;
+        progress(next);
+    }
+    Ok(())
 }
 
 /// A refusal of a daemon in this process.

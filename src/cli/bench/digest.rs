@@ -1,6 +1,6 @@
 //! `gossip-node bench digest`: what it costs two nodes to find and mend few differences in many records.
 
-use super::cluster::{Cluster, PATIENCE, drafts, refused, store};
+use super::cluster::{Cluster, PATIENCE, refused, store_all};
 use super::report::{Report, Row};
 use crate::api::{RegisterRequest, Status};
 use crate::cli::context::Context;
@@ -51,20 +51,13 @@ impl Digest {
         let [one, other] = &homes;
         let first = Running::start(one.clone()).await?;
         let client = crate::client::Client::new(one.control_socket(), None);
-        let mut next = 0;
-        while next < u64::from(self.records) {
-            let count = BATCH.min(u64::from(self.records) - next);
-            store(&client, &drafts(next, count, size)).await?;
-            next += count;
-        }
+        let (records, all) = (u64::from(self.records), u64::from(self.records) + u64::from(self.differences));
+        store_all(&client, 0..records, size, BATCH, |_| ()).await?;
         first.stop().await?;
         std::fs::copy(one.gossip_db(), other.gossip_db())
             .map_err(|error| Failure::new(Exit::No, "cannot copy the store").why(error.to_string()))?;
         let first = Running::start(one.clone()).await?;
-        for number in 0..u64::from(self.differences).div_ceil(BATCH) {
-            let count = BATCH.min(u64::from(self.differences) - number * BATCH);
-            store(&client, &drafts(next + number * BATCH, count, size)).await?;
-        }
+        store_all(&client, records..all, size, BATCH, |_| ()).await?;
         let second = Running::start(other.clone()).await?;
         let met = meet(&first, &second).await;
         let stopped = (first.stop().await, second.stop().await);

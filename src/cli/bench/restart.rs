@@ -1,9 +1,9 @@
 //! `gossip-node bench restart`: what many messages cost a daemon that holds them: memory, and the time until it answers
 //! again after a SIGKILL.
 
-use super::cluster::{Cluster, PATIENCE, called, drafts, store};
+use super::cluster::{Cluster, PATIENCE, called, store_all};
 use super::idle::resident;
-use super::report::{Report, Row};
+use super::report::{Report, Row, millis};
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::client::Client;
@@ -56,13 +56,8 @@ impl Restart {
         let (first, empty_start) = Killable::start(&home).await?;
         let empty = first.resident();
         let progress = context.progress("stored");
-        let mut next = 0;
-        while next < records {
-            let count = BATCH.min(records - next);
-            store(&first.client, &drafts(next, count, self.size as usize)).await?;
-            next += count;
-            progress.set(next, next * u64::from(self.size));
-        }
+        let stored = |next| progress.set(next, next * u64::from(self.size));
+        store_all(&first.client, 0..records, self.size as usize, BATCH, stored).await?;
         drop(progress);
         let written = first.resident();
         first.kill().await?;
@@ -82,7 +77,7 @@ impl Restart {
             let row = Row::new(name, (resident - empty).max(0.0), "MiB");
             report.add(if most { row.not_above(96.0) } else { row });
         }
-        let row = Row::time("from a start after SIGKILL to an answer", took).beside(super::report::millis(empty_start));
+        let row = Row::time("from a start after SIGKILL to an answer", took).beside(millis(empty_start));
         report.add(if most { row.not_above(500.0) } else { row });
         Ok(report)
     }

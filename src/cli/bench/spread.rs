@@ -1,6 +1,6 @@
 //! `gossip-node bench spread`: how many records a second reach all nodes and their disks, and how soon one does.
 
-use super::cluster::{Cluster, PATIENCE, called, drafts, refused, store, text};
+use super::cluster::{Cluster, PATIENCE, called, refused, store_all, text};
 use super::ingest::{bare, syncs};
 use super::report::{Report, Row, millis};
 use crate::api::{Backlog, Event, EventsQuery, WaitQuery};
@@ -153,13 +153,7 @@ impl Spread {
 
 /// Writes those from `first` to before `end`.
 async fn write(client: Client, first: u64, end: u64, size: usize) -> Result<(), Failure> {
-    let mut next = first;
-    while next < end {
-        let count = BATCH.min(end - next);
-        store(&client, &drafts(next, count, size)).await?;
-        next += count;
-    }
-    Ok(())
+    store_all(&client, first..end, size, BATCH, |_| ()).await
 }
 
 /// Waits for the next record.

@@ -1,6 +1,6 @@
 //! `gossip-node bench sync`: how fast a new node gets what it lacks: many records, or long ones.
 
-use super::cluster::{Cluster, PATIENCE, called, drafts, home_in, refused, store, text};
+use super::cluster::{Cluster, PATIENCE, called, home_in, refused, store_all, text};
 use super::ingest::{bare, blocking};
 use super::report::{Report, Row};
 use crate::api::{RegisterRequest, WaitQuery};
@@ -64,13 +64,8 @@ impl Sync {
         let (mut cluster, size) = (Cluster::of(1).await?, self.size as usize);
         let progress = context.progress("stored");
         if let Some(client) = cluster.client(0) {
-            let mut next = 0;
-            while next < u64::from(records) {
-                let count = (BATCH as u64).min(u64::from(records) - next);
-                store(&client, &drafts(next, count, size)).await?;
-                next += count;
-                progress.set(next, next * size as u64);
-            }
+            let stored = |next| progress.set(next, next * size as u64);
+            store_all(&client, 0..u64::from(records), size, BATCH as u64, stored).await?;
         }
         drop(progress);
         let bare = bare(cluster.place(), size, BATCH, (records as usize).min(100_000)).await?;
