@@ -21,7 +21,11 @@ fn hello(cards: u8) -> Message {
     Message::Hello(Hello {
         stamp: 1,
         state: LedgerState { count: 100_000, root: [2; 16] },
-        page: Some(CardPage { range: Range::all_but(0), cards: List::new((0..cards).map(card).collect()) }),
+        page: Some(CardPage {
+            range: Range::all_but(0),
+            cards: List::new((0..cards).map(card).collect()),
+            ..CardPage::default()
+        }),
         networks: List::new(vec![Name::new("work").expect("it is a name")]),
         ..Hello::default()
     })

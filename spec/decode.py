@@ -305,6 +305,15 @@ class Body:
     def parts(self):
         return {"guid": self.guid(), "list": self.flag(), "pieces": [self.number(8) for _ in range(4)]}
 
+    def marks(self):
+        return self.list(KNOWN, lambda: self.number(4))
+
+    def card_ask(self):
+        return {"range": self.range(), "known": self.marks()}
+
+    def card_page(self):
+        return {"range": self.range(), "cards": self.list(CARDS, self.card), "strange": self.marks()}
+
     # The kinds.
 
     def register(self):
@@ -322,8 +331,8 @@ class Body:
         said = {"stamp": self.number(8), "state": self.state(), "horizon": self.number(8)}
         said["list"] = {"count": self.number(4), "hash": self.number(8)}
         said |= {"incarnation": self.number(4), "health": self.number(1), "clock": self.number(8)}
-        said |= {"updates": self.list(UPDATES, self.update), "page_ask": self.option(self.range)}
-        said["page"] = self.option(lambda: {"range": self.range(), "cards": self.list(CARDS, self.card)})
+        said |= {"updates": self.list(UPDATES, self.update), "page_ask": self.option(self.card_ask)}
+        said["page"] = self.option(self.card_page)
         return said | {"networks": self.list(NETWORKS, self.name), "padding": self.padding()}
 
     def hello_for(self):
@@ -369,7 +378,7 @@ class Body:
 
 
 # Most items of each list.
-UPDATES, CARDS, NETWORKS, GUIDS_PER_ASK, PIECES_PER_ASK, MORE_SYMBOLS, PAGE, HEARD = 24, 24, 4, 64, 16, 47, 70, 70
+UPDATES, CARDS, KNOWN, NETWORKS, GUIDS_PER_ASK, PIECES_PER_ASK, MORE_SYMBOLS, PAGE, HEARD = 24, 24, 192, 4, 64, 16, 47, 70, 70
 
 KINDS = {
     1: ("REGISTER", Body.register),

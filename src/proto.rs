@@ -61,7 +61,7 @@
 //! | 1 | REGISTER | guid, name, epoch u64, incarnation u32, cookie 16 bytes (0 at first), padding \[0 ≤ 224\], to 224 bytes in all |
 //! | 2 | CHALLENGE | cookie 16 bytes, echo u64 |
 //! | 3 | REGISTERED | echo u64, guid, name, epoch u64, incarnation u32, seen addr, state |
-//! | 4, 5 | HELLO, HELLO_BACK | stamp u64, state, horizon u64, list (count u32, hash u64), incarnation u32, health u8, clock u64, updates \[update ≤ 24\], page_ask range?, page (range, \[card ≤ 24\])?, networks \[name ≤ 4\], padding \[0 ≤ 1472\] |
+//! | 4, 5 | HELLO, HELLO_BACK | stamp u64, state, horizon u64, list (count u32, hash u64), incarnation u32, health u8, clock u64, updates \[update ≤ 24\], page_ask (range, known \[u32 ≤ 192\])?, page (range, \[card ≤ 24\], strange \[u32 ≤ 192\])?, networks \[name ≤ 4\], padding \[0 ≤ 1472\] |
 //! | 6 | HELLO_FOR | stamp u64, guid, addr, word of *probe, answered, silent* |
 //! | 7 | DID_YOU_HERE | change u64, count u32, root 8 bytes, prefix u32, \[symbol; 44\], estimator \[i16; 36\] |
 //! | 8 | TELL_ME_MORE | guids \[guid ≤ 64\], pieces \[guid, piece u16, fragments u64 ≤ 16\], symbols (change u64, first u32, chunks u64)?, page (id u32, after key, pages u8)? |
@@ -195,7 +195,14 @@
 //! the sender's own clock; HELLO_BACK repeats it, or has 2^64 - 1 where it answers nothing. A HELLO with padding gets a
 //! HELLO_BACK of its size that says nothing of others. `health` is 0 (well) to 7. `list` is how many nodes the sender
 //! lists as alive, itself and suspects included, and the sum modulo 2^64 of SipHash-2-4 (64 bits, key 0) over guid,
-//! incarnation u32 and addr of each. `page_ask` asks for the cards of a part of the ring; `page` names what it covers.
+//! incarnation u32 and addr of each.
+//!
+//! Lists are made equal by parts of the ring. `page_ask` names a part, and with the lower 32 bits of those hashes whom the
+//! asker lists there (whom it asks left out). The answer is up to three pages, the first in the HELLO_BACK that answers,
+//! the others in HELLO_BACKs that answer nothing: the cards of whom the asker lacks (the asker left out), each page with
+//! the range that it covers, one behind the other, and in the first, where all of the part was looked at, `strange`: whom
+//! the asker lists alone. They may have died without its hearing of it, so it probes them; and who then suspects one that
+//! others hold for dead in that incarnation is told so.
 //!
 //! - An *incarnation* is made by its node alone: at a start the seconds since 1970, and one above whatever others said of
 //!   it: a suspicion or a death in its own, an *alive* in a later one.
@@ -221,7 +228,7 @@
 //! | message | sent | answered by |
 //! |---|---|---|
 //! | REGISTER | to a seed, an address that a peer named, a peer that is probed and has no session, a dead one each second | CHALLENGE, then (with its cookie) REGISTERED |
-//! | HELLO | each `gossip_timer` to the peer probed longest ago, and to up to `gossip_max_peer_count` peers whose ledger differs | HELLO_BACK: count and root of the ledger, news of peers, a page of the peer list where asked |
+//! | HELLO | each `gossip_timer` to the peer probed longest ago, and to up to `gossip_max_peer_count` peers whose ledger differs | HELLO_BACK: count and root of the ledger, news of peers, up to three pages of the peer list where asked |
 //! | HELLO_BACK | unasked, to three random peers each 200 ms while there is news of peers | nothing |
 //! | HELLO_FOR | to three random peers, when a probe was not answered | HELLO_FOR: it answered, or it did not |
 //! | RUMOR | a record just learnt, with a part of the ring, to the first live peer of each of up to five parts of ours | HEARD |

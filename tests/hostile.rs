@@ -13,8 +13,8 @@ use gossip_node::proto::sketch::Symbol;
 use gossip_node::proto::stats::Rejected;
 use gossip_node::proto::time::Timestamp;
 use gossip_node::proto::wire::{
-    Address, Blob, CHALLENGE, Card, CardPage, DidYouHere, Fragment, HeadTold, Hello, Holding, List, Message, Name,
-    PageAsk, PieceAsk, REGISTER, REGISTERED, Record, Symbols, SymbolsAsk, Tell, TellMeMore,
+    Address, Blob, CHALLENGE, Card, CardAsk, CardPage, DidYouHere, Fragment, HeadTold, Hello, Holding, List, Message,
+    Name, PageAsk, PieceAsk, REGISTER, REGISTERED, Record, Symbols, SymbolsAsk, Tell, TellMeMore,
 };
 use gossip_node::sim::Network;
 use gossip_node::sim::insider::Insider;
@@ -324,9 +324,9 @@ fn a_padded_hello_has_an_answer_that_is_no_longer_and_says_nothing_else() {
         message.encode(&mut body);
         body.len()
     };
-    for padding in [1, 3, 100, 1000, MAX_DATAGRAM - HEADER - TAG - Hello::EMPTY - 16] {
+    for padding in [1, 3, 100, 1000, MAX_DATAGRAM - HEADER - TAG - Hello::EMPTY - 18] {
         insider.hear(&mut net);
-        let page_ask = Some(Range { from: 0, to: u64::MAX });
+        let page_ask = Some(CardAsk { range: Range { from: 0, to: u64::MAX }, ..CardAsk::default() });
         let padding = Blob(vec![0; padding].into());
         let hello = Hello { stamp: 7, page_ask, padding, ..Hello::default() };
         insider.tell(&mut net, &Message::Hello(hello.clone())).unwrap();
@@ -673,8 +673,10 @@ fn peers_that_somebody_makes_up_are_tried_a_few_times() {
             name: name.clone(),
         };
         let cards = List::new((0..20).map(|_| card()).collect());
-        let page = Some(CardPage { range: Range::all_but(0), cards });
-        let hello = Hello { stamp: u64::MAX, page_ask: Some(Range::all_but(0)), page, ..Hello::default() };
+        let range = Range::all_but(0);
+        let page = Some(CardPage { range, cards, ..CardPage::default() });
+        let page_ask = Some(CardAsk { range, ..CardAsk::default() });
+        let hello = Hello { stamp: u64::MAX, page_ask, page, ..Hello::default() };
         insider.tell(&mut net, &Message::Hello(hello.clone())).unwrap();
         insider.tell(&mut net, &Message::HelloBack(hello)).unwrap();
     }

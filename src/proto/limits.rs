@@ -93,8 +93,8 @@ pub const CHALLENGE_GAP: Duration = Duration::from_secs(1);
 pub const PEERS: usize = 16_384;
 /// Addresses that a node was told of and has not met.
 pub const HINTS: usize = 4096;
-/// Addresses that one teller may have among them.
-pub const HINTS_PER_TELLER: usize = 64;
+/// Addresses that one teller may have among them: more than it names in answer to one ask.
+pub const HINTS_PER_TELLER: usize = 128;
 /// Hints tried at once; others wait their turn.
 pub const HINTS_PER_TURN: usize = 64;
 /// Peers at different addresses that must name a node before it is listed without having been met.
@@ -111,6 +111,8 @@ pub const CONFIRMATIONS: usize = 3;
 pub const NEWS: usize = 1024;
 /// Probes at once: the one that is due, and those of peers whom others suspect.
 pub const PROBES: usize = 16;
+/// Peers that others do not list and that wait to be probed; of more, those whom the next pages show again.
+pub const QUESTIONS: usize = 64;
 /// Indirect probes made for others at once; more are not made, and count against nobody.
 pub const FAVOURS: usize = 64;
 /// Peers of whose troubles a record is kept, and entries of each.
@@ -125,12 +127,16 @@ pub const DEAD: Duration = Duration::from_secs(24 * 3600);
 pub const GOODBYES: usize = 32;
 /// Parts of the ring that are paged at once.
 pub const SPANS: usize = 8;
-/// Pages of one part: more than 16,384 peers have.
-pub const PAGES_PER_SPAN: usize = 1024;
+/// Times that one part is asked for: more than 16,384 peers in it would need.
+pub const ASKS_PER_SPAN: usize = 512;
+/// Pages that answer one ask, each in a datagram of its own.
+pub const PAGES_PER_HELLO: usize = 3;
 /// Neighbours on the ring that a newcomer greets first, half of them on each side.
 pub const NEIGHBOURS: usize = 32;
 /// Peers listed in one HELLO.
 pub const CARDS: usize = 24;
+/// Nodes of the part asked for that the asker says it lists already.
+pub const KNOWN: usize = 192;
 /// Pieces of news of peers in one HELLO.
 pub const UPDATES: usize = 24;
 /// Names of other networks in one HELLO; of more, some in turn.
@@ -218,7 +224,12 @@ const _: () = {
     assert!(WANTED_PER_PEER * 2 <= WANTED && PAGES_PER_ASK * PAGE * 4 <= WANTED_PER_PEER, "a span of pages finds room");
     assert!(8 + HEARD * 16 <= MIN_MAX_BODY, "HEARD fits a datagram");
     assert!(76 + UPDATES * 43 <= MIN_MAX_BODY, "a HELLO full of news fits a datagram");
-    assert!(HINTS_PER_TELLER <= HINTS && FEW_PEERS <= PEERS && CONTACTS <= SESSIONS);
+    assert!(
+        HINTS_PER_TELLER <= HINTS
+            && PAGES_PER_HELLO * CARDS <= HINTS_PER_TELLER
+            && FEW_PEERS <= PEERS
+            && CONTACTS <= SESSIONS
+    );
     assert!(8 + 2 + PIECES_PER_ASK * 26 <= MIN_MAX_BODY, "asking for pieces takes one datagram");
     assert!(SLABS * PIECE + ARRIVING <= 4 << 20, "all fetches together take at most 4 MiB");
     assert!(MIN_PREFIX.is_power_of_two() && MAX_PREFIX.is_power_of_two());

@@ -32,7 +32,7 @@ pub use peer::{Explanation, Peer, Reach, Reason};
 
 use crate::proto::fact::{Fact, PeerFact};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{FAVOURS, PEERS, PROBES};
+use crate::proto::limits::{FAVOURS, PEERS, PROBES, QUESTIONS};
 use crate::proto::ring::{Range, place};
 use crate::proto::rtt::Rtt;
 use crate::proto::settings::{PeerSelect, Settings, Timing};
@@ -100,8 +100,11 @@ pub struct Peers {
     errands: VecDeque<Errand>,
     facts: VecDeque<Fact>,
     gone: Vec<Guid>,
+    /// Whom others do not list.
+    questions: VecDeque<Guid>,
     next_probe: Tick,
     next_doubt: Tick,
+    next_question: Tick,
     next_round: Tick,
     next_draw: Tick,
     next_return: Tick,
@@ -129,7 +132,7 @@ impl Peers {
     /// it before.
     pub(super) fn new(settings: &Settings, seed: [u8; 32], now: Tick) -> Peers {
         let (table, contacts, hints, news, suspicions) = Default::default();
-        let (cases, pager, probes, favours, returns, errands, facts, gone) = Default::default();
+        let (cases, pager, probes, favours, returns, errands, facts, gone, questions) = Default::default();
         let (addr, health, drawn, turn) = Default::default();
         let mut rng = ChaCha8Rng::from_seed(seed);
         let period = settings.gossip_timer.min(settings.timing.probe_period);
@@ -159,8 +162,10 @@ impl Peers {
             errands,
             facts,
             gone,
+            questions,
             next_probe: first,
             next_doubt: now,
+            next_question: now,
             next_round: first,
             next_draw: now,
             next_return: now,
@@ -236,7 +241,12 @@ impl Peers {
     /// Panics if a bound is broken.
     pub(super) fn check(&self) {
         assert!(self.table.len() <= PEERS && self.table.find(&self.me).is_none());
-        assert!(self.probes.len() <= PROBES && self.favours.len() <= FAVOURS && self.health <= 7);
+        assert!(
+            self.probes.len() <= PROBES
+                && self.questions.len() <= QUESTIONS
+                && self.favours.len() <= FAVOURS
+                && self.health <= 7
+        );
         self.table.check();
         self.contacts.check();
         self.hints.check();

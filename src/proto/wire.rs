@@ -10,7 +10,7 @@ mod rumor;
 mod tell;
 
 pub use codec::{Address, Blob, List, Name};
-pub use hello::{Card, CardPage, Errand, Hello, HelloFor, ListState, Nodes, Update, Word};
+pub use hello::{Card, CardAsk, CardPage, Errand, Hello, HelloFor, ListState, Nodes, Update, Word};
 pub use rumor::{Heard, Parts, Pushed, Rumor};
 pub use tell::{Fragment, HeadTold, Record, Tell};
 
@@ -46,7 +46,7 @@ macro_rules! items {
 }
 
 items! {
-    u8 = 1, Guid = 16, Symbol = 24, Name = 3, Card = 41, Update = 43, PieceAsk = 26, Record = 46, HeadTold = 112,
+    u8 = 1, u32 = 4, Guid = 16, Symbol = 24, Name = 3, Card = 41, Update = 43, PieceAsk = 26, Record = 46, HeadTold = 112,
     Fragment = 21, Parts = 49, Pushed<Record> = 63, Pushed<HeadTold> = 129,
 }
 

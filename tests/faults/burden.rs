@@ -48,7 +48,7 @@ fn of_all_peers_that_an_insider_makes_up_none_gets_any_further() {
         };
         let cards = List::new((0..20).map(|_| card()).collect());
         named += 20;
-        let page = Some(CardPage { range: Range::all_but(0), cards });
+        let page = Some(CardPage { range: Range::all_but(0), cards, ..CardPage::default() });
         insider.tell(&mut net, &Message::Hello(Hello { stamp: u64::MAX, page, ..Hello::default() })).unwrap();
         hellos += 1;
         if hellos % 500 == 0 {

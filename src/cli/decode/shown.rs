@@ -80,12 +80,12 @@ fn registered(said: &Registered) -> Value {
 }
 
 fn hello(said: &Hello) -> Value {
-    let page = said.page.as_ref().map(|page| json!({ "range": range(&page.range), "cards": all(&page.cards, card) }));
+    let page = said.page.as_ref().map(|page| json!({ "range": range(&page.range), "cards": all(&page.cards, card), "strange": all(&page.strange, |mark| json!(mark)) }));
     json!({
         "stamp": said.stamp, "state": state(&said.state), "horizon": said.horizon.0,
         "list": { "count": said.list.count, "hash": said.list.hash }, "incarnation": said.incarnation,
         "health": said.health, "clock": said.clock.0, "updates": all(&said.updates, update),
-        "page_ask": said.page_ask.as_ref().map(range), "page": page,
+        "page_ask": said.page_ask.as_ref().map(|ask| json!({"range": range(&ask.range), "known": all(&ask.known, |mark| json!(mark))})), "page": page,
         "networks": all(&said.networks, |name| json!(name.as_str())), "padding": said.padding.0.len(),
     })
 }

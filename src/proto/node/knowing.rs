@@ -4,12 +4,11 @@ use super::Node;
 use crate::proto::beacon::Standing;
 use crate::proto::beyond::Beyond;
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{HEADER, MAX_DATAGRAM, MAX_NAME, MIN_MAX_BODY, NETWORKS, TAG, UPDATES};
+use crate::proto::limits::{HEADER, MAX_DATAGRAM, MAX_NAME, MIN_MAX_BODY, NETWORKS, TAG};
 use crate::proto::peers::Errand;
-use crate::proto::ring::Range;
 use crate::proto::seal::KeyId;
 use crate::proto::time::Tick;
-use crate::proto::wire::{Blob, Card, CardPage, Claim, Hello, List, Message, Name, Nodes, Update};
+use crate::proto::wire::{Blob, Card, CardAsk, CardPage, Claim, Hello, Message, Name, Nodes, Update};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -52,7 +51,7 @@ impl Node {
                     self.send_register(addr, registration);
                 }
                 Errand::Hello(guid) => self.hello(now, guid, None),
-                Errand::Ask(guid, range) => self.hello(now, guid, Some(range)),
+                Errand::Ask(guid, ask) => self.hello(now, guid, Some(ask)),
                 Errand::Tell(guid) if self.sessions.contains(guid) => self.tell_news(now, guid, Vec::new()),
                 Errand::Tell(_) => {}
                 Errand::For(guid, errand) => self.send(guid, Message::HelloFor(errand)),
@@ -61,10 +60,10 @@ impl Node {
     }
 
     /// Greets a peer; where there is no session with it, registers with it, which is a greeting too.
-    pub(super) fn hello(&mut self, now: Tick, to: Guid, page_ask: Option<Range>) {
+    pub(super) fn hello(&mut self, now: Tick, to: Guid, page_ask: Option<CardAsk>) {
         if self.sessions.contains(to) {
-            let hello = self.make_hello(now, to, now.0, None, Vec::new());
-            self.send(to, Message::Hello(Hello { page_ask, ..hello }));
+            let hello = self.make_hello(now, to, Hello { stamp: now.0, page_ask, ..Hello::default() }, Vec::new());
+            self.send(to, Message::Hello(hello));
         } else if let Some(addr) = self.peers.addr(&to) {
             let registration = self.sessions.register(now, addr);
             self.send_register(addr, registration);
@@ -77,7 +76,7 @@ impl Node {
         self.pings.ask(now, peer);
         match size {
             Some(size) if self.sessions.contains(peer) => {
-                let hello = self.hello_of(now, now.0, List::default(), None);
+                let hello = self.hello_of(now, Hello { stamp: now.0, ..Hello::default() });
                 let padding = size.min(MAX_DATAGRAM).saturating_sub(HEADER + TAG + said(&hello));
                 self.send(peer, Message::Hello(padded(hello, padding)));
             }
@@ -118,42 +117,32 @@ impl Node {
         self.pings.took(peer)
     }
 
-    /// What HELLO and HELLO_BACK say alike; `newer` is what the receiver should know and does not.
-    pub(super) fn make_hello(
-        &mut self,
-        now: Tick,
-        to: Guid,
-        stamp: u64,
-        page: Option<CardPage>,
-        newer: Vec<Update>,
-    ) -> Hello {
-        let cards = page.iter().flat_map(|page| page.cards.iter()).map(|card| Card::size(card.name.as_str().len()));
-        let paged = if page.is_some() { CardPage::EMPTY + cards.sum::<usize>() } else { 0 };
-        let taken = Hello::EMPTY + 16 + NETWORKS * (2 + MAX_NAME) + paged;
+    /// A HELLO or HELLO_BACK, of which the stamp and what is asked for or told of lists are given, with what this node says
+    /// in each and as much news as there is room for; `newer` is what the receiver should know and does not.
+    pub(super) fn make_hello(&mut self, now: Tick, to: Guid, given: Hello, newer: Vec<Update>) -> Hello {
+        let (ask, page) =
+            (given.page_ask.as_ref().map_or(0, CardAsk::size), given.page.as_ref().map_or(0, CardPage::size));
+        let taken = Hello::EMPTY + NETWORKS * (2 + MAX_NAME) + ask + page;
         let updates = self.peers.news_for(&to, newer, MIN_MAX_BODY.saturating_sub(taken) / Update::SIZE);
-        self.hello_of(now, stamp, updates, page)
+        self.hello_of(now, Hello { updates, ..given })
     }
 
-    fn hello_of(&mut self, now: Tick, stamp: u64, updates: List<Update, UPDATES>, page: Option<CardPage>) -> Hello {
+    fn hello_of(&mut self, now: Tick, given: Hello) -> Hello {
         Hello {
-            stamp,
             state: self.ledger.state(),
             horizon: self.retention.horizon(),
             list: self.peers.list(),
             incarnation: self.peers.incarnation(),
             health: self.peers.health(),
             clock: self.wall(now),
-            updates,
-            page_ask: None,
-            page,
             networks: self.beyond.names(),
-            padding: Blob::default(),
+            ..given
         }
     }
 
     /// Tells a peer news that it did not ask for.
     fn tell_news(&mut self, now: Tick, to: Guid, newer: Vec<Update>) {
-        let hello = self.make_hello(now, to, NO_ANSWER, None, newer);
+        let hello = self.make_hello(now, to, Hello { stamp: NO_ANSWER, ..Hello::default() }, newer);
         self.send(to, Message::HelloBack(hello));
     }
 
@@ -180,14 +169,20 @@ impl Node {
         let newer = self.note_hello(now, peer, Claim { key, state: hello.state }, &hello);
         if !hello.padding.0.is_empty() {
             // Somebody tries how long a datagram may be, there and back: the answer says nothing else, and is no longer.
-            let back = self.hello_of(now, hello.stamp, List::default(), None);
+            let back = self.hello_of(now, Hello { stamp: hello.stamp, ..Hello::default() });
             let padding = (hello.padding.0.len() + said(&hello)).saturating_sub(said(&back));
             self.send(peer, Message::HelloBack(padded(back, padding)));
             return;
         }
-        let page = hello.page_ask.map(|range| self.peers.cards(peer, range));
-        let back = self.make_hello(now, peer, hello.stamp, page, newer);
+        let mut pages = hello.page_ask.map(|ask| self.peers.pages(peer, &ask)).unwrap_or_default().into_iter();
+        let back = Hello { stamp: hello.stamp, page: pages.next(), ..Hello::default() };
+        let back = self.make_hello(now, peer, back, newer);
         self.send(peer, Message::HelloBack(back));
+        for page in pages {
+            let more = Hello { stamp: NO_ANSWER, page: Some(page), ..Hello::default() };
+            let more = self.make_hello(now, peer, more, Vec::new());
+            self.send(peer, Message::HelloBack(more));
+        }
     }
 
     pub(super) fn take_hello_back(&mut self, now: Tick, peer: Guid, key: KeyId, hello: Hello) {

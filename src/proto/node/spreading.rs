@@ -189,7 +189,8 @@ impl Node {
     /// Whether a record that we hold, and a peer lacks, is probably on its way to it: it is new, and was told when that
     /// peer had been met.
     pub(super) fn is_young(&self, now: Tick, peer: &Guid, guid: &Guid) -> bool {
-        let met = self.peers.peer(peer).and_then(|peer| peer.met).unwrap_or(now);
+        // Of one whose handshake was forgotten it is only known that it was long ago.
+        let met = self.peers.peer(peer).and_then(|peer| peer.met.or(peer.heard.map(|_| Tick(0)))).unwrap_or(now);
         self.rumors.learnt_at(guid).is_some_and(|learnt| learnt >= met && now.since(learnt) < YOUNG)
     }
 

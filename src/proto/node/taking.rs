@@ -8,12 +8,11 @@ use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{PAGE, TOLD_UNASKED};
 use crate::proto::peers::Met;
 use crate::proto::repairs::Found;
-use crate::proto::ring::Range;
 use crate::proto::seal::{KeyId, Verified};
 use crate::proto::session::{Registering, Verdict};
 use crate::proto::stats::Rejected;
 use crate::proto::time::Tick;
-use crate::proto::wire::{self, Address, Blob, CardPage, Claim, Holding, List, Message, Name, Tell, TellMeMore};
+use crate::proto::wire::{self, Address, Blob, CardPage, Claim, Hello, Holding, List, Message, Name, Tell, TellMeMore};
 use rand::Rng;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -122,8 +121,9 @@ impl Node {
                         {
                             // Another one, which has the better right to its GUID, can find out nowhere but here.
                             let card = wire::Card { guid, addr: Address(from), incarnation: 0, name: register.name };
-                            let page = Some(CardPage { range: Range::EMPTY, cards: List::new(vec![card]) });
-                            let hello = self.make_hello(now, guid, now.0, page, Vec::new());
+                            let page = Some(CardPage { cards: List::new(vec![card]), ..CardPage::default() });
+                            let hello = Hello { stamp: now.0, page, ..Hello::default() };
+                            let hello = self.make_hello(now, guid, hello, Vec::new());
                             self.send(guid, Message::Hello(hello));
                         }
                         return Err(cause);

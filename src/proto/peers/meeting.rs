@@ -167,7 +167,7 @@ impl Peers {
 
     /// Peers to whom this node says goodbye itself; they tell the others.
     pub(in crate::proto) fn listening(&self, most: usize) -> Vec<Guid> {
-        let met = self.contacts.iter().filter(|(_, contact)| contact.met.is_some()).map(|(&guid, _)| guid);
+        let met = self.contacts.iter().filter(|(_, contact)| contact.heard.is_some()).map(|(&guid, _)| guid);
         met.filter(|guid| self.is_live(guid)).take(most).collect()
     }
 }

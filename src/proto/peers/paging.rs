@@ -3,20 +3,22 @@
 
 use super::{Errand, Peers};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{CARDS, MAX_NAME, MIN_MAX_BODY, NEIGHBOURS, NETWORKS, PAGES_PER_SPAN, SPANS, VOUCHES};
+use crate::proto::limits::{
+    ASKS_PER_SPAN, CARDS, KNOWN, MAX_NAME, MIN_MAX_BODY, NEIGHBOURS, NETWORKS, PAGES_PER_HELLO, PEERS, SPANS, VOUCHES,
+};
 use crate::proto::ring::{Range, place};
 use crate::proto::time::Tick;
-use crate::proto::wire::{Address, Card, CardPage, Hello, List, ListState, Name};
+use crate::proto::wire::{Address, Card, CardAsk, CardPage, Hello, List, ListState, Name};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Bytes of a HELLO around its cards, with all the names of networks that it may have.
-const HELLO_FRAME: usize = Hello::EMPTY + 16 + CardPage::EMPTY + NETWORKS * (2 + MAX_NAME);
+const HELLO_FRAME: usize = Hello::EMPTY + CardPage::EMPTY + NETWORKS * (2 + MAX_NAME);
 /// A page is asked again after this time.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// Lists that differ for so long are paged.
 const DIFFERENT: Duration = Duration::from_secs(10);
-/// So often at most.
+/// So often at most; the first times sooner, since what a pass showed takes its time.
 const AGAIN: Duration = Duration::from_secs(60);
 /// A newcomer pages as soon as it met somebody, and again while it still lacks some: for so long, and longer where its
 /// list never was another's yet.
@@ -26,38 +28,78 @@ const NEWCOMER_FIRST: Duration = Duration::from_millis(30);
 const NEWCOMER_AGAIN: Duration = Duration::from_secs(1);
 /// The more pages there were, the later all of them are asked for again: where thousands join at once, what is paged too
 /// early is paged for nothing.
-const PER_PAGE: Duration = Duration::from_millis(30);
+const PER_PAGE: Duration = Duration::from_millis(10);
 /// Names asked for at once, and how often.
 const NAMES: usize = 256;
 const NAMES_GAP: Duration = Duration::from_millis(200);
+/// Of a part so many nodes should be new to us, or known: a little less than there is room for, since parts are equally
+/// long, not full.
+const NODES_TOLD: usize = PAGES_PER_HELLO * CARDS * 4 / 5;
+const NODES_KNOWN: usize = KNOWN * 4 / 5;
 /// Silences after which a part of the ring is given up until the next time.
 const TRIES: u32 = 4;
 
 /// A part of the ring that is being paged.
 #[derive(Debug)]
-struct Span {
+struct Part {
     /// What is still to come.
     range: Range,
-    /// Who was asked for the next page of it, and where the page ended that came.
-    asked: Vec<(Guid, Option<u64>)>,
+    /// Who was asked for it last.
+    tellers: Vec<Teller>,
     deadline: Tick,
-    pages: usize,
+    asks: usize,
     silences: u32,
+    /// Whether somebody named whom we do not list: then as many are asked as are believed.
+    found: bool,
+}
+
+/// Somebody who was asked for a part.
+#[derive(Debug)]
+struct Teller {
+    guid: Guid,
+    /// What it was asked for and has not told, and how many pages came.
+    left: Range,
+    pages: usize,
+}
+
+impl Teller {
+    /// Whether all that it says in answer to one ask is here.
+    fn is_done(&self) -> bool {
+        self.left.is_empty() || self.pages >= PAGES_PER_HELLO
+    }
+}
+
+impl Part {
+    fn new(now: Tick, range: Range) -> Part {
+        Part { range, tellers: Vec::new(), deadline: now, asks: 0, silences: 0, found: false }
+    }
+
+    /// Up to where all who answered have told.
+    fn told(&self) -> Option<u64> {
+        let answered = self.tellers.iter().filter(|teller| teller.pages > 0);
+        answered.map(|teller| teller.left.from).min_by_key(|upto| upto.wrapping_sub(self.range.from))
+    }
 }
 
 /// What is being paged, and what for.
 #[derive(Debug, Default)]
 pub(super) struct Pager {
-    spans: Vec<Span>,
+    parts: Vec<Part>,
+    /// What is still to be cut into parts, and how long they are.
+    rest: Range,
+    step: u64,
     /// When this node met its first peer; whether it asked for its neighbours before and behind it; how many it greeted.
     joined: Option<Tick>,
     asked: bool,
     looked_back: bool,
     greeted: usize,
-    /// Since when peers' lists have been another than ours, and when all was paged last.
+    /// Since when peers' lists have been another than ours, how long the latest was, and when all was paged last.
     different: Option<Tick>,
+    count: u32,
     paged: Option<Tick>,
-    /// Pages asked for since then, and whether our list was another's once.
+    /// How often since lists were equal.
+    passes: u32,
+    /// Pages that came since then, and whether our list was another's once.
     pages: u32,
     agreed: bool,
     /// When to page all.
@@ -68,9 +110,9 @@ pub(super) struct Pager {
 
 impl Pager {
     pub(super) fn next(&self) -> Tick {
-        let spans = self.spans.iter().map(|span| span.deadline).min().unwrap_or(Tick::NEVER);
+        let parts = self.parts.iter().map(|part| part.deadline).min().unwrap_or(Tick::NEVER);
         let names = if self.nameless.is_empty() { Tick::NEVER } else { self.next_name };
-        spans.min(names).min(self.at.unwrap_or(Tick::NEVER))
+        parts.min(names).min(self.at.unwrap_or(Tick::NEVER))
     }
 
     /// A node was listed whose name nobody told yet.
@@ -80,30 +122,63 @@ impl Pager {
         }
     }
 
+    /// The next part to page.
+    fn cut(&mut self) -> Option<Range> {
+        let Range { from, to } = self.rest;
+        let end = if self.rest.len() / 2 < self.step { to } else { from.wrapping_add(self.step) };
+        self.rest.from = end;
+        (from != to).then_some(Range { from, to: end })
+    }
+
     pub(super) fn check(&self) {
-        assert!(self.spans.len() <= SPANS && self.nameless.len() <= NAMES);
-        assert!(self.spans.iter().all(|span| span.asked.len() <= VOUCHES));
+        assert!(self.parts.len() <= SPANS && self.nameless.len() <= NAMES);
+        assert!(self.parts.iter().all(|part| part.tellers.len() <= VOUCHES));
     }
 }
 
 impl Peers {
-    /// The nodes that we list as alive in a part of the ring, as many as fit a HELLO; but not the one whom it is for.
-    pub(in crate::proto) fn cards(&self, to: Guid, range: Range) -> CardPage {
-        let mut room = MIN_MAX_BODY - HELLO_FRAME;
-        let (mut page, mut end) = (Vec::new(), range.to);
-        for (place, entry) in self.table.range(range).filter(|(_, entry)| entry.guid != to) {
-            // Whose name nobody told us is passed on by those who know it.
-            let Some(name) = Name::new(self.table.name(entry)) else { continue };
-            let size = Card::size(entry.called.len());
-            if size > room || page.len() == CARDS {
-                end = place;
-                break;
+    /// What a peer asks for: those whom we list as alive in a part of the ring and it does not, and whom it lists alone.
+    pub(in crate::proto) fn pages(&self, to: Guid, ask: &CardAsk) -> Vec<CardPage> {
+        let mut strange: BTreeSet<u32> = ask.known.iter().copied().collect();
+        let listed = self.table.range(ask.range).filter(|(_, entry)| entry.guid != to);
+        // Whose name nobody told us is passed on by those who know it.
+        let mut lacking = listed
+            .filter(|(_, entry)| !strange.remove(&entry.mark()) && !entry.called.is_empty())
+            .take(PAGES_PER_HELLO * CARDS + 1)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .peekable();
+        let mut pages: Vec<CardPage> = Vec::new();
+        let mut from = ask.range.from;
+        while pages.is_empty() || (pages.len() < PAGES_PER_HELLO && lacking.peek().is_some()) {
+            // Beyond a full answer nobody was looked at.
+            let knows = pages.is_empty() && lacking.len() <= PAGES_PER_HELLO * CARDS;
+            let strange = List::new(if knows { strange.iter().copied().collect() } else { Vec::new() });
+            let mut room = MIN_MAX_BODY - HELLO_FRAME - 4 * strange.len();
+            let mut cards = Vec::new();
+            while let Some((_, entry)) =
+                lacking.next_if(|(_, entry)| cards.len() < CARDS && Card::size(entry.called.len()) <= room)
+            {
+                let Some(name) = Name::new(self.table.name(entry)) else { continue };
+                room -= Card::size(entry.called.len());
+                let (guid, addr) = (entry.guid, Address(self.addr(&entry.guid).unwrap_or(entry.addr())));
+                cards.push(Card { guid, addr, incarnation: entry.incarnation, name });
             }
-            room -= size;
-            let (guid, addr) = (entry.guid, Address(self.addr(&entry.guid).unwrap_or(entry.addr())));
-            page.push(Card { guid, addr, incarnation: entry.incarnation, name });
+            let to = lacking.peek().map_or(ask.range.to, |(place, _)| *place);
+            pages.push(CardPage { range: Range { from, to }, cards: List::new(cards), strange });
+            from = to;
         }
-        CardPage { range: Range { from: range.from, to: end }, cards: List::new(page) }
+        pages
+    }
+
+    /// Asks for a part of a peer's list, or as much of it as we can say what we know of; for how much.
+    fn ask(&mut self, whom: Guid, range: Range) -> Range {
+        let mut listed = self.table.range(range).filter(|(_, entry)| entry.guid != whom);
+        let known = listed.by_ref().take(KNOWN).map(|(_, entry)| entry.mark()).collect();
+        let to = listed.next().map_or(range.to, |(place, _)| place);
+        let range = Range { from: range.from, to };
+        self.errands.push_back(Errand::Ask(whom, CardAsk { range, known: List::new(known) }));
+        range
     }
 
     /// A page of a peer's list came.
@@ -115,25 +190,44 @@ impl Peers {
             }
         }
         self.greet_neighbours(now, &page.cards);
-        let is_it = |span: &&mut Span| {
-            span.range.from == page.range.from && span.asked.iter().any(|(guid, end)| *guid == teller && end.is_none())
-        };
-        let Some(span) = self.pager.spans.iter_mut().find(is_it) else { return };
-        // A page that ends where it began, or outside, is the last.
-        let end =
-            if page.range.is_empty() || page.range.len() > span.range.len() { span.range.to } else { page.range.to };
-        span.asked.iter_mut().filter(|(guid, _)| *guid == teller).for_each(|asked| asked.1 = Some(end));
-        if span.asked.iter().all(|(_, end)| end.is_some()) {
-            span.deadline = now;
+        let (from, joining, mut covered) = (page.range.from, self.is_joining(now), None);
+        for part in &mut self.pager.parts {
+            let asked = |asked: &&mut Teller| asked.guid == teller && asked.left.from == from && !asked.left.is_empty();
+            let Some(teller) = part.tellers.iter_mut().find(asked) else { continue };
+            // A page that ends where it began, or outside, is the last.
+            let is_last = page.range.is_empty() || page.range.len() > teller.left.len();
+            teller.left.from = if is_last { teller.left.to } else { page.range.to };
+            teller.pages += 1;
+            self.pager.pages += u32::from(!page.cards.is_empty());
+            covered = Some(part.range);
+            if !joining && !part.found && !page.cards.is_empty() {
+                (part.found, part.deadline) = (true, now);
+                part.tellers.clear();
+                break;
+            }
+            if part.tellers.iter().all(Teller::is_done) {
+                part.deadline = now;
+            }
+            break;
+        }
+        if let Some(covered) = covered.filter(|_| !page.strange.is_empty() && !joining) {
+            self.doubt_strange(now, covered, &page.strange);
         }
         self.turn_pages(now);
+    }
+
+    /// Somebody does not list those whom we list: they may have died without our hearing of it.
+    fn doubt_strange(&mut self, now: Tick, part: Range, strange: &[u32]) {
+        let listed = self.table.range(part).filter(|(_, entry)| strange.contains(&entry.mark()));
+        let doubted: Vec<Guid> = listed.map(|(_, entry)| entry.guid).collect();
+        doubted.into_iter().for_each(|guid| self.question(now, guid));
     }
 
     /// A peer said whom it knows to be alive.
     pub(in crate::proto) fn compare_list(&mut self, now: Tick, theirs: ListState) {
         let ours = self.list();
         if theirs == ours {
-            (self.pager.different, self.pager.at, self.pager.agreed) = (None, None, true);
+            (self.pager.different, self.pager.at, self.pager.agreed, self.pager.passes) = (None, None, true, 0);
             return;
         }
         let joining = self.is_joining(now);
@@ -141,11 +235,13 @@ impl Peers {
             self.look_back(theirs.count);
         }
         let often = NEWCOMER_AGAIN.max(PER_PAGE * self.pager.pages);
-        let (wait, again) = if joining { (Duration::ZERO, often) } else { (DIFFERENT, AGAIN) };
+        let calm = (DIFFERENT * (1 << self.pager.passes.min(3))).min(AGAIN);
+        let (wait, again) = if joining { (Duration::ZERO, often) } else { (DIFFERENT, calm) };
         let since = *self.pager.different.get_or_insert(now);
         let due = now.since(since) >= wait && self.pager.paged.is_none_or(|paged| now.since(paged) >= again);
-        if due && self.pager.spans.is_empty() && self.pager.at.is_none() {
+        if due && self.pager.parts.is_empty() && self.pager.at.is_none() {
             self.pager.at = Some(now + if joining { NEWCOMER_FIRST } else { Duration::ZERO });
+            self.pager.count = theirs.count;
         }
     }
 
@@ -154,7 +250,8 @@ impl Peers {
         self.pager.joined.get_or_insert(now);
     }
 
-    fn is_joining(&self, now: Tick) -> bool {
+    /// Whether this node is about to learn who is there.
+    pub(super) fn is_joining(&self, now: Tick) -> bool {
         let span = if self.pager.agreed { NEWCOMER } else { NEWCOMER_MOST };
         self.pager.joined.is_some_and(|joined| now.since(joined) < span)
     }
@@ -163,7 +260,7 @@ impl Peers {
     pub(in crate::proto) fn join(&mut self, guid: Guid) {
         if !self.pager.asked {
             self.pager.asked = true;
-            self.errands.push_back(Errand::Ask(guid, Range::all_but(self.place)));
+            self.ask(guid, Range::all_but(self.place));
         }
     }
 
@@ -173,57 +270,63 @@ impl Peers {
             self.pager.at = None;
             self.begin_paging(now);
         }
-        for mut span in std::mem::take(&mut self.pager.spans) {
-            if span.deadline > now || self.next_page(now, &mut span) {
-                self.pager.spans.push(span);
+        for mut part in std::mem::take(&mut self.pager.parts) {
+            if part.deadline > now || self.ask_part(now, &mut part) {
+                self.pager.parts.push(part);
+            }
+        }
+        while self.pager.parts.len() < SPANS
+            && let Some(range) = self.pager.cut()
+        {
+            let mut part = Part::new(now, range);
+            if self.ask_part(now, &mut part) {
+                self.pager.parts.push(part);
             }
         }
         if self.pager.next_name <= now && !self.pager.nameless.is_empty() {
             self.pager.next_name = now + NAMES_GAP;
-            while let Some(place) = self.pager.nameless.pop_first() {
-                if self.table.at(place).is_some_and(|entry| entry.called.is_empty() && entry.reach().answers()) {
-                    let range = Range { from: place, to: place.wrapping_add(1) };
-                    let whom = self.some_contacts(1, None);
-                    self.errands.extend(whom.into_iter().map(|guid| Errand::Ask(guid, range)));
-                    break;
-                }
+            self.ask_name();
+        }
+    }
+
+    /// Asks for the name of somebody of whom nobody told it.
+    fn ask_name(&mut self) {
+        while let Some(place) = self.pager.nameless.pop_first() {
+            if self.table.at(place).is_some_and(|entry| entry.called.is_empty() && entry.reach().answers()) {
+                let ask = CardAsk { range: Range { from: place, to: place.wrapping_add(1) }, ..CardAsk::default() };
+                let whom = self.some_contacts(1, None);
+                self.errands.extend(whom.into_iter().map(|guid| Errand::Ask(guid, ask.clone())));
+                return;
             }
         }
     }
 
+    /// Cuts the ring into parts whose nodes fit the answer to one ask.
     fn begin_paging(&mut self, now: Tick) {
-        let met = self.some_contacts(SPANS, None).len();
-        (self.pager.paged, self.pager.pages) = (Some(now), 0);
-        let step = if met <= 1 { u64::MAX } else { u64::MAX / met as u64 };
-        let end = Range::all_but(self.place);
-        for k in 0..met as u64 {
-            let from = end.from.wrapping_add(step.wrapping_mul(k));
-            let to = if k + 1 == met as u64 { end.to } else { from.wrapping_add(step) };
-            let (asked, deadline) = (Vec::new(), now);
-            self.pager.spans.push(Span { range: Range { from, to }, asked, deadline, pages: 0, silences: 0 });
-        }
+        let (theirs, ours) = ((self.pager.count as usize).min(PEERS), self.live());
+        let parts = (theirs.saturating_sub(ours) / NODES_TOLD).max(ours / NODES_KNOWN);
+        let parts = parts.max(self.some_contacts(SPANS, None).len()).max(1);
+        (self.pager.paged, self.pager.pages, self.pager.passes) = (Some(now), 0, self.pager.passes.saturating_add(1));
+        (self.pager.rest, self.pager.step) = (Range::all_but(self.place), u64::MAX / parts as u64);
     }
 
-    /// Asks for the next page of a part; false when there is none.
-    fn next_page(&mut self, now: Tick, span: &mut Span) -> bool {
-        let Range { from, to } = span.range;
-        let nearest = span.asked.iter().filter_map(|(_, end)| *end).min_by_key(|end| end.wrapping_sub(from));
-        match nearest {
-            Some(end) => (span.range.from, span.silences) = (end, 0),
-            None if !span.asked.is_empty() => span.silences += 1,
+    /// Asks for what is left of a part; false when there is nothing.
+    fn ask_part(&mut self, now: Tick, part: &mut Part) -> bool {
+        match part.told() {
+            Some(upto) => (part.range.from, part.silences) = (upto, 0),
+            None if !part.tellers.is_empty() => part.silences += 1,
             None => {}
         }
-        span.pages += 1;
-        if span.range.from == to || span.pages > PAGES_PER_SPAN || span.silences > TRIES {
+        part.asks += 1;
+        if part.range.is_empty() || part.asks > ASKS_PER_SPAN || part.silences > TRIES {
             return false;
         }
-        span.asked = self.some_contacts(VOUCHES, None).into_iter().map(|guid| (guid, None)).collect();
-        span.deadline = now + PATIENCE;
-        self.pager.pages += span.asked.len() as u32;
-        for &(guid, _) in &span.asked {
-            self.errands.push_back(Errand::Ask(guid, span.range));
-        }
-        !span.asked.is_empty()
+        let most = if part.found || self.is_joining(now) { VOUCHES } else { 1 };
+        let whom = self.some_contacts(most, None);
+        part.deadline = now + PATIENCE;
+        let asked = whom.into_iter().map(|guid| Teller { guid, left: self.ask(guid, part.range), pages: 0 });
+        part.tellers = asked.collect();
+        !part.tellers.is_empty()
     }
 
     /// The neighbours that stand behind this node on the ring, in a network of so many.
@@ -231,15 +334,16 @@ impl Peers {
         self.pager.looked_back = true;
         let width = (u64::MAX / u64::from(nodes.max(1))).saturating_mul(NEIGHBOURS as u64 / 2);
         let range = Range { from: self.place.wrapping_sub(width), to: self.place };
-        let whom = self.some_contacts(1, None);
-        self.errands.extend(whom.into_iter().map(|guid| Errand::Ask(guid, range)));
+        for guid in self.some_contacts(1, None) {
+            self.ask(guid, range);
+        }
     }
 
     /// Records are handed down along the ring, so a newcomer must be known to those who stand next to it.
     fn greet_neighbours(&mut self, now: Tick, cards: &[Card]) {
         let joining = self.is_joining(now);
         for card in cards.iter().filter(|_| joining) {
-            let met = self.contacts.get(&card.guid).is_some_and(|contact| contact.met.is_some());
+            let met = self.contacts.get(&card.guid).is_some_and(|contact| contact.heard.is_some());
             if self.pager.greeted < NEIGHBOURS && !met && self.is_live(&card.guid) {
                 self.pager.greeted += 1;
                 self.errands.push_back(Errand::Hello(card.guid));

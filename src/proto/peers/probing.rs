@@ -4,13 +4,13 @@
 use super::cases::Note;
 use super::{Errand, Peers, Reach, Reason};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{DEAD, FAVOURS, PROBES, RETURNS_PER_SECOND, UPDATES};
+use crate::proto::limits::{DEAD, FAVOURS, PROBES, QUESTIONS, RETURNS_PER_SECOND, UPDATES};
 use crate::proto::ring::place;
 use crate::proto::settings::PeerSelect;
 use crate::proto::time::Tick;
 use crate::proto::wire::{self, Address, Claim, HelloFor};
 use rand::RngExt;
-use rand::seq::SliceRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -66,6 +66,7 @@ impl Peers {
     pub(in crate::proto) fn handle_timeout(&mut self, now: Tick, ours: &[Claim]) {
         self.continue_probes(now);
         self.continue_favours(now);
+        self.ask_questions(now);
         self.judge(now);
         let Peers { hints, contacts, .. } = self;
         for addr in hints.due(now, |addr| contacts.at(*addr).next().is_some()) {
@@ -106,7 +107,8 @@ impl Peers {
         };
         let returns = if self.returns.is_empty() { Tick::NEVER } else { self.next_return };
         let news = if self.news.is_empty() { Tick::NEVER } else { self.next_news };
-        let single = [self.suspicions.next(), self.hints.next(), draw, returns, news, self.pager.next()];
+        let questions = if self.questions.is_empty() { Tick::NEVER } else { self.next_question };
+        let single = [self.suspicions.next(), self.hints.next(), draw, returns, news, questions, self.pager.next()];
         let single = single.into_iter().chain([self.next_probe, self.next_round]);
         probes.chain(favours).chain(single).min().unwrap_or(Tick::NEVER)
     }
@@ -116,6 +118,26 @@ impl Peers {
         if self.next_doubt <= now && self.is_live(guid) {
             self.next_doubt = now + DOUBTS;
             self.begin_probe(now, *guid, false);
+        }
+    }
+
+    /// Somebody does not list this peer any more: it is probed before its turn, one after the other.
+    pub(super) fn question(&mut self, now: Tick, guid: Guid) {
+        if self.questions.len() < QUESTIONS && !self.questions.contains(&guid) {
+            self.next_question = if self.questions.is_empty() { now } else { self.next_question };
+            self.questions.push_back(guid);
+        }
+    }
+
+    fn ask_questions(&mut self, now: Tick) {
+        while self.next_question <= now
+            && let Some(guid) = self.questions.pop_front()
+        {
+            let heard = self.contacts.get(&guid).and_then(|contact| contact.heard);
+            if self.is_live(&guid) && heard.is_none_or(|heard| now.since(heard) >= self.timer) {
+                self.next_question = now + DOUBTS;
+                self.begin_probe(now, guid, false);
+            }
         }
     }
 
@@ -292,21 +314,32 @@ impl Peers {
         let all = self.contacts.all();
         for _ in 0..if all.is_empty() { 0 } else { most * DRAWS } {
             let guid = all[self.rng.random_range(0..all.len())];
-            let met = self.contacts.get(&guid).is_some_and(|contact| contact.met.is_some());
-            let fits = met && Some(guid) != without && !some.contains(&guid);
-            if fits && self.table.find(&guid).is_some_and(|(_, entry)| entry.reach() == Reach::Reachable) {
+            if !some.contains(&guid) && self.is_talking(&guid, without) {
                 some.push(guid);
             }
             if some.len() == most {
-                break;
+                return some;
             }
         }
+        // Where most of those whom we know are dead, draws find few of the others.
+        let talking = self.contacts.all().iter().filter(|guid| self.is_talking(guid, without));
+        let left: Vec<Guid> = talking.filter(|guid| !some.contains(guid)).copied().collect();
+        some.extend(left.sample(&mut self.rng, most - some.len()).copied());
         some
     }
 
+    /// Whether it is a live peer whom we talk with, no suspect, and not this one.
+    fn is_talking(&self, guid: &Guid, without: Option<Guid>) -> bool {
+        let heard = self.contacts.get(guid).is_some_and(|contact| contact.heard.is_some());
+        let reachable = || self.table.find(guid).is_some_and(|(_, entry)| entry.reach() == Reach::Reachable);
+        heard && Some(*guid) != without && reachable()
+    }
+
     fn tell_news(&mut self, now: Tick) {
-        // Where much happens at once, more is told at once, or the last of it would wait for the first.
-        let listeners = LISTENERS * (self.news.len() / UPDATES).clamp(1, MOST_TOLD);
+        // Where much happens at once, more is told at once, or the last of it would wait for the first. Where thousands
+        // join at once it is pages that tell most.
+        let most = if self.is_joining(now) { 1 } else { MOST_TOLD };
+        let listeners = LISTENERS * (self.news.len() / UPDATES).clamp(1, most);
         let listeners = self.some_contacts(listeners, None);
         if listeners.is_empty() {
             self.next_news = now + self.timer;

@@ -3,11 +3,11 @@
 use super::probing::DOUBTS;
 use super::rule::Rule;
 use super::*;
-use crate::proto::limits::{CONTACTS, FEW_PEERS, HINTS_PER_TELLER, NEWS};
+use crate::proto::limits::{CONTACTS, FEW_PEERS, HINTS_PER_TELLER, NEWS, PAGES_PER_HELLO};
 use crate::proto::seal::{NetworkKey, Secret};
 use crate::proto::stats::Rejected;
 use crate::proto::time::Timestamp;
-use crate::proto::wire::{Address, Card, CardPage, List, Name, Update, Word};
+use crate::proto::wire::{Address, Card, CardAsk, CardPage, List, Name, Update, Word};
 use crate::sim::Network;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -208,7 +208,7 @@ fn what_one_teller_makes_up_is_bounded() {
         peers.hear(secs(2), guid(1), &[update(n, Word::Alive, 1)]);
         let name = Name::new("nobody").unwrap();
         let card = Card { guid: guid(n + 6000), addr: Address(addr(n + 6000)), incarnation: 1, name };
-        peers.told(secs(2), guid(1), &CardPage { range: Range::EMPTY, cards: List::new(vec![card]) });
+        peers.told(secs(2), guid(1), &CardPage { cards: List::new(vec![card]), ..CardPage::default() });
         peers.check();
     }
     assert!(peers.iter().count() <= FEW_PEERS, "few are listed on one word");
@@ -353,17 +353,76 @@ fn the_ring_has_the_live_in_order_from_where_one_asks() {
 }
 
 #[test]
-fn a_page_holds_what_it_covers() {
+fn pages_hold_what_they_cover_and_the_asker_lacks() {
     let peers = peers(200);
     let all = Range::all_but(place(&guid(0)));
+    let known: Vec<u32> = (100..=200).map(|n| peers.table.find(&guid(n)).unwrap().1.mark()).collect();
     let (mut range, mut seen) = (all, BTreeSet::new());
     while !range.is_empty() {
-        let page = peers.cards(guid(1), range);
-        assert!(page.cards.iter().all(|card| page.range.contains(place(&card.guid)) && seen.insert(card.guid)));
-        assert!(page.range.to == all.to || page.cards.len() > 10);
-        range = Range { from: page.range.to, to: all.to };
+        let pages = peers.pages(guid(1), &CardAsk { range, known: List::new(known.clone()) });
+        assert!(pages.len() <= PAGES_PER_HELLO);
+        for page in pages {
+            assert_eq!(page.range.from, range.from);
+            assert!(page.cards.iter().all(|card| page.range.contains(place(&card.guid)) && seen.insert(card.guid)));
+            assert!(page.range.to == all.to || page.cards.len() > 10);
+            range.from = page.range.to;
+        }
     }
-    assert_eq!(seen.len(), 199, "all but the one who asks");
+    assert_eq!(seen, (2..100).map(guid).collect(), "all but the one who asks");
+}
+
+#[test]
+fn who_is_listed_by_the_asker_alone_is_named_to_it_and_probed_there() {
+    let (mut one, mut other) = (peers(20), peers(20));
+    // The other one heard that this one died; the news is over.
+    other.die(secs(1), place(&guid(7)));
+    let range = Range::all_but(place(&guid(0)));
+    let marks = |peers: &Peers| List::new(peers.table.range(range).map(|(_, entry)| entry.mark()).collect());
+    let pages = other.pages(guid(0), &CardAsk { range, known: marks(&one) });
+    let [page] = &pages[..] else { panic!("{pages:?}") };
+    assert_eq!((page.cards.len(), page.strange.len(), page.range), (0, 1, range));
+
+    one.compare_list(secs(3600), other.list());
+    let hour = secs(3610);
+    one.compare_list(hour, other.list());
+    one.contacts.iter().map(|(guid, _)| *guid).collect::<Vec<_>>().iter().for_each(|guid| {
+        one.contacts.get_mut(guid).unwrap().heard = Some(hour);
+    });
+    one.contacts.get_mut(&guid(7)).unwrap().heard = None;
+    one.turn_pages(hour);
+    let asked = std::iter::from_fn(|| one.poll_errand()).find_map(|errand| match errand {
+        Errand::Ask(whom, ask) if ask.range.contains(place(&guid(7))) => Some((whom, ask)),
+        _ => None,
+    });
+    let (whom, ask) = asked.unwrap();
+    for page in other.pages(guid(0), &ask) {
+        one.told(hour, whom, &page);
+    }
+    let probed = pass(&mut one, hour);
+    assert!(probed.contains(&Errand::Hello(guid(7))), "{probed:?}");
+
+    // When that one suspects it, those who know tell it.
+    let told = other.hear(hour, guid(1), &[update(7, Word::Suspect, 5)]);
+    assert_eq!(told.iter().map(|update| (update.guid, update.word)).collect::<Vec<_>>(), [(guid(7), Word::Dead)]);
+}
+
+#[test]
+fn whom_we_talk_with_is_known_though_its_handshake_was_long_ago() {
+    let mut peers = peers(0);
+    let many = CONTACTS as u16 + 1;
+    (1..=many).for_each(|n| meet(&mut peers, secs(1), n, 5));
+    let first = (1..=many).map(guid).find(|guid| peers.contacts.get(guid).is_none()).expect("one had to go");
+    peers.heard(secs(9), &first, 100, None).unwrap();
+    assert!(peers.some_contacts(CONTACTS, None).contains(&first));
+    assert!(peers.listening(CONTACTS).contains(&first));
+}
+
+#[test]
+fn the_few_who_live_are_found_among_the_many_who_died() {
+    let mut peers = peers(504);
+    (5..=504).for_each(|n| peers.die(secs(2), place(&guid(n))));
+    let found: BTreeSet<Guid> = peers.some_contacts(4, None).into_iter().collect();
+    assert_eq!(found, (1..=4).map(guid).collect());
 }
 
 // ---- in the simulator ----

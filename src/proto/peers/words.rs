@@ -23,6 +23,8 @@ const OWN_EARS: Duration = Duration::from_secs(2);
 const WITNESSES: f64 = 8.0;
 /// Who is named is left to be named by others too, before it is tried: pages are asked of several peers at once.
 const HINT_DELAY: (u64, u64) = (1000, 3000);
+/// The longer, the more are waiting for that: where thousands join at once, they are named sooner than they are tried.
+const HINT_GAP: Duration = Duration::from_millis(3);
 /// Worst local health.
 const WORST: u8 = 7;
 
@@ -48,8 +50,12 @@ impl Peers {
             if update.guid == self.me {
                 self.hear_of_me(now, update);
             } else if let Some((place, entry)) = self.table.find(&update.guid) {
+                let (reach, known) = (entry.reach(), entry.incarnation);
+                let late = update.word == Word::Suspect && reach == Reach::Unreachable && update.incarnation <= known;
                 let stale = update.word != Word::Alive && update.incarnation < entry.incarnation;
-                if stale && entry.reach().answers() && !self.lacks(Rule::Incarnation) {
+                if late {
+                    newer.extend(self.update(place, Word::Dead, self.accuser()));
+                } else if stale && entry.reach().answers() && !self.lacks(Rule::Incarnation) {
                     newer.extend(self.update(place, Word::Alive, 0));
                 } else {
                     self.hear_of(now, teller, place, update);
@@ -86,7 +92,7 @@ impl Peers {
 
     fn hint_delay(&mut self) -> Duration {
         let (least, most) = HINT_DELAY;
-        Duration::from_millis(self.rng.random_range(least..most))
+        Duration::from_millis(self.rng.random_range(least..most)) + HINT_GAP * self.hints.len() as u32
     }
 
     fn hear_of_me(&mut self, now: Tick, update: &Update) {
@@ -170,7 +176,7 @@ impl Peers {
     /// is believed like its node.
     fn believe(&mut self, now: Tick, teller: Guid, place: u64, update: &Update) {
         let Some(addr) = self.table.at(place).map(Entry::addr) else { return };
-        let met = self.contacts.get(&update.guid).is_some_and(|contact| contact.met.is_some());
+        let met = self.contacts.get(&update.guid).is_some_and(|contact| contact.heard.is_some());
         if met {
             self.try_elsewhere(now, teller, update.guid, update.addr.0);
         }

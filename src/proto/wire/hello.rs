@@ -3,7 +3,7 @@
 use super::codec::{Address, Blob, List, Name};
 use super::{LedgerState, borrow};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{CARDS, MAX_DATAGRAM, NETWORKS, UPDATES};
+use crate::proto::limits::{CARDS, KNOWN, MAX_DATAGRAM, NETWORKS, UPDATES};
 use crate::proto::ring::Range;
 use crate::proto::time::Timestamp;
 use bincode::de::{BorrowDecoder, Decoder};
@@ -79,14 +79,25 @@ pub struct ListState {
     pub hash: u64,
 }
 
-/// A page of a node's list: all that it has in `range`, which is where the page asked for begins, and where it ends since
-/// it is full or all is there.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+/// Asks for those whom a node lists as alive in a part of the ring, and the asker does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct CardAsk {
+    /// That part.
+    pub range: Range,
+    /// Whom the asker lists there itself: the lower half of the hash of each (GUID, incarnation, address).
+    pub known: List<u32, KNOWN>,
+}
+
+/// A page of a node's list: all that it has in `range` and the asker does not, where `range` begins at the part asked for,
+/// or at the end of the page before it, and ends since the page is full or all is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct CardPage {
     /// The part of the ring that it covers.
     pub range: Range,
     /// Those who stand there, in the ring's order.
     pub cards: List<Card, CARDS>,
+    /// Whom the asker lists in all of the part and this node does not; in the first page, where this node knows.
+    pub strange: List<u32, KNOWN>,
 }
 
 /// Probe and peer exchange; HELLO and HELLO_BACK have the same body.
@@ -109,7 +120,7 @@ pub struct Hello {
     /// What it heard of others lately.
     pub updates: List<Update, UPDATES>,
     /// "Send me your cards of this part of the ring."
-    pub page_ask: Option<Range>,
+    pub page_ask: Option<CardAsk>,
     /// Such a page.
     pub page: Option<CardPage>,
     /// Other networks that the sender is in.
@@ -214,8 +225,21 @@ impl Update {
 }
 
 impl CardPage {
-    /// Bytes that a page adds to a [`Hello`], its cards aside.
-    pub const EMPTY: usize = 16 + 2;
+    /// Bytes that a page of nobody adds to a [`Hello`].
+    pub const EMPTY: usize = 16 + 2 + 2;
+
+    /// Bytes that it adds to a [`Hello`].
+    pub fn size(&self) -> usize {
+        let cards = self.cards.iter().map(|card| Card::size(card.name.as_str().len()));
+        CardPage::EMPTY + cards.sum::<usize>() + 4 * self.strange.len()
+    }
+}
+
+impl CardAsk {
+    /// Bytes that it adds to a [`Hello`].
+    pub fn size(&self) -> usize {
+        16 + 2 + 4 * self.known.len()
+    }
 }
 
 impl Card {

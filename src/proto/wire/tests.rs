@@ -4,7 +4,7 @@ use super::*;
 use crate::proto::fact::LIST;
 use crate::proto::gossip::{Gossip, Hash, Kind};
 use crate::proto::limits::{
-    CARDS, FRAGMENT, HEADER, HEARD, MAX_DATAGRAM, MAX_NAME, MIN_CHALLENGED, MIN_MAX_BODY, NETWORKS, TAG, UPDATES,
+    CARDS, FRAGMENT, HEADER, HEARD, KNOWN, MAX_DATAGRAM, MAX_NAME, MIN_CHALLENGED, MIN_MAX_BODY, NETWORKS, TAG, UPDATES,
 };
 use crate::proto::node::{Node, Transmit};
 use crate::proto::peers::{Met, Peers};
@@ -109,8 +109,8 @@ fn hello() -> Hello {
         health: 2,
         clock: Timestamp(14),
         updates: List::new(vec![update()]),
-        page_ask: Some(Range { from: 15, to: 16 }),
-        page: Some(CardPage { range: Range { from: 17, to: 18 }, cards }),
+        page_ask: Some(CardAsk { range: Range { from: 15, to: 16 }, known: List::new(vec![19, 20]) }),
+        page: Some(CardPage { range: Range { from: 17, to: 18 }, cards, strange: List::new(vec![21]) }),
         networks,
         padding: Blob(vec![0; 3].into()),
     }
@@ -328,8 +328,10 @@ fn any_hello() -> impl Strategy<Value = Hello> {
     let words = vec![Word::Alive, Word::Suspect, Word::Dead, Word::Left, Word::Restarting];
     let update = (any_guid(), any_address(), any::<(u32, u32)>(), select(words))
         .prop_map(|(guid, addr, (incarnation, accuser), word)| Update { guid, addr, incarnation, word, accuser });
-    let page = (any_range(), list(any_card(), 8)).prop_map(|(range, cards)| CardPage { range, cards });
-    let of_others = (list(update, 8), proptest::option::of(any_range()), proptest::option::of(page));
+    let page = (any_range(), list(any_card(), 8), list(any::<u32>(), 8));
+    let page = page.prop_map(|(range, cards, strange)| CardPage { range, cards, strange });
+    let ask = (any_range(), list(any::<u32>(), 8)).prop_map(|(range, known)| CardAsk { range, known });
+    let of_others = (list(update, 8), proptest::option::of(ask), proptest::option::of(page));
     let numbers = any::<(u64, u64, u32, u64, u32, u8, u64)>();
     (numbers, any_state(), of_others, list(any_name(), NETWORKS)).prop_map(
         |((stamp, horizon, count, hash, incarnation, health, clock), state, (updates, page_ask, page), networks)| {
@@ -635,8 +637,10 @@ fn what_packers_count_with_is_what_is_encoded() {
     assert_eq!(len(&quiet()), Hello::EMPTY);
     assert_eq!(len(&update()), Update::SIZE);
     assert_eq!(len(&parts()), Parts::SIZE);
-    let page = CardPage { range: Range::EMPTY, cards: List::default() };
-    assert_eq!(len(&Hello { page: Some(page), ..quiet() }), Hello::EMPTY + CardPage::EMPTY);
+    assert_eq!(len(&Hello { page: Some(CardPage::default()), ..quiet() }), Hello::EMPTY + CardPage::EMPTY);
+    let (ask, page) = (hello().page_ask.unwrap(), hello().page.unwrap());
+    assert_eq!(len(&Hello { page_ask: Some(ask.clone()), ..quiet() }), Hello::EMPTY + ask.size());
+    assert_eq!(len(&Hello { page: Some(page.clone()), ..quiet() }), Hello::EMPTY + page.size());
     for text in ["x", "dove", &"n".repeat(MAX_NAME)] {
         for msg in [1, 200, 1000] {
             let record = Record { who_name: name(text), msg: Blob(vec![0; msg].into()), ..record("x") };
@@ -681,7 +685,7 @@ fn the_fullest_that_any_datagram_can_carry_may_be_decoded() {
         Tell { records: List::new(vec![Record { who_name: name("x"), ..record("x") }; 30]), ..Tell::default() };
     let fragments = Tell { fragments: List::new(vec![fragment(150); 8]), ..Tell::default() };
     let heads = Tell { heads: List::new(vec![HeadTold { who_name: name("x"), ..head_told() }; 12]), ..Tell::default() };
-    let page = CardPage { range: Range::EMPTY, cards: List::new(vec![card(name("x")); CARDS]) };
+    let page = CardPage { cards: List::new(vec![card(name("x")); CARDS]), ..CardPage::default() };
     let cards = Hello { page: Some(page), ..quiet() };
     let updates = Hello { updates: List::new(vec![update(); UPDATES]), ..quiet() };
     let small = Record { who_name: name("x"), ..record("x") };
@@ -704,20 +708,27 @@ fn the_fullest_that_any_datagram_can_carry_may_be_decoded() {
 }
 
 #[test]
-fn cards_with_the_longest_names_leave_room_for_the_longest_names_of_networks() {
+fn asks_and_pages_leave_room_for_the_longest_names_of_networks() {
+    let networks = || List::new(vec![longest(); NETWORKS]);
+    let fits = |full: Hello| {
+        let body = body(&Message::Hello(full.clone()));
+        assert!(body.len() <= MIN_MAX_BODY, "{} bytes", body.len());
+        assert_eq!(decode(4, &body), Ok(Message::Hello(full)));
+    };
+    let ask = CardAsk { known: List::new(vec![1; KNOWN]), ..CardAsk::default() };
+    fits(Hello { networks: networks(), page_ask: Some(ask), ..quiet() });
     for text in ["x", &"n".repeat(MAX_NAME)] {
         let mut peers = Peers::new(&Settings::new(guid(255), "me", key()), [0; 32], Tick(0));
         for n in 1..100 {
             let addr = SocketAddr::from(([10, 0, 0, n], 7000));
             peers.met(Tick(0), Met { guid: guid(n), name: text, addr, incarnation: 1 }, Timestamp(0));
         }
-        let page = peers.cards(guid(0), Range::all_but(0));
-        assert!((6..=CARDS).contains(&page.cards.len()), "{} cards", page.cards.len());
-        let networks = List::new(vec![longest(); NETWORKS]);
-        let full = Hello { networks, page: Some(page), ..quiet() };
-        let body = body(&Message::Hello(full.clone()));
-        assert!(body.len() <= MIN_MAX_BODY, "{} bytes", body.len());
-        assert_eq!(decode(4, &body), Ok(Message::Hello(full)));
+        for unknown in [0, KNOWN as u32] {
+            let known = List::new((0..unknown).collect());
+            let pages = peers.pages(guid(0), &CardAsk { range: Range::all_but(0), known });
+            assert!(pages[1..].iter().all(|page| (6..=CARDS).contains(&page.cards.len())), "{pages:?}");
+            pages.into_iter().for_each(|page| fits(Hello { networks: networks(), page: Some(page), ..quiet() }));
+        }
     }
 }
 

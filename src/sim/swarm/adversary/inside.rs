@@ -144,7 +144,7 @@ fn fake_peers(rng: &mut ChaCha8Rng) -> Message {
         let name = Name::new("nobody").expect("a name by the rules");
         let card = |addr: &Address| Card { guid: guid(rng), addr: *addr, incarnation: 1, name: name.clone() };
         let cards = List::new(addrs.iter().take(10).map(card).collect());
-        hello.page = Some(CardPage { range: Range { from: 0, to: u64::MAX }, cards });
+        hello.page = Some(CardPage { range: Range { from: 0, to: u64::MAX }, cards, ..CardPage::default() });
     }
     Message::Hello(hello)
 }
