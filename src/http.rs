@@ -10,6 +10,7 @@ mod guards;
 mod health;
 mod import;
 mod keys;
+mod lines;
 mod metrics;
 mod node;
 mod openapi;
