@@ -12,6 +12,7 @@ mod adjusting;
 mod cases;
 mod contacts;
 mod errand;
+mod favours;
 mod hints;
 mod meeting;
 mod names;
@@ -21,6 +22,7 @@ mod pace;
 mod paging;
 mod peer;
 mod probing;
+mod questions;
 mod returns;
 mod rule;
 mod suspicion;
@@ -32,7 +34,7 @@ pub use peer::{Explanation, Peer, Reach, Reason};
 
 use crate::proto::fact::{Fact, PeerFact};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{FAVOURS, PEERS, PROBES, QUESTIONS};
+use crate::proto::limits::{FAVOURS, PEERS, PROBES};
 use crate::proto::ring::{Range, place};
 use crate::proto::rtt::Rtt;
 use crate::proto::settings::{PeerSelect, Settings, Timing};
@@ -40,10 +42,12 @@ use crate::proto::time::Tick;
 use crate::proto::wire::ListState;
 use cases::Cases;
 use contacts::Contacts;
+use favours::Favour;
 use hints::Hints;
 use news::News;
 use paging::Pager;
-use probing::{Favour, Probe};
+use probing::Probe;
+use questions::Questions;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -100,17 +104,14 @@ pub struct Peers {
     errands: VecDeque<Errand>,
     facts: VecDeque<Fact>,
     gone: Vec<Guid>,
-    /// Whom others do not list.
-    questions: VecDeque<Guid>,
+    questions: Questions,
     next_probe: Tick,
     next_doubt: Tick,
-    next_question: Tick,
     next_round: Tick,
     next_draw: Tick,
     next_return: Tick,
     next_news: Tick,
     drawn: usize,
-    /// The probes of the round so far.
     turn: u32,
     rng: ChaCha8Rng,
     #[cfg(test)]
@@ -165,7 +166,6 @@ impl Peers {
             questions,
             next_probe: first,
             next_doubt: now,
-            next_question: now,
             next_round: first,
             next_draw: now,
             next_return: now,
@@ -241,12 +241,7 @@ impl Peers {
     /// Panics if a bound is broken.
     pub(super) fn check(&self) {
         assert!(self.table.len() <= PEERS && self.table.find(&self.me).is_none());
-        assert!(
-            self.probes.len() <= PROBES
-                && self.questions.len() <= QUESTIONS
-                && self.favours.len() <= FAVOURS
-                && self.health <= 7
-        );
+        assert!(self.probes.len() <= PROBES && self.favours.len() <= FAVOURS && self.health <= 7);
         self.table.check();
         self.contacts.check();
         self.hints.check();
@@ -254,6 +249,7 @@ impl Peers {
         self.suspicions.check();
         self.cases.check();
         self.pager.check();
+        self.questions.check();
         for place in self.suspicions.places() {
             assert_eq!(self.table.at(place).map(Entry::reach), Some(Reach::Suspect));
         }

@@ -72,7 +72,7 @@ pub struct Plan {
     pub scenario: Scenario,
     /// How many nodes there are.
     pub nodes: usize,
-    /// What links do to datagrams; there is no loss while the nodes get to know each other.
+    /// What links do to datagrams; nodes that know each other lose none until they are up.
     pub link: Link,
     /// How many records are written.
     pub records: usize,

@@ -3,7 +3,7 @@
 use super::Outcome;
 use super::picture::short;
 use crate::display::{bytes, columns};
-use crate::sim::scenario::{MedianMax, Report};
+use crate::sim::scenario::{MedianMax, Report, Scenario};
 
 type Row = Vec<String>;
 
@@ -56,6 +56,9 @@ fn percent(share: f64) -> String {
 }
 
 fn meeting(report: &Report) -> Option<Row> {
+    if report.scenario != Scenario::Join {
+        return None;
+    }
     let datagrams = report.met_datagrams_a_node.map(|sent| format!("{} datagrams a node", short(sent)));
     Some(row("all met after", known(report.met_s, "s"), datagrams.unwrap_or_default()))
 }
@@ -135,7 +138,7 @@ fn run(outcome: &Outcome) -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::scenario::{Plan, Scenario, run};
+    use crate::sim::scenario::{Plan, run};
 
     #[test]
     fn every_figure_that_is_known_has_a_line() {
@@ -144,9 +147,7 @@ mod tests {
         let report = run(&plan, &mut |_| {});
         let (peak_memory_bytes, memory_bytes_a_node) = (Some(1 << 20), Some(1 << 18));
         let shown = table(&Outcome { report, wall_s: 2.0, peak_memory_bytes, memory_bytes_a_node });
-        for figure in
-            ["4 nodes", "all met", "delivered", "p99", "copies", "datagrams", "bytes", "idle", "crash", "256.0 KiB"]
-        {
+        for figure in ["4 nodes", "delivered", "p99", "copies", "datagrams", "bytes", "idle", "crash", "256.0 KiB"] {
             assert!(shown.contains(figure), "{figure}:\n{shown}");
         }
     }

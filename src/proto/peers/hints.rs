@@ -4,6 +4,7 @@
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{HINTS, HINTS_PER_TELLER, HINTS_PER_TURN, VOUCHES};
 use crate::proto::time::Tick;
+use rand::{Rng, RngExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,6 +13,10 @@ use std::time::Duration;
 const TRIES: u32 = 6;
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const MOST_RETRY: Duration = Duration::from_secs(30);
+/// Who is named is left to be named by others too, before it is tried: pages are asked of several peers at once.
+const DELAY: (u64, u64) = (1000, 3000);
+/// The longer, the more are waiting for that: where thousands join at once, they are named sooner than they are tried.
+const DELAY_PER_HINT: Duration = Duration::from_millis(3);
 /// Between two turns in which hints are tried.
 const TURN: Duration = Duration::from_millis(20);
 
@@ -119,9 +124,10 @@ impl Hints {
         self.due.first().map_or(Tick::NEVER, |&(at, _)| at.max(self.turn))
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.hints.len()
+    /// How long one that is named from now on waits until it is tried.
+    pub(super) fn delay(&self, rng: &mut impl Rng) -> Duration {
+        let (least, most) = DELAY;
+        Duration::from_millis(rng.random_range(least..most)) + DELAY_PER_HINT * self.hints.len() as u32
     }
 
     /// Seeds that were tried and are to be tried on.

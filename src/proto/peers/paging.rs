@@ -211,16 +211,15 @@ impl Peers {
             break;
         }
         if let Some(covered) = covered.filter(|_| !page.strange.is_empty() && !joining) {
-            self.doubt_strange(now, covered, &page.strange);
+            self.doubt_strange(covered, &page.strange);
         }
         self.turn_pages(now);
     }
 
     /// Somebody does not list those whom we list: they may have died without our hearing of it.
-    fn doubt_strange(&mut self, now: Tick, part: Range, strange: &[u32]) {
+    fn doubt_strange(&mut self, part: Range, strange: &[u32]) {
         let listed = self.table.range(part).filter(|(_, entry)| strange.contains(&entry.mark()));
-        let doubted: Vec<Guid> = listed.map(|(_, entry)| entry.guid).collect();
-        doubted.into_iter().for_each(|guid| self.question(now, guid));
+        listed.for_each(|(_, entry)| self.questions.push(entry.guid));
     }
 
     /// A peer said whom it knows to be alive.

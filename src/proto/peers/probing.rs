@@ -1,10 +1,11 @@
-//! Probes: who is asked for a sign of life, directly and through others (SWIM, section 4.1; Lifeguard, section IV.A), the
-//! same for others on their request, and all that is due by time.
+//! Probes: who is asked for a sign of life, directly and through others (SWIM, section 4.1; Lifeguard, section IV.A), and
+//! all that is due by time.
 
 use super::cases::Note;
+use super::favours::Favour;
 use super::{Errand, Peers, Reach, Reason};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{DEAD, FAVOURS, PROBES, QUESTIONS, RETURNS_PER_SECOND, UPDATES};
+use crate::proto::limits::{DEAD, PROBES, RETURNS_PER_SECOND, UPDATES};
 use crate::proto::ring::place;
 use crate::proto::settings::PeerSelect;
 use crate::proto::time::Tick;
@@ -49,17 +50,6 @@ pub(super) struct Probe {
     own: bool,
 }
 
-/// A probe on behalf of another peer.
-#[derive(Clone, Debug)]
-pub(super) struct Favour {
-    asker: Guid,
-    ask: HelloFor,
-    /// When it is repeated, and when to say that there was no answer; said: never.
-    repeat: Tick,
-    silent: Tick,
-    end: Tick,
-}
-
 impl Peers {
     /// Does what is due: probes, suspicions, hints, returns, pages, news, and the round, which turns to peers that hold
     /// something else than `ours`.
@@ -99,7 +89,7 @@ impl Peers {
     /// When that is next.
     pub(in crate::proto) fn poll_timeout(&self) -> Tick {
         let probes = self.probes.iter().map(|probe| probe.indirect.min(probe.repeat).min(probe.end));
-        let favours = self.favours.iter().map(|favour| favour.repeat.min(favour.silent).min(favour.end));
+        let favours = self.favours.iter().map(Favour::next);
         let draw = if self.table.others().is_empty() && self.hints.seeds().next().is_none() {
             Tick::NEVER
         } else {
@@ -107,8 +97,8 @@ impl Peers {
         };
         let returns = if self.returns.is_empty() { Tick::NEVER } else { self.next_return };
         let news = if self.news.is_empty() { Tick::NEVER } else { self.next_news };
-        let questions = if self.questions.is_empty() { Tick::NEVER } else { self.next_question };
-        let single = [self.suspicions.next(), self.hints.next(), draw, returns, news, questions, self.pager.next()];
+        let single =
+            [self.suspicions.next(), self.hints.next(), draw, returns, news, self.questions.next(), self.pager.next()];
         let single = single.into_iter().chain([self.next_probe, self.next_round]);
         probes.chain(favours).chain(single).min().unwrap_or(Tick::NEVER)
     }
@@ -118,26 +108,6 @@ impl Peers {
         if self.next_doubt <= now && self.is_live(guid) {
             self.next_doubt = now + DOUBTS;
             self.begin_probe(now, *guid, false);
-        }
-    }
-
-    /// Somebody does not list this peer any more: it is probed before its turn, one after the other.
-    pub(super) fn question(&mut self, now: Tick, guid: Guid) {
-        if self.questions.len() < QUESTIONS && !self.questions.contains(&guid) {
-            self.next_question = if self.questions.is_empty() { now } else { self.next_question };
-            self.questions.push_back(guid);
-        }
-    }
-
-    fn ask_questions(&mut self, now: Tick) {
-        while self.next_question <= now
-            && let Some(guid) = self.questions.pop_front()
-        {
-            let heard = self.contacts.get(&guid).and_then(|contact| contact.heard);
-            if self.is_live(&guid) && heard.is_none_or(|heard| now.since(heard) >= self.timer) {
-                self.next_question = now + DOUBTS;
-                self.begin_probe(now, guid, false);
-            }
         }
     }
 
@@ -182,17 +152,7 @@ impl Peers {
                 self.set(now, place, Reach::Reachable, Reason::Heard);
             }
         }
-        let at = self.addr(guid);
-        let Peers { favours, errands, .. } = self;
-        favours.retain(|favour| {
-            let done = favour.ask.guid == *guid;
-            if done {
-                let addr = at.map_or(favour.ask.addr, Address);
-                let answer = HelloFor { errand: wire::Errand::Answered, addr, ..favour.ask };
-                errands.push_back(Errand::For(favour.asker, answer));
-            }
-            !done
-        });
+        self.end_favours(guid);
     }
 
     /// A peer answers our HELLO in the middle of a handshake: the time that takes is none of the probe's.
@@ -213,16 +173,7 @@ impl Peers {
     /// A peer asks to have another one probed, or says what became of that.
     pub(in crate::proto) fn take_errand(&mut self, now: Tick, from: Guid, ask: HelloFor) {
         match ask.errand {
-            wire::Errand::Probe => {
-                let asked = self.favours.iter().filter(|favour| favour.asker == from).count();
-                if self.favours.len() >= FAVOURS || asked >= PROBES || ask.guid == self.me {
-                    return;
-                }
-                let (_, most) = self.timing.probe_timeout;
-                let silent = now + most.mul_f64(0.8);
-                self.favours.push(Favour { asker: from, ask, repeat: now, silent, end: now + most * 3 });
-                self.continue_favours(now);
-            }
+            wire::Errand::Probe => self.take_favour(now, from, ask),
             said => {
                 let place = place(&ask.guid);
                 let Some(at) = self.probes.iter().position(|probe| {
@@ -288,24 +239,6 @@ impl Peers {
         let Some(incarnation) = self.table.at(place).map(|entry| entry.incarnation) else { return };
         self.cases.note(now, place, Note::Failed(probe.helpers.len(), missed));
         self.accuse(now, place, incarnation, self.accuser());
-    }
-
-    fn continue_favours(&mut self, now: Tick) {
-        let Peers { favours, errands, table, timing, .. } = self;
-        for favour in favours.iter_mut().filter(|favour| favour.repeat <= now) {
-            let next = now + timing.probe_timeout.0;
-            favour.repeat = if next < favour.silent { next } else { Tick::NEVER };
-            // Only whom we know ourselves, and where we know it: nobody is sent to an address by another's word.
-            if table.find(&favour.ask.guid).is_some() {
-                errands.push_back(Errand::Hello(favour.ask.guid));
-            }
-        }
-        for favour in favours.iter_mut().filter(|favour| favour.silent <= now) {
-            favour.silent = Tick::NEVER;
-            let answer = HelloFor { errand: wire::Errand::Silent, ..favour.ask };
-            errands.push_back(Errand::For(favour.asker, answer));
-        }
-        favours.retain(|favour| favour.end > now);
     }
 
     /// Up to so many random live peers whom we talk with, and who are no suspects.

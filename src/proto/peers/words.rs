@@ -21,10 +21,6 @@ use std::time::Duration;
 const OWN_EARS: Duration = Duration::from_secs(2);
 /// Of so many nodes that hear of a suspicion, each network has some that look for themselves.
 const WITNESSES: f64 = 8.0;
-/// Who is named is left to be named by others too, before it is tried: pages are asked of several peers at once.
-const HINT_DELAY: (u64, u64) = (1000, 3000);
-/// The longer, the more are waiting for that: where thousands join at once, they are named sooner than they are tried.
-const HINT_GAP: Duration = Duration::from_millis(3);
 /// Worst local health.
 const WORST: u8 = 7;
 
@@ -61,7 +57,7 @@ impl Peers {
                     self.hear_of(now, teller, place, update);
                 }
             } else if update.word == Word::Alive {
-                let delay = self.hint_delay();
+                let delay = self.hints.delay(&mut self.rng);
                 self.vouch(now, delay, teller, update.guid, update.addr.0, update.incarnation, None);
             }
         }
@@ -85,14 +81,9 @@ impl Peers {
             let (guid, addr, incarnation) = (card.guid, card.addr, card.incarnation);
             self.hear_of(now, teller, place, &Update { guid, addr, incarnation, word: Word::Alive, accuser: 0 });
         } else {
-            let delay = self.hint_delay();
+            let delay = self.hints.delay(&mut self.rng);
             self.vouch(now, delay, teller, card.guid, addr, card.incarnation, Some(card.name.as_str()));
         }
-    }
-
-    fn hint_delay(&mut self) -> Duration {
-        let (least, most) = HINT_DELAY;
-        Duration::from_millis(self.rng.random_range(least..most)) + HINT_GAP * self.hints.len() as u32
     }
 
     fn hear_of_me(&mut self, now: Tick, update: &Update) {

@@ -60,7 +60,7 @@ pub struct Report {
     pub simulated_s: f64,
     /// Things that happened in it: datagrams, timers, commits.
     pub events: u64,
-    /// Seconds until each node reached all others: after a join, or at a start from what the nodes knew before.
+    /// Seconds until each node reached all others, where they did not know each other from the start.
     pub met_s: Option<f64>,
     /// Datagrams that a node sent until then.
     pub met_datagrams_a_node: Option<f64>,

@@ -86,7 +86,7 @@ impl<'a> Stage<'a> {
     /// Starts so many nodes, and waits until each reaches all others. They know each other as those of a network do that
     /// is up for long, though nobody has a session yet; or they start within a second, and each registers with the first.
     pub(super) fn meet(&mut self, acquainted: bool) {
-        let all = self.net.add_hosts(self.plan.nodes, acquainted);
+        let (all, begun) = (self.net.add_hosts(self.plan.nodes, acquainted), self.net.now());
         self.net.link.loss = if acquainted { 0.0 } else { self.plan.link.loss };
         let gap = SECOND / u32::try_from(all.len()).unwrap_or(u32::MAX);
         for (number, &host) in all.iter().enumerate() {
@@ -109,26 +109,25 @@ impl<'a> Stage<'a> {
         if acquainted {
             self.net.acquaint();
         }
-        self.reunite("meeting all others");
-        self.report.met_s = self.report.met_s.map(|seconds| seconds + 1.0);
+        let met = self.reunite("meeting all others").filter(|_| !acquainted);
         let sent = self.net.meter.traffic().all().datagrams as f64;
-        self.report.met_datagrams_a_node = self.report.met_s.map(|_| sent / all.len() as f64);
+        self.report.met_s = met.map(|_| self.net.now().since(begun).as_secs_f64());
+        self.report.met_datagrams_a_node = met.map(|_| sent / all.len() as f64);
         self.net.link.loss = self.plan.link.loss;
     }
 
-    /// Waits until each node reaches all others.
-    pub(super) fn reunite(&mut self, phase: &'static str) {
+    /// Waits until each node reaches all others; how long it took.
+    pub(super) fn reunite(&mut self, phase: &'static str) -> Option<Duration> {
         // Who is complete is not asked again: the last ones make the figure.
         let mut first = 0;
         let every = if self.plan.nodes > 2000 { SECOND } else { SECOND / 10 };
-        let met = self.wait(phase, MEETING, every, |net| {
+        self.wait(phase, MEETING, every, |net| {
             let others = net.running().count() - 1;
             while first < net.hosts() && (!net.is_running(first) || reaches(net, first) >= others) {
                 first += 1;
             }
             first == net.hosts()
-        });
-        self.report.met_s = met.map(|span| span.as_secs_f64());
+        })
     }
 
     /// Nodes that know each other, have had time to settle down, and are measured while nothing happens.

@@ -78,12 +78,9 @@ impl Stage<'_> {
         let missing = self.net.meter.trails().map(|trail| self.net.hosts() - trail.reach()).sum::<usize>();
         let healed = self.now();
         self.net.heal();
-        let met = self.report.met_s;
         let span = self.wait("healing", PATIENCE, SECOND / 50, |net| net.converged());
         let traffic = self.traffic_since(healed);
-        self.reunite("meeting again");
-        let reunited = self.report.met_s.map(|more| more + span.unwrap_or(PATIENCE).as_secs_f64());
-        self.report.met_s = met;
+        let reunited = self.reunite("meeting again").map(|more| (more + span.unwrap_or(PATIENCE)).as_secs_f64());
         self.report.records = self.net.meter.records();
         self.report.split = Some(Split {
             missing,
