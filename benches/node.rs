@@ -5,45 +5,23 @@ mod pair;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use gossip_node::proto::gossip::{Gossip, Guid, Kind};
-use gossip_node::proto::limits::{HEADER, TAG};
-use gossip_node::proto::seal::{Header, NetworkKey, Secret};
 use gossip_node::proto::time::Timestamp;
-use hmac::{Hmac, KeyInit, Mac};
 use pair::Pair;
-use sha2::Sha256;
 use std::hint::black_box;
 
 /// Messages in one round.
 const MESSAGES: usize = 200;
 const SIZE: usize = 200;
 
-/// A tag over as many bytes, by the hash alone: the floor under `seal` and `open`.
-fn seal(c: &mut Criterion) {
-    let key = NetworkKey::new(&Secret([7; 32]));
-    let bare = Hmac::<Sha256>::new_from_slice(&[7; 32]).expect("any key");
-    let header = Header { kind: 8, src_session: 1, dst_session: 2, counter: 3 };
-    for size in [64, 256, 1200] {
-        let mut group = c.benchmark_group(format!("{size} B"));
-        group.throughput(Throughput::Bytes(size as u64));
-        let (body, mut out) = (vec![7; size - HEADER - TAG], Vec::new());
-        let signed = vec![7; size - TAG];
-        group.bench_function("bare HMAC", |b| {
-            b.iter(|| bare.clone().chain_update(black_box(&signed)).finalize().into_bytes());
-        });
-        group.bench_function("seal", |b| {
-            b.iter(|| key.seal(&header, &mut out, |out| out.extend_from_slice(black_box(&body))));
-        });
-        group.bench_function("open", |b| b.iter(|| key.open(black_box(&out)).is_ok()));
-    }
+/// Two nodes, and what the first one says of messages that it has just written.
+fn fresh() -> (Pair, Vec<Vec<u8>>) {
+    let mut pair = Pair::new();
+    let datagrams = pair.write(MESSAGES, SIZE);
+    (pair, datagrams)
 }
 
 fn datagrams(c: &mut Criterion) {
     let mut group = c.benchmark_group("handle_datagram");
-    let fresh = || {
-        let mut pair = Pair::new();
-        let datagrams = pair.write(MESSAGES, SIZE);
-        (pair, datagrams)
-    };
     let count = fresh().1.len() as u64;
     group.throughput(Throughput::Elements(count));
     let all = |(mut pair, datagrams): (Pair, Vec<Vec<u8>>), accepted: bool| {
@@ -82,11 +60,7 @@ fn records(c: &mut Criterion) {
     });
     group.bench_function("taken in and settled", |b| {
         b.iter_batched(
-            || {
-                let mut pair = Pair::new();
-                let datagrams = pair.write(MESSAGES, SIZE);
-                (pair, datagrams)
-            },
+            fresh,
             |(mut pair, datagrams)| {
                 for datagram in &datagrams {
                     let _ = pair.second.node.handle_datagram(pair.now, pair.first.addr, datagram);
@@ -104,5 +78,5 @@ fn records(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, seal, datagrams, records);
+criterion_group!(benches, datagrams, records);
 criterion_main!(benches);

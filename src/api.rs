@@ -13,18 +13,19 @@ mod retention;
 pub use demo::{Chaos, ChaosChange, DemoNode};
 pub use discovery::{Discovery, Namesake, Neighbour};
 pub use keys::{Key, KeyUser, Keys, NetworkEntry, NewKey, RemoveKeyQuery};
-pub use live::{
-    Amount, Backlog, Event, EventsQuery, Explanation, Fetch, HeldBy, Metrics, Moment, PeerEvent, Reset, SendRate, Span,
-    Traffic, Warning,
+pub use live::{Amount, Backlog, Event, EventsQuery, Fetch, Metrics, PeerEvent, Reset, Span, Traffic, Warning};
+pub use network::{
+    Explanation, Left, Moment, NetworkStatus, OtherNode, OtherVersion, OwnClock, Peer, PingQuery, Pong, Reach,
+    RegisterRequest, Registered, SendRate, Split,
 };
-pub use network::{Left, NetworkStatus, OtherNode, Peer, PingQuery, Pong, Reach, RegisterRequest, Registered, Split};
-pub use operating::{Change, LogLevel, LogLevelChange, Reloaded};
+pub use operating::{Change, Log, LogLevel, LogLevelChange, LogLine, LogQuery, Reloaded, Setting, Settings};
 pub use records::{
-    Added, Created, Draft, Exported, Gossip, GossipState, GossipStatus, Holder, Holders, ListQuery, NewGossip, Order,
-    Outcome, RawQuery,
+    Added, Created, Draft, Exported, Gossip, GossipState, GossipStatus, HeldBy, Holder, Holders, Kind, ListQuery,
+    NewGossip, Order, Outcome, RawQuery,
 };
-pub use retention::{ForgetRequest, Forgotten, Kind, OtherVersion, OwnClock, Retention, RetentionChange};
+pub use retention::{ForgetRequest, Forgotten, Retention, RetentionChange};
 
+use crate::proto::limits::MAX_MSG;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -32,6 +33,10 @@ use std::collections::BTreeMap;
 pub const PREFIX: &str = "/api/v1";
 /// MSGs longer than this are not repeated in lists.
 pub const LISTED_MSG: usize = 4 << 10;
+/// Records in a page, and in a list over TCP, at most.
+pub const PAGE: usize = 1000;
+/// Longest body of `POST /gossip`, and line of an import: a MSG of the greatest length whose every other byte is escaped.
+pub const LONGEST_JSON: usize = 2 * MAX_MSG + (64 << 10);
 /// Longest preview of a MSG, in characters.
 pub const PREVIEW: usize = 80;
 /// How long creating waits for others to hold the record, if nobody says, in milliseconds.
@@ -45,7 +50,6 @@ pub const STATUS_LIMIT: u64 = 20;
 #[serde(deny_unknown_fields)]
 pub struct NetworkQuery {
     /// Which network, where the daemon is in several.
-    #[serde(default)]
     pub network: Option<String>,
 }
 
@@ -55,10 +59,9 @@ pub struct NetworkQuery {
 #[serde(deny_unknown_fields)]
 pub struct StatusQuery {
     /// Which network, where the daemon is in several.
-    #[serde(default)]
     pub network: Option<String>,
-    /// At most so many records, the newest; 0 is all, [`STATUS_LIMIT`] if absent.
-    #[serde(default)]
+    /// At most so many records, the newest: 1,000; 0 is all, which only the owner of the control socket can have.
+    /// [`STATUS_LIMIT`] if absent.
     pub limit: Option<u64>,
 }
 
@@ -87,7 +90,6 @@ pub struct NodeInfo {
     /// The networks that it is in.
     pub networks: Vec<String>,
     /// Whether it is part of a demonstration whose network can be told to suffer: see `GET /demo`.
-    #[serde(default)]
     pub demo: bool,
     /// Where the page and this API are served over TCP, IP:PORT; null if nowhere.
     pub http: Option<String>,
@@ -99,13 +101,10 @@ pub struct NodeInfo {
 #[serde(deny_unknown_fields)]
 pub struct WaitQuery {
     /// Which network, where the daemon is in several.
-    #[serde(default)]
     pub network: Option<String>,
     /// At least so many reachable peers.
-    #[serde(default)]
     pub peers: Option<u64>,
     /// At least so many complete records.
-    #[serde(default)]
     pub gossip: Option<u64>,
     /// Every reachable peer has our root, and there is one.
     #[serde(default)]
@@ -126,68 +125,6 @@ pub struct Waited {
     pub gossip_count: u64,
     /// Whether every reachable peer has our root, and there is one.
     pub in_sync: bool,
-}
-
-/// `GET /config`: all that can be set, as it holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct Settings {
-    /// A value each.
-    pub values: Vec<Setting>,
-}
-
-/// A value that can be set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct Setting {
-    /// Its key, dotted, as `init --set` takes it.
-    pub key: String,
-    /// It; `(secret)` instead of a key of a network.
-    pub value: serde_json::Value,
-    /// Where it comes from: `default`, `file` (`server.json`), `profile`, `environment`, or `runtime` where the system
-    /// chose it or somebody said it while the daemon ran.
-    pub origin: String,
-    /// Whether a change of it takes a restart; else `POST /reload` is enough.
-    pub restart: bool,
-}
-
-/// The query of `GET /log`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
-#[serde(deny_unknown_fields)]
-pub struct LogQuery {
-    /// Only lines behind the one with this number.
-    #[serde(default)]
-    pub after: Option<u64>,
-    /// Only lines at this level or worse: `error`, `warn` or `info`, which is all that are kept.
-    #[serde(default)]
-    pub level: Option<String>,
-}
-
-/// `GET /log`: the last lines of the process's log, at most 1,000.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct Log {
-    /// They, oldest first.
-    pub lines: Vec<LogLine>,
-    /// What to say for `after` next.
-    pub next: u64,
-}
-
-/// A line of the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct LogLine {
-    /// Its number.
-    pub seq: u64,
-    /// When, RFC 3339.
-    pub at: String,
-    /// `error`, `warn` or `info`.
-    pub level: String,
-    /// Which part of the program says it.
-    pub target: String,
-    /// What, made safe to show.
-    pub text: String,
 }
 
 /// Any error, after RFC 9457 (`application/problem+json`).

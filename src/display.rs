@@ -61,6 +61,11 @@ pub fn clipped(text: &str, most: usize) -> String {
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// Bytes as two digits each.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// RFC 3339 in UTC with microseconds. A date beyond the year 9999, which a stranger may claim, is shown as its end.
 pub fn rfc3339(time: Timestamp) -> String {
     let time = i64::try_from(time.0).ok().and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());

@@ -58,7 +58,7 @@ fn a_home_that_is_named_gets_exactly_so_many_messages() {
         rows(node.command(args).output().unwrap());
         let status = block_on(node.client().status_gossip(0)).unwrap();
         assert_eq!(status.count, count);
-        assert!(status.gossip.iter().all(|record| record.len == 33));
+        assert!(status.gossip.iter().all(|record| record.head.len == 33));
     }
 }
 

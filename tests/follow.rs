@@ -231,10 +231,13 @@ fn so_many_commands_run_at_once_and_no_more() {
     let cluster = Cluster::of_strangers(1);
     let node = &cluster.nodes[0];
     added(node, 6, "record");
-    // Each notes how many of its kind there are, and stays until the others had a chance to begin.
-    let program = script(&cluster, "cat >/dev/null; mkdir \"$1/$$\"; ls \"$1\" | wc -l; sleep 0.3; rmdir \"$1/$$\"");
-    let place = cluster.dir().join("running");
-    std::fs::create_dir(&place).unwrap();
+    // Each says how many of its kind there are, once three have begun and a fourth has had a chance to.
+    let begins = "cat >/dev/null; mkdir \"$1/running/$$\" \"$1/begun/$$\"";
+    let waits = "until [ $(ls \"$1/begun\" | wc -l) -ge 3 ]; do sleep 0.01; done; sleep 0.3";
+    let ends = "ls \"$1/running\" | wc -l; rmdir \"$1/running/$$\"";
+    let program = script(&cluster, &format!("{begins}; {waits}; {ends}"));
+    let place = cluster.dir().join("place");
+    ["running", "begun"].into_iter().for_each(|dir| std::fs::create_dir_all(place.join(dir)).unwrap());
     let args = ["--all", "--count", "6", "--jobs", "3", "--exec", &program, place.to_str().unwrap()];
     let mut follower = Follower::of(node, &args);
     let seen: Vec<usize> = (0..6).map(|_| follower.line().trim().parse().unwrap()).collect();

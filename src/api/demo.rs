@@ -8,16 +8,12 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct ChaosChange {
     /// Which share of all datagrams is lost, from 0 to 0.9.
-    #[serde(default)]
     pub loss: Option<f64>,
     /// How much longer each takes, in milliseconds, at most 1000.
-    #[serde(default)]
     pub delay_ms: Option<u64>,
     /// Whether the nodes of side `b` are cut off from those of side `a`.
-    #[serde(default)]
     pub split: Option<bool>,
     /// Names of the nodes that are to be dead; all others are to be up. The first node, which serves the page, stays.
-    #[serde(default)]
     pub dead: Option<Vec<String>>,
 }
 

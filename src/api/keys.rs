@@ -80,7 +80,6 @@ impl std::fmt::Debug for NewKey {
 #[serde(deny_unknown_fields)]
 pub struct RemoveKeyQuery {
     /// Which network, where the daemon is in several.
-    #[serde(default)]
     pub network: Option<String>,
     /// Even where a peer seen in the last 24 hours used it last.
     #[serde(default)]

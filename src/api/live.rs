@@ -1,4 +1,4 @@
-//! What is told live: the events of `GET /events`, and what is known of how a record spreads and how a peer is.
+//! What is told live: the events of `GET /events`.
 
 use super::{Gossip, NetworkStatus, Peer, Reach};
 use serde::{Deserialize, Serialize};
@@ -11,19 +11,15 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct EventsQuery {
     /// Which network, where the daemon is in several.
-    #[serde(default)]
     pub network: Option<String>,
     /// Which records: `new` (the default) are those that arrive from now on, `all` begins with all that are here, and a
     /// GUID, or the beginning of one, with those that arrived after that one.
-    #[serde(default)]
     pub from: Option<String>,
     /// What becomes of records that who follows has not taken yet; `keep` where `from` or a `Last-Event-ID` says where to
     /// begin, else `skip`.
-    #[serde(default)]
     pub backlog: Option<Backlog>,
     /// Which events, by name and separated by commas. If absent, `gossip,peer` with `keep`, and all with `skip`. A
     /// `snapshot` and a `reset` are always told.
-    #[serde(default)]
     pub kinds: Option<String>,
 }
 
@@ -210,52 +206,4 @@ pub struct Span {
     pub hellos_out: u64,
     /// The same that came in.
     pub hellos_in: u64,
-}
-
-/// How far a record has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct HeldBy {
-    /// Reachable peers that are known to hold it.
-    pub known: u64,
-    /// Reachable peers.
-    pub reachable: u64,
-}
-
-/// What was sent lately.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct SendRate {
-    /// Datagrams a second.
-    pub datagrams_per_s: f64,
-    /// Bytes of UDP payload a second.
-    pub bytes_per_s: f64,
-    /// The seconds of which this is the mean: 10, or less where the node is younger.
-    pub seconds: f64,
-}
-
-/// `GET /peers/{peer}/explain`: why a peer is in its state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct Explanation {
-    /// The peer.
-    pub peer: Peer,
-    /// Since when it is so, RFC 3339; null if longer than this daemon runs.
-    pub since: Option<String>,
-    /// Why it is so.
-    pub reason: String,
-    /// What is known, the latest first.
-    pub evidence: Vec<Moment>,
-    /// What happens next if nothing is heard; null if nothing does.
-    pub next: Option<Moment>,
-}
-
-/// Something, and when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct Moment {
-    /// When, RFC 3339.
-    pub at: String,
-    /// What.
-    pub what: String,
 }

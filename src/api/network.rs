@@ -1,6 +1,6 @@
 //! Peers and networks, and what can be done about them.
 
-use super::{Discovery, OtherVersion, OwnClock, Retention, SendRate};
+use super::{Discovery, Retention};
 use serde::{Deserialize, Serialize};
 
 /// How a peer is reached.
@@ -126,7 +126,6 @@ pub struct NetworkStatus {
     /// What beacons told; null where discovery is off.
     pub discovery: Option<Discovery>,
     /// Who was cut off from this node for a while and came back, the latest first, at most 16, since the daemon started.
-    #[serde(default)]
     pub splits: Vec<Split>,
     /// All others that we know, by name.
     pub peers: Vec<Peer>,
@@ -183,14 +182,11 @@ pub struct Registered {
 #[serde(deny_unknown_fields)]
 pub struct PingQuery {
     /// Which network, where the daemon is in several.
-    #[serde(default)]
     pub network: Option<String>,
     /// How long the datagram shall be, and the answer, in bytes of UDP payload, at most 1,472: who is between lets pass what
     /// it lets pass. As short as it can be if absent.
-    #[serde(default)]
     pub size: Option<u16>,
     /// How long to wait for the answer, in milliseconds, at most 30,000; 2,000 if absent.
-    #[serde(default)]
     pub timeout_ms: Option<u64>,
 }
 
@@ -214,4 +210,68 @@ pub struct Left {
     pub told: u64,
     /// How many of them are known to have heard it.
     pub heard: u64,
+}
+
+/// By how much this host's clock differs from those of its peers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct OwnClock {
+    /// Milliseconds by which it is ahead of most of them.
+    pub ahead_ms: i64,
+    /// Of how many peers that is known.
+    pub peers: u64,
+    /// Whether that is more than two seconds, so that this clock is probably wrong.
+    pub doubtful: bool,
+}
+
+/// Somebody who seems to speak another version of the protocol. A hint: such datagrams are not authentic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct OtherVersion {
+    /// Its address.
+    pub ip: String,
+    /// Its UDP port.
+    pub port: u16,
+    /// Its protocol version.
+    pub version: u8,
+    /// When it was heard last, RFC 3339.
+    pub last_heard: String,
+}
+
+/// What was sent lately.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct SendRate {
+    /// Datagrams a second.
+    pub datagrams_per_s: f64,
+    /// Bytes of UDP payload a second.
+    pub bytes_per_s: f64,
+    /// The seconds of which this is the mean: 10, or less where the node is younger.
+    pub seconds: f64,
+}
+
+/// `GET /peers/{peer}/explain`: why a peer is in its state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct Explanation {
+    /// The peer.
+    pub peer: Peer,
+    /// Since when it is so, RFC 3339; null if longer than this daemon runs.
+    pub since: Option<String>,
+    /// Why it is so.
+    pub reason: String,
+    /// What is known, the latest first.
+    pub evidence: Vec<Moment>,
+    /// What happens next if nothing is heard; null if nothing does.
+    pub next: Option<Moment>,
+}
+
+/// Something, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct Moment {
+    /// When, RFC 3339.
+    pub at: String,
+    /// What.
+    pub what: String,
 }

@@ -1,7 +1,19 @@
 //! Records as they are created, listed and counted.
 
-use super::{HeldBy, Kind};
 use serde::{Deserialize, Serialize};
+
+/// What a record is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// What a person or a program says.
+    Message,
+    /// That a node is forgotten, together with what it said.
+    Forget,
+    /// Network settings.
+    Settings,
+}
 
 /// `POST /gossip`: what to say. `PUT /gossip/raw?who_name=` takes the same as bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -11,13 +23,10 @@ pub struct NewGossip {
     /// What is said: 1 byte to 16 MiB.
     pub msg: String,
     /// Who says it; the node's name if absent.
-    #[serde(default)]
     pub who_name: Option<String>,
     /// Answer when so many reachable peers are known to hold it: a number or `all`; at once if absent.
-    #[serde(default)]
     pub wait: Option<String>,
     /// How long to wait for them, in milliseconds; [`WAIT_MS`](super::WAIT_MS) if absent.
-    #[serde(default)]
     pub timeout_ms: Option<u64>,
 }
 
@@ -27,16 +36,12 @@ pub struct NewGossip {
 #[serde(deny_unknown_fields)]
 pub struct RawQuery {
     /// Which network, where the daemon is in several.
-    #[serde(default)]
     pub network: Option<String>,
     /// Who says it; the node's name if absent.
-    #[serde(default)]
     pub who_name: Option<String>,
     /// As in [`NewGossip`].
-    #[serde(default)]
     pub wait: Option<String>,
     /// As in [`NewGossip`].
-    #[serde(default)]
     pub timeout_ms: Option<u64>,
 }
 
@@ -51,6 +56,16 @@ pub struct Created {
     pub held_by: Option<HeldBy>,
     /// Whether as many hold it as was waited for; null if nobody asked to wait.
     pub waited: Option<bool>,
+}
+
+/// How far a record has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct HeldBy {
+    /// Reachable peers that are known to hold it.
+    pub known: u64,
+    /// Reachable peers.
+    pub reachable: u64,
 }
 
 /// A record's head.
@@ -102,34 +117,25 @@ pub struct Gossip {
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// Which network, where the daemon is in several.
-    #[serde(default)]
     pub network: Option<String>,
     /// At most so many, 1,000 of a page; 0 is all, which only the owner of the control socket can have, without `order`. 50 if
     /// absent.
-    #[serde(default)]
     pub limit: Option<u64>,
     /// Go on behind the page that gave this.
-    #[serde(default)]
     pub cursor: Option<String>,
     /// Which way a page goes.
-    #[serde(default)]
     pub order: Option<Order>,
     /// Not older than this RFC 3339 time.
-    #[serde(default)]
     pub since: Option<String>,
     /// Not newer than this RFC 3339 time.
-    #[serde(default)]
     pub until: Option<String>,
     /// Only by this WHO_NAME.
-    #[serde(default)]
     pub who: Option<String>,
     /// Only those whose MSG has all of these words, found by an index: `word`, `begin*`, `"a phrase"`. The index follows a
     /// little behind what arrives; the header `Gossip-Indexed` says how far it is. Pages of a search are in the order of
     /// arrival.
-    #[serde(default)]
     pub q: Option<String>,
     /// Only those whose MSG contains this text (case matters not for ASCII).
-    #[serde(default)]
     pub grep: Option<String>,
 }
 
@@ -176,24 +182,13 @@ pub struct Holder {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct GossipState {
-    /// The record's name.
-    pub guid: String,
-    /// What it is for.
-    pub kind: Kind,
-    /// When it was created.
-    pub date_time: String,
-    /// Whether that cannot be right, since it is to come.
-    pub date_doubtful: bool,
-    /// Who says it.
-    pub who_name: String,
-    /// Bytes of MSG.
-    pub len: u64,
+    /// The record's head; `sha2` is null until it is complete.
+    #[serde(flatten)]
+    pub head: Added,
     /// Whether all of MSG is here.
     pub complete: bool,
     /// Bytes of MSG that are here.
     pub received: u64,
-    /// SHA-256 of MSG, hex; null until it is complete.
-    pub sha2: Option<String>,
 }
 
 /// GOSSIP_STATUS: `GET /status/gossip`.
@@ -216,7 +211,7 @@ pub struct GossipStatus {
     pub reachable_peers: u64,
     /// Those of them whose root is ours.
     pub in_sync_peers: u64,
-    /// The newest records, oldest first: as many as the query's `limit` (20 if absent, 0 is all).
+    /// The newest records, oldest first: as many as the query's `limit`.
     pub gossip: Vec<GossipState>,
 }
 
@@ -228,7 +223,6 @@ pub struct Draft {
     /// What is said: 1 byte to 16 MiB.
     pub msg: String,
     /// Who says it; the node's name if absent.
-    #[serde(default)]
     pub who_name: Option<String>,
 }
 
@@ -252,13 +246,10 @@ pub struct Exported {
     /// Bytes of MSG.
     pub len: u64,
     /// MSG; or else `msg_base64` has it.
-    #[serde(default)]
     pub msg: Option<String>,
     /// MSG in base64 (RFC 4648, with padding).
-    #[serde(default)]
     pub msg_base64: Option<String>,
     /// In which network it was; where it goes, the request says.
-    #[serde(default)]
     pub network_name: Option<String>,
 }
 

@@ -3,19 +3,6 @@
 use super::Added;
 use serde::{Deserialize, Serialize};
 
-/// What a record is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// What a person or a program says.
-    Message,
-    /// That a node is forgotten, together with what it said.
-    Forget,
-    /// Network settings.
-    Settings,
-}
-
 /// `GET /retention`: how long the network keeps what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
@@ -40,10 +27,8 @@ pub struct Retention {
 #[serde(deny_unknown_fields)]
 pub struct RetentionChange {
     /// A time such as `30d`, or `off`; absent: as it is.
-    #[serde(default)]
     pub max_age: Option<String>,
     /// A time such as `30d`, or `off`; absent: as it is.
-    #[serde(default)]
     pub origin_timeout: Option<String>,
 }
 
@@ -73,30 +58,4 @@ pub struct Forgotten {
     pub up_to: Option<String>,
     /// The record that says so to all nodes; null where there was no message to forget, or nothing was done.
     pub record: Option<Added>,
-}
-
-/// By how much this host's clock differs from those of its peers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct OwnClock {
-    /// Milliseconds by which it is ahead of most of them.
-    pub ahead_ms: i64,
-    /// Of how many peers that is known.
-    pub peers: u64,
-    /// Whether that is more than two seconds, so that this clock is probably wrong.
-    pub doubtful: bool,
-}
-
-/// Somebody who seems to speak another version of the protocol. A hint: such datagrams are not authentic.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct OtherVersion {
-    /// Its address.
-    pub ip: String,
-    /// Its UDP port.
-    pub port: u16,
-    /// Its protocol version.
-    pub version: u8,
-    /// When it was heard last, RFC 3339.
-    pub last_heard: String,
 }

@@ -201,7 +201,7 @@ fn show(context: &Context, event: &Event) -> Result<(), Failure> {
     match event {
         event if context.json => context.print_json(event),
         Event::Gossip(gossip) => {
-            let cells = list::row(gossip, jiff::Timestamp::now());
+            let cells = list::row(gossip);
             let line: Vec<_> = cells.iter().map(|cell| display_line(cell)).collect();
             context.print(&format!("{}\n", line.join("  ")))
         }

@@ -3,10 +3,9 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use crate::api::Outcome;
+use crate::api::{LONGEST_JSON, Outcome};
 use crate::client::ClientError;
 use crate::display::{counted, display_line};
-use crate::proto::limits::MAX_MSG;
 use bytes::Bytes;
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -17,8 +16,6 @@ use std::path::{Path, PathBuf};
 /// Lines and bytes that are sent at once: this, and one line, is all that is in memory.
 const LINES: usize = 1024;
 const BYTES: usize = 2 << 20;
-/// Longest line that the daemon reads.
-const LONGEST: u64 = 2 * MAX_MSG as u64 + (64 << 10);
 /// Refused lines that are told one by one.
 const TOLD: u64 = 10;
 
@@ -193,7 +190,7 @@ impl Lines {
     /// The next one, without its end.
     fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         let mut line = Vec::new();
-        let read = (&mut self.from).take(LONGEST + 1).read_until(b'\n', &mut line);
+        let read = (&mut self.from).take(LONGEST_JSON as u64 + 1).read_until(b'\n', &mut line);
         let read =
             read.map_err(|error| Failure::new(Exit::No, format!("cannot read {}", self.name)).why(error.to_string()))?;
         if read == 0 {
@@ -202,9 +199,9 @@ impl Lines {
         self.number += 1;
         if line.last() == Some(&b'\n') {
             line.pop();
-        } else if read as u64 > LONGEST {
+        } else if read > LONGEST_JSON {
             return Err(Failure::new(Exit::Refused, format!("line {} of {} is too long", self.number, self.name))
-                .why(format!("it has more than {LONGEST} bytes, so it is no record"))
+                .why(format!("it has more than {LONGEST_JSON} bytes, so it is no record"))
                 .hint("name a file that gossip-node export wrote"));
         }
         Ok(Some(line))

@@ -4,12 +4,11 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::list::date;
 use super::password::Source;
 use crate::api::{Key, KeyUser, Keys as Ring, NewKey};
 use crate::client::ClientError;
 use crate::config::{HomeLock, Network, RingKey, ServerFile};
-use crate::display::{display_line, rfc3339, table};
+use crate::display::{display_line, local_time, rfc3339, table};
 use crate::proto::keyring::KeyError;
 use crate::proto::seal::{KeyId, NetworkKey, Secret};
 use crate::proto::time::Timestamp;
@@ -207,12 +206,12 @@ fn show(context: &Context, ring: &Ring, hint: Option<&str>) -> Result<(), Failur
     if context.json {
         return context.print_json(ring);
     }
-    context.print(&text(ring, jiff::Timestamp::now()))?;
+    context.print(&text(ring))?;
     hint.into_iter().for_each(|hint| context.note(hint));
     Ok(())
 }
 
-fn text(ring: &Ring, at: jiff::Timestamp) -> String {
+fn text(ring: &Ring) -> String {
     let mut text = format!("keys of {}\n\n", display_line(&ring.network_name));
     let row = |key: &Key| {
         let role = match (key.primary, key.ready) {
@@ -220,7 +219,7 @@ fn text(ring: &Ring, at: jiff::Timestamp) -> String {
             (false, true) => "opens",
             (false, false) => "opens; being prepared",
         };
-        let added = key.added.as_ref().map_or("-".to_owned(), |added| date(added, at));
+        let added = key.added.as_ref().map_or("-".to_owned(), |added| local_time(added));
         vec![key.key_id.clone(), role.to_owned(), added, users(&key.used_by)]
     };
     text.push_str(&table(&["KEY_ID", "WHAT IT DOES", "ADDED", "PEERS THAT USE IT"], ring.keys.iter().map(row)));
@@ -272,8 +271,7 @@ mod tests {
     #[test]
     fn a_ring_is_a_table_that_says_who_uses_what() {
         let names = ["nas\u{1b}[2J", "b", "c", "d", "e", "f", "g", "h"];
-        let text =
-            text(&ring(vec![key("aaaa0000", true, &names), key("bbbb0000", false, &[])]), jiff::Timestamp::now());
+        let text = text(&ring(vec![key("aaaa0000", true, &names), key("bbbb0000", false, &[])]));
         assert!(text.contains("seals and opens") && text.contains("being prepared") && text.contains("and 2 more"));
         assert!(!text.contains('\u{1b}'));
     }

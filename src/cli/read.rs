@@ -48,7 +48,7 @@ impl Read {
         for (label, value) in [
             ("guid", head.guid.as_str()),
             ("kind", kind(head.kind)),
-            ("date", &date(&head.date_time, jiff::Timestamp::now())),
+            ("date", &date(head)),
             ("who", &head.who_name),
             ("origin", &head.origin),
             ("size", &bytes(head.len)),

@@ -71,7 +71,7 @@ impl Status {
             Some(What::Gossip) => {
                 let gossip =
                     client.status_gossip(asked.unwrap_or(api::STATUS_LIMIT)).await.map_err(context.explain())?;
-                if context.json { context.print_json(&gossip) } else { context.print(&gossip_text(&gossip, true, now)) }
+                if context.json { context.print_json(&gossip) } else { context.print(&gossip_text(&gossip, true)) }
             }
             None => {
                 let limit = asked.unwrap_or(if context.json { api::STATUS_LIMIT } else { RECORDS });
@@ -80,7 +80,7 @@ impl Status {
                     return context.print_json(&status);
                 }
                 let network = network_text(&status.network, PEERS, now, paint);
-                context.print(&format!("{network}\n{}", gossip_text(&status.gossip, false, now)))
+                context.print(&format!("{network}\n{}", gossip_text(&status.gossip, false)))
             }
         }
     }
@@ -226,7 +226,7 @@ fn peer_row(peer: &api::Peer, own_count: u64, now: jiff::Timestamp) -> Vec<Strin
 }
 
 /// With all of each SHA-256, or as much of it as a line has room for.
-fn gossip_text(status: &api::GossipStatus, whole: bool, now: jiff::Timestamp) -> String {
+fn gossip_text(status: &api::GossipStatus, whole: bool) -> String {
     let mut text = format!("{} complete", counted(status.complete, "record"));
     if status.incomplete > 0 {
         let _ = write!(text, ", {} on the way", status.incomplete);
@@ -244,13 +244,13 @@ fn gossip_text(status: &api::GossipStatus, whole: bool, now: jiff::Timestamp) ->
     }
     text.push('\n');
     let rows = status.gossip.iter().map(|gossip| {
-        let sha2 = match &gossip.sha2 {
+        let head = &gossip.head;
+        let sha2 = match &head.sha2 {
             Some(sha2) if whole => sha2.clone(),
             Some(sha2) => sha2.chars().take(16).collect(),
-            None => format!("{} % here", gossip.received.saturating_mul(100) / gossip.len.max(1)),
+            None => format!("{} % here", gossip.received.saturating_mul(100) / head.len.max(1)),
         };
-        let head = [date(&gossip.date_time, now), clipped(&gossip.who_name, NAME), short(&gossip.guid).into_owned()];
-        head.into_iter().chain([bytes(gossip.len), sha2]).collect()
+        vec![date(head), clipped(&head.who_name, NAME), short(&head.guid).into_owned(), bytes(head.len), sha2]
     });
     text.push_str(&table(&["DATE", "WHO", "GUID", "SIZE", "SHA2"], rows));
     let shown = status.gossip.len() as u64;
@@ -417,17 +417,17 @@ mod tests {
 
     #[test]
     fn an_incomplete_record_has_no_hash_but_progress() {
-        let gossip = api::GossipState {
+        let head = api::Added {
             guid: "43c54ed2-0173-8495-93c7-8a8c49826092".into(),
             date_time: "2026-01-10T11:59:57Z".into(),
             who_name: "nas".into(),
+            origin: "07070707-0707-0707-0707-070707070707".into(),
             kind: api::Kind::Message,
             date_doubtful: false,
             len: 1000,
-            complete: false,
-            received: 340,
             sha2: None,
         };
+        let gossip = api::GossipState { head, complete: false, received: 340 };
         let status = api::GossipStatus {
             network_name: "home".into(),
             count: 5,
@@ -439,7 +439,7 @@ mod tests {
             in_sync_peers: 0,
             gossip: vec![gossip],
         };
-        let text = gossip_text(&status, true, "2026-01-10T12:00:00Z".parse().unwrap());
+        let text = gossip_text(&status, true);
         for part in ["4 records complete, 1 on the way, 2.0 KiB", "34 % here", "0 of 1 reachable peer", "and 4 older"] {
             assert!(text.contains(part), "{part} in {text}");
         }

@@ -2,8 +2,8 @@
 
 use super::handle::{Handle, Refusal};
 use super::member::Member;
-use super::view::View;
-use crate::api::Reach;
+use super::view;
+use crate::proto::peers::Reach;
 use crate::proto::stats::Rejected;
 use crate::store::{Indexed, Totals};
 
@@ -42,9 +42,9 @@ impl Handle {
         for (network, known) in self.networks.iter().enumerate() {
             let id = known.id;
             let totals = self.read_store(move |store| store.totals(id)).await?;
-            let look = move |member: &mut Member, moment| {
-                let (view, stats) = (View::new(member, moment), member.node.stats());
-                let count = |reach| view.network.peers.iter().filter(|peer| peer.reach == reach).count() as u64;
+            let look = move |member: &mut Member, _| {
+                let (node, stats) = (&member.node, member.node.stats());
+                let count = |reach| node.peers().iter().filter(|(_, peer)| peer.reach == reach).count() as u64;
                 Gauges {
                     counters: stats.described(),
                     rejected: Rejected::ALL.iter().map(|&cause| (cause.name(), stats.rejected(cause))).collect(),
@@ -54,7 +54,7 @@ impl Handle {
                         ("unreachable", count(Reach::Unreachable)),
                         ("left", count(Reach::Left)),
                     ],
-                    in_sync: view.in_sync,
+                    in_sync: view::standing(node).1,
                     totals,
                 }
             };

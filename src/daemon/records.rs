@@ -3,20 +3,21 @@
 use super::handle::{Handle, Refusal};
 use super::receipts::Holders;
 use super::view;
-use crate::api;
+use crate::api::{self, PAGE};
 use crate::proto::gossip::{Guid, Key};
 use crate::proto::time::Timestamp;
-use crate::store::{Cursor, Indexed, ListFilter, MATCHES, NetworkId, Order, Page, Row, Store, Words};
+use crate::store::{Cursor, Indexed, ListFilter, MATCHES, NetworkId, Order, Page, Row, START, Store, Words};
 use bytes::Bytes;
 use std::time::Duration;
 
 /// How long peers may take to say that they hold a record which somebody reads.
 const ASKING: Duration = Duration::from_millis(250);
-/// Records in a list unless the query says otherwise, and in a page at most.
+/// Records in a list unless the query says otherwise.
 const LISTED: u64 = 50;
-const PAGE: usize = 1000;
 /// Fewest hex digits that name a record.
 const LEAST_PREFIX: usize = 6;
+
+const _: () = assert!(api::LISTED_MSG == START, "lists repeat what the store reads for them");
 
 /// Records that were listed.
 #[derive(Clone, Debug, Default)]

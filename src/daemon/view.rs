@@ -6,7 +6,7 @@ use super::member::Member;
 use super::retaining::is_doubtful;
 use crate::api;
 use crate::config::show_duration;
-use crate::display::{rfc3339, short};
+use crate::display::{hex, rfc3339, short};
 use crate::proto::decree::{Decree, Forget, Terms};
 use crate::proto::fact::ReachFact;
 use crate::proto::gossip::{Guid, Head, Kind};
@@ -253,19 +253,6 @@ fn sentence(decree: &Decree) -> String {
 
 /// A record in GOSSIP_STATUS.
 pub fn state(row: &Row) -> api::GossipState {
-    api::GossipState {
-        guid: row.guid.to_string(),
-        kind: kind(row.head.kind()),
-        date_time: rfc3339(row.head.date_time()),
-        date_doubtful: is_doubtful(row.head.date_time()),
-        who_name: row.head.who_name().to_owned(),
-        len: row.head.len() as u64,
-        complete: row.complete,
-        received: row.received,
-        sha2: row.complete.then(|| hex(row.head.sha2())),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let head = added(&row.guid, &row.head, row.complete);
+    api::GossipState { head, complete: row.complete, received: row.received }
 }

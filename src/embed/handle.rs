@@ -2,7 +2,7 @@
 
 use super::record::Record;
 use super::subscription::{Since, Subscription};
-use crate::api;
+use crate::api::{self, PAGE};
 use crate::daemon::{self, Refusal};
 use crate::proto::gossip::{Guid, Key, Kind};
 use crate::proto::limits::MAX_MSG;
@@ -13,9 +13,6 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Records in a page at most.
-const PAGE: usize = 1000;
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]

@@ -22,10 +22,6 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 
 /// What comes with a body has as long for that as other requests have for all.
 pub(super) const REQUEST: Duration = Duration::from_secs(60);
-/// Longest body of a request that carries no MSG.
-pub(super) const SMALL_BODY: usize = 64 << 10;
-/// Longest body of `POST /gossip`, and line of an import: a MSG of the greatest length whose every other byte is escaped.
-pub(super) const JSON_BODY: usize = 2 * MAX_MSG + SMALL_BODY;
 /// Longest name of a request.
 const KEY: usize = 128;
 
@@ -81,7 +77,7 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, handle: &Handle) -> Result<Counted<T>, Problem> {
-        let room = room(request.body().size_hint(), handle, JSON_BODY).await?;
+        let room = room(request.body().size_hint(), handle, api::LONGEST_JSON).await?;
         let Json(body) = arrived(async { Json::from_request(request, handle).await.map_err(untold) }).await?;
         Ok(Counted(body, room))
     }

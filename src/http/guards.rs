@@ -7,7 +7,7 @@ mod tries;
 use super::places::{Busy, Seat};
 use super::problem::hinted;
 use super::{health, page};
-use crate::api::Problem;
+use crate::api::{PAGE, Problem};
 use crate::config::Token;
 use crate::daemon::Handle;
 use axum::body::{Body, HttpBody};
@@ -29,8 +29,6 @@ use tries::Tries;
 
 /// Longest address of a request.
 const URI: usize = 8 << 10;
-/// Records in one list over TCP.
-const LIMIT: u64 = 1000;
 /// Longest headers of a request, in all.
 const HEADERS: usize = 16 << 10;
 /// What is asked of us, beside what a page is read with.
@@ -83,11 +81,11 @@ impl Caller {
 /// Whether so many records at once are too many for who asks: all of them at once are for the home's owner alone, whose
 /// own program has to hold them, too.
 pub(super) fn check_limit(caller: &Caller, limit: Option<u64>) -> Result<(), Problem> {
-    if caller.tcp.is_none() || limit.is_none_or(|limit| (1..=LIMIT).contains(&limit)) {
+    if caller.tcp.is_none() || limit.is_none_or(|limit| (1..=PAGE as u64).contains(&limit)) {
         return Ok(());
     }
-    let hint = "page through them with order=newest and the cursor of each answer";
-    Err(hinted(StatusCode::BAD_REQUEST, format!("limit: over TCP a list has 1 to {LIMIT} records"), hint))
+    let hint = "page through GET /gossip with order=newest and the cursor of each answer";
+    Err(hinted(StatusCode::BAD_REQUEST, format!("limit: over TCP a list has 1 to {PAGE} records"), hint))
 }
 
 /// Lets a request pass or answers it.

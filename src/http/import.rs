@@ -1,11 +1,12 @@
 //! Complete records from elsewhere: lines that come as long as somebody sends them, each checked, kept and answered.
 
-use super::body::{Asked, JSON_BODY, Room, room};
+use super::body::{Asked, Room, room};
 use super::lines::{Lines, NDJSON, Outcomes, failed, parsed, told};
 use super::openapi::Problems;
 use super::problem::problem;
 use crate::api::{self, Problem};
 use crate::daemon::{Handle, Imported};
+use crate::display::hex;
 use crate::proto::gossip::{Gossip, Guid, Kind};
 use crate::proto::time::Timestamp;
 use axum::body::{Body, HttpBody};
@@ -30,7 +31,7 @@ pub(super) async fn import(
     // A wrong network is told before anything is read.
     handle.network(query.network.as_deref())?;
     // One line may be as long as this, however many come.
-    let room = room(request.body().size_hint(), &handle, JSON_BODY).await?;
+    let room = room(request.body().size_hint(), &handle, api::LONGEST_JSON).await?;
     let lines = Lines::new(request.into_body());
     let import = Import { handle, network: query.network, lines, ended: false, _room: room };
     let outcomes = unfold(import, |mut import| async {
@@ -118,7 +119,7 @@ fn record(line: &[u8]) -> Result<Gossip, String> {
     };
     let gossip = Gossip::make(kind, Timestamp(date), origin, &*exported.who_name, msg);
     let gossip = gossip.map_err(|invalid| invalid.to_string())?;
-    let sha2: String = gossip.head().sha2().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha2 = hex(gossip.head().sha2());
     if sha2 != exported.sha2 || gossip.head().len() as u64 != exported.len {
         return Err(format!("its MSG has {} bytes and the SHA-256 {sha2}", gossip.head().len()));
     }

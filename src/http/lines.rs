@@ -1,8 +1,8 @@
 //! Lines of JSON: read whole or as they come, each with an answer of one line.
 
-use super::body::{JSON_BODY, REQUEST};
+use super::body::REQUEST;
 use super::problem::problem;
-use crate::api::{self, Problem};
+use crate::api::{self, LONGEST_JSON, Problem};
 use axum::body::{Body, BodyDataStream};
 use axum::http::StatusCode;
 use bytes::{Bytes, BytesMut};
@@ -124,8 +124,8 @@ impl Lines {
             Some(Err(error)) => self.wrong = Some(problem(StatusCode::BAD_REQUEST, error.to_string())),
             None => self.ended = true,
         }
-        if self.buffer.len() > JSON_BODY && !self.buffer[self.searched..].contains(&b'\n') {
-            let detail = format!("line {} has more than {JSON_BODY} bytes", self.line + 1);
+        if self.buffer.len() > LONGEST_JSON && !self.buffer[self.searched..].contains(&b'\n') {
+            let detail = format!("line {} has more than {LONGEST_JSON} bytes", self.line + 1);
             self.wrong = Some(problem(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }
     }

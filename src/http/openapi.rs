@@ -22,6 +22,7 @@ const PATH: &str = "/api/openapi.json";
     components(schemas(api::Created, api::Event, api::Outcome, Problem)),
     tags(
         (name = "gossip", description = "Records."),
+        (name = "retention", description = "How long the network keeps what, and who is forgotten."),
         (name = "peers", description = "Other nodes."),
         (name = "keys", description = "The keys of a network, and their change."),
         (name = "node", description = "This node."),

@@ -2,6 +2,7 @@
 
 use super::problem::problem;
 use crate::daemon::Handle;
+use crate::display::hex;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -59,8 +60,7 @@ impl File {
             _ => return None,
         });
         let file = Web::get(name)?;
-        let tag: String = file.metadata.sha256_hash().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let tag = HeaderValue::try_from(format!("\"{tag}\"")).ok()?;
+        let tag = HeaderValue::try_from(format!("\"{}\"", hex(&file.metadata.sha256_hash()[..8]))).ok()?;
         let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
         let bytes = match file.data {
             Cow::Borrowed(bytes) => Bytes::from_static(bytes),

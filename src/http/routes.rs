@@ -1,6 +1,6 @@
 //! All routes of the API, in one list, and what holds for all of them.
 
-use super::body::{JSON_BODY, REQUEST, SMALL_BODY};
+use super::body::REQUEST;
 use super::problem::problem;
 use super::{create, events, gossip, import, keys, metrics, node, peers, retention, stage};
 use crate::api::{self, Problem};
@@ -13,6 +13,9 @@ use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
+/// Longest body of a request that carries no MSG.
+const SMALL_BODY: usize = 64 << 10;
+
 /// They.
 pub(super) fn routes() -> OpenApiRouter<Handle> {
     // These say how long they want to wait, or go on until somebody ends them.
@@ -20,7 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Handle> {
         .routes(routes!(peers::register))
         .routes(routes!(node::wait))
         .routes(routes!(events::events))
-        .routes(routes!(create::add).layer(DefaultBodyLimit::max(JSON_BODY)))
+        .routes(routes!(create::add).layer(DefaultBodyLimit::max(api::LONGEST_JSON)))
         // One byte more than a MSG may have, so that the daemon can say why it is too long.
         .routes(routes!(create::add_raw).layer(DefaultBodyLimit::max(MAX_MSG + 1)))
         .routes(routes!(create::batch).layer(DefaultBodyLimit::max(MAX_MSG + 1)))

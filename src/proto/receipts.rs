@@ -104,10 +104,11 @@ impl Receipts {
         Some(held.holders.get(peer)?.since(held.since)).filter(|&after| after < PROMPT)
     }
 
-    /// Somebody here wants to know who holds this record.
+    /// Somebody here wants to know who holds this record. Who wants that for longer goes on asking.
     pub fn watch(&mut self, now: Tick, guid: Guid, span: Duration) {
-        if self.watched.len() < RECEIPTS {
-            self.watched.insert(guid, (now, now + span));
+        let until = self.watched.get(&guid).map_or(now + span, |&(_, until)| until.max(now + span));
+        if self.watched.len() < RECEIPTS || self.watched.contains_key(&guid) {
+            self.watched.insert(guid, (now, until));
         }
     }
 
@@ -189,6 +190,16 @@ mod tests {
         receipts.asked(PEER, RECORD);
         assert_eq!(receipts.hold(Tick(1), RECORD).into_iter().collect::<Vec<_>>(), [PEER]);
         assert!(receipts.hold(Tick(1), Guid([3; 16])).is_empty());
+    }
+
+    #[test]
+    fn who_wants_to_know_for_long_is_not_cut_short_by_who_does_not() {
+        let mut receipts = Receipts::default();
+        let hour = Duration::from_secs(3600);
+        receipts.watch(Tick(0), RECORD, hour);
+        receipts.watch(Tick(1), RECORD, Duration::from_millis(250));
+        assert_eq!(receipts.poll_watched(Tick(0) + hour / 2), Some(RECORD));
+        assert_eq!(receipts.poll_watched(Tick(0) + hour), None, "the time is over");
     }
 
     #[test]
