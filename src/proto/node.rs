@@ -156,7 +156,7 @@ impl Node {
     /// Takes in what the disk knew; before the first `handle_*`.
     pub fn restore(&mut self, now: Tick, restored: Restored) {
         match restored {
-            Restored::Held(line) => drop(self.take_in(now, line)),
+            Restored::Held(line) => self.restore_held(now, line),
             Restored::Gone(key, left, until) => {
                 self.retention.gone.restore(key, left, until, self.retention.horizon());
             }

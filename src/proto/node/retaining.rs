@@ -84,6 +84,16 @@ impl Node {
         true
     }
 
+    /// A record that the disk held. Decrees come first; which of them hold is known when all of them are here.
+    pub(super) fn restore_held(&mut self, now: Tick, line: Line) {
+        if line.decree.is_none() {
+            self.take_in(now, line);
+        } else if self.ledger.insert(line) {
+            self.retention.take(self.wall(now), &line);
+            self.upkeep.unlawful = true;
+        }
+    }
+
     /// Makes a record of a decree. Keep it, then [`learn`](Node::learn) it; only then is it promised to anyone. Network
     /// settings are dated after those that hold, and a forget after what it forgets, whatever the clock says.
     pub fn decree(&mut self, at: Timestamp, who_name: &str, decree: Decree) -> Result<Gossip, Invalid> {
