@@ -251,12 +251,16 @@ impl Node {
             self.rumors.drop_record(&guid);
         }
         self.stats.records_left += leaving.len() as u64;
+        let decrees_leave = leaving.iter().any(|(line, _)| line.decree.is_some());
         for (line, left) in leaving {
             let guid = line.key.guid;
             self.ledger.remove(guid);
             self.rumors.drop_record(&guid);
             self.receipts.drop_record(&guid);
             self.retention.gone.leave(clock, line.key, left);
+        }
+        if decrees_leave {
+            self.retention.recall(self.ledger.decrees());
         }
     }
 
