@@ -41,13 +41,16 @@ pub struct Receipts {
 impl Receipts {
     /// A record is held from now on. Returns the peers that want to know.
     pub fn hold(&mut self, now: Tick, guid: Guid) -> BTreeSet<Guid> {
-        self.held.insert(guid, Held { since: now, holders: BTreeMap::new() });
+        // One that was lost on the disk and came again begins anew.
+        if let Some(before) = self.held.insert(guid, Held { since: now, holders: BTreeMap::new() }) {
+            self.noted -= before.holders.len();
+        }
         self.order.push_back(guid);
         while self.order.len() > RECEIPTS || self.noted > PEERS {
             let Some(oldest) = self.order.pop_front() else { break };
             if let Some(held) = self.held.remove(&oldest) {
                 self.noted -= held.holders.len();
-                self.forgotten = held.since;
+                self.forgotten = self.forgotten.max(held.since);
             }
         }
         self.askers.remove(&guid).unwrap_or_default()
@@ -153,6 +156,12 @@ mod tests {
     const RECORD: Guid = Guid([1; 16]);
     const PEER: Guid = Guid([2; 16]);
 
+    fn numbered(number: u64) -> Guid {
+        let mut guid = Guid([0; 16]);
+        guid.0[..8].copy_from_slice(&number.to_be_bytes());
+        guid
+    }
+
     #[test]
     fn who_said_so_and_whose_ledger_equals_ours_is_known_to_hold_it() {
         let mut receipts = Receipts::default();
@@ -184,6 +193,16 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_lost_and_came_again_is_held_by_nobody_else_yet() {
+        let mut receipts = Receipts::default();
+        receipts.hold(Tick(10), RECORD);
+        receipts.note(Tick(11), PEER, &RECORD);
+        receipts.hold(Tick(20), RECORD);
+        assert!(!receipts.knows(&RECORD, &PEER));
+        receipts.check();
+    }
+
+    #[test]
     fn who_asks_is_told_when_it_is_held() {
         let mut receipts = Receipts::default();
         receipts.asked(PEER, RECORD);
@@ -195,9 +214,7 @@ mod tests {
     fn what_was_held_long_ago_counts_from_when_it_was_forgotten() {
         let mut receipts = Receipts::default();
         for number in 0..=RECEIPTS as u64 {
-            let mut guid = Guid([0; 16]);
-            guid.0[..8].copy_from_slice(&number.to_be_bytes());
-            receipts.hold(Tick(number + 1), guid);
+            receipts.hold(Tick(number + 1), numbered(number));
         }
         assert!(!receipts.knows(&Guid([0; 16]), &PEER));
         receipts.equals(Tick(2), PEER);
