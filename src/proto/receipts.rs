@@ -36,6 +36,8 @@ pub struct Receipts {
     watched: BTreeMap<Guid, (Tick, Tick)>,
     /// Peers that wait for us to hold a record.
     askers: BTreeMap<Guid, BTreeSet<Guid>>,
+    /// The records that they wait for, or did; those asked for first make room for others.
+    asked: VecDeque<Guid>,
 }
 
 impl Receipts {
@@ -80,11 +82,15 @@ impl Receipts {
 
     /// A peer wants to know when we hold this record.
     pub fn asked(&mut self, peer: Guid, guid: Guid) {
-        if self.askers.len() < RECEIPTS || self.askers.contains_key(&guid) {
-            let askers = self.askers.entry(guid).or_default();
-            if askers.len() < ASKERS {
-                askers.insert(peer);
-            }
+        let askers = self.askers.entry(guid).or_insert_with(|| {
+            self.asked.push_back(guid);
+            BTreeSet::new()
+        });
+        if askers.len() < ASKERS {
+            askers.insert(peer);
+        }
+        if self.asked.len() > RECEIPTS {
+            self.asked.pop_front().and_then(|oldest| self.askers.remove(&oldest));
         }
     }
 
@@ -135,16 +141,21 @@ impl Receipts {
     /// A peer is gone.
     pub fn forget(&mut self, peer: &Guid) {
         self.equal.remove(peer);
+        self.askers.retain(|_, askers| {
+            askers.remove(peer);
+            !askers.is_empty()
+        });
     }
 
     /// Peers of whom something is kept.
     pub fn peers(&self) -> impl Iterator<Item = &Guid> {
-        self.equal.keys()
+        self.equal.keys().chain(self.askers.values().flatten())
     }
 
     /// Panics if a bound is broken.
     pub fn check(&self) {
-        assert!(self.order.len() <= RECEIPTS && self.watched.len() <= RECEIPTS && self.askers.len() <= RECEIPTS);
+        assert!(self.order.len() <= RECEIPTS && self.watched.len() <= RECEIPTS && self.asked.len() <= RECEIPTS);
+        assert!(self.askers.len() <= RECEIPTS);
         assert_eq!(self.noted, self.held.values().map(|held| held.holders.len()).sum::<usize>());
     }
 }
@@ -208,6 +219,19 @@ mod tests {
         receipts.asked(PEER, RECORD);
         assert_eq!(receipts.hold(Tick(1), RECORD).into_iter().collect::<Vec<_>>(), [PEER]);
         assert!(receipts.hold(Tick(1), Guid([3; 16])).is_empty());
+    }
+
+    #[test]
+    fn records_that_never_come_keep_nobody_from_waiting_for_one_that_does() {
+        let mut receipts = Receipts::default();
+        (0..2 * RECEIPTS as u64).for_each(|number| receipts.asked(PEER, numbered(number)));
+        receipts.asked(PEER, RECORD);
+        receipts.check();
+        assert_eq!(receipts.hold(Tick(1), RECORD).into_iter().collect::<Vec<_>>(), [PEER]);
+        let last = numbered(2 * RECEIPTS as u64 - 1);
+        assert_eq!(receipts.askers(&last).count(), 1);
+        receipts.forget(&PEER);
+        assert_eq!(receipts.askers(&last).count(), 0, "who is gone waits for nothing");
     }
 
     #[test]

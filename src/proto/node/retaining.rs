@@ -249,6 +249,7 @@ impl Node {
         for guid in under_way {
             self.facts.extend(self.fetches.abandon(&guid));
             self.rumors.drop_record(&guid);
+            self.receipts.drop_record(&guid);
         }
         self.stats.records_left += leaving.len() as u64;
         let decrees_leave = leaving.iter().any(|(line, _)| line.decree.is_some());

@@ -164,7 +164,7 @@ impl Node {
         for &guid in heard.asks.iter() {
             if self.ledger.contains(&guid) {
                 self.rumors.tell_holding(now, peer, guid);
-            } else {
+            } else if self.retention.gone.why(&guid).is_none() {
                 self.receipts.asked(peer, guid);
                 self.expect(now, peer, guid);
             }
