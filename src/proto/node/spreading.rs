@@ -18,6 +18,10 @@ const YOUNG: Duration = Duration::from_secs(1);
 /// Random peers looked at to find one with a session.
 const DRAWS: usize = 8;
 
+/// Of those who are asked for a record and have no session yet, so many are greeted at once: others may be known to hold it
+/// before it is their turn.
+const GREETED: usize = 64;
+
 /// How far a record has come, as far as this node knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spread {
@@ -252,7 +256,9 @@ impl Node {
         if unknown.is_empty() && self.ledger.contains(&guid) {
             self.receipts.unwatch(&guid);
         }
-        for peer in unknown {
+        let (met, strange): (Vec<Guid>, Vec<Guid>) =
+            unknown.into_iter().partition(|peer| self.sessions.contains(*peer));
+        for peer in met.into_iter().chain(strange.into_iter().take(GREETED)) {
             self.rumors.ask_holding(now, peer, guid, ways!(self));
         }
     }
