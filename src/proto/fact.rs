@@ -1,7 +1,8 @@
 //! What passes between a node and the disk: [`Fact`] goes out to be kept, [`Receipt`] comes back when it is,
 //! [`Restored`] comes in at the start, and [`Bodies`] is the read-only view of what the disk has.
 
-use crate::proto::gossip::{Gossip, Guid, Head, Key, Line};
+use crate::proto::gossip::{Gossip, Guid, Head, Key, Line, piece_list};
+use crate::proto::limits::PIECE;
 use crate::proto::peers::{Reach, Reason};
 use crate::proto::retention::{Left, Silence};
 use crate::proto::time::Timestamp;
@@ -121,6 +122,13 @@ pub struct Record {
     pub msg: Option<Bytes>,
 }
 
+impl Record {
+    /// Of a MSG that is all here.
+    pub fn new(head: &Head, msg: &Bytes) -> Record {
+        Record { head: head.clone(), msg: (msg.len() <= PIECE).then(|| msg.clone()) }
+    }
+}
+
 /// An answer of [`Bodies`].
 #[derive(Clone, Debug)]
 pub enum Body<T> {
@@ -134,6 +142,15 @@ pub enum Body<T> {
 
 /// Index of the piece list among the pieces of a long record.
 pub const LIST: u16 = u16::MAX;
+
+/// What [`Bodies::piece`] gives of a MSG that is all here.
+pub fn piece_of(msg: &Bytes, index: u16) -> Body<Bytes> {
+    if index == LIST {
+        return Body::Here(piece_list(msg).into());
+    }
+    let at = usize::from(index) * PIECE;
+    if at < msg.len() { Body::Here(msg.slice(at..msg.len().min(at + PIECE))) } else { Body::Gone }
+}
 
 /// The disk as a node sees it while it packs a datagram. Nothing here waits.
 pub trait Bodies {
