@@ -195,9 +195,14 @@ impl Fetches {
         self.partials.handle_kept(guid, piece);
     }
 
-    /// The record does not match its own head: never ask for it again.
+    /// The record does not match its own head: never ask for it again. Where some of it was on the disk before the last
+    /// start it may have been damaged there: then the record begins anew.
     pub fn condemn(&mut self, guid: Guid) {
+        let restored = self.partials.is_restored(&guid);
         self.handle_settled(&guid);
+        if restored {
+            return;
+        }
         if self.condemned.len() >= CONDEMNED {
             self.condemned.pop_first();
         }

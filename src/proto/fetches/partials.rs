@@ -41,6 +41,8 @@ pub(super) struct Partial {
     pub(super) list: Option<Bytes>,
     /// Pieces on disk.
     pub(super) kept: BTreeSet<u16>,
+    /// Whether some of them are of an earlier start: nobody verified since what the disk has of them.
+    pub(super) restored: bool,
     /// Parts verified since the start: they can be passed on.
     pub(super) verified: Parts,
     /// What holders have that do not have all.
@@ -105,13 +107,21 @@ impl Partials {
             // The last piece completes a record; where a disk has all and no record, one must come again.
             kept.pop_last();
         }
-        self.partials.insert(guid, Partial { list, kept, ..Partial::new(head, Vec::new()) });
+        // A list that was damaged on the disk would make honest pieces wrong.
+        let list = list.filter(|list| <Hash>::from(Sha256::digest(list)) == *head.pieces());
+        let restored = !kept.is_empty();
+        self.partials.insert(guid, Partial { list, kept, restored, ..Partial::new(head, Vec::new()) });
         None
     }
 
     /// Whether this record is under way.
     pub fn contains(&self, guid: &Guid) -> bool {
         self.partials.contains_key(guid)
+    }
+
+    /// Whether some of a record under way is of an earlier start.
+    pub fn is_restored(&self, guid: &Guid) -> bool {
+        self.partials.get(guid).is_some_and(|partial| partial.restored)
     }
 
     /// Those under way, each with how many bytes of it are here: verified or not.
