@@ -99,7 +99,9 @@ impl Node {
         }
         for pushed in rumor.heads {
             let guid = pushed.what.guid;
-            if self.knows(&guid) || self.fetches.is_partial(&guid) {
+            // One that is under way since before the last start was told to nobody yet.
+            let is_told = self.fetches.is_partial(&guid) && self.rumors.learnt_at(&guid).is_some();
+            if self.knows(&guid) || is_told {
                 self.rumors.again(now, guid, pushed.range, ways!(self));
                 self.rumors.acknowledge(now, peer, guid, ways!(self));
                 continue;
