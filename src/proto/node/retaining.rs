@@ -125,7 +125,7 @@ impl Node {
                     self.hold(now, guid);
                 }
             }
-        } else {
+        } else if !self.ledger.contains(&guid) {
             self.rumors.drop_record(&guid);
         }
     }
