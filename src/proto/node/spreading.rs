@@ -234,7 +234,10 @@ impl Node {
         while let Some((guid, holders)) = self.rumors.poll_ripe(now) {
             if !self.ledger.contains(&guid) && !self.fetches.is_known(&guid) {
                 self.rumors.trouble(now);
-                holders.into_iter().for_each(|holder| self.want(holder, &[guid]));
+                // Some may be gone since they said so.
+                for holder in holders.into_iter().filter(|holder| self.sessions.contains(*holder)).collect::<Vec<_>>() {
+                    self.want(holder, &[guid]);
+                }
             }
         }
         if self.rumors.has_news(now) {
