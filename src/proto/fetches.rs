@@ -26,7 +26,7 @@ use crate::proto::wire::{Parts, TellMeMore};
 use asking::Want;
 use flow::Flow;
 use partials::Partials;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Holders remembered for one record.
 const HOLDERS: usize = 4;
@@ -49,6 +49,7 @@ pub struct Fetches {
     arriving: Unordered<Guid, usize>,
     arriving_bytes: usize,
     condemned: BTreeSet<Guid>,
+    condemned_in_order: VecDeque<Guid>,
     /// The disk refused something: ask for nothing until then.
     paused: Tick,
     /// Requests repeated after silence.
@@ -203,10 +204,12 @@ impl Fetches {
         if restored {
             return;
         }
-        if self.condemned.len() >= CONDEMNED {
-            self.condemned.pop_first();
+        if self.condemned.insert(guid) {
+            self.condemned_in_order.push_back(guid);
         }
-        self.condemned.insert(guid);
+        if self.condemned.len() > CONDEMNED {
+            self.condemned_in_order.pop_front().map(|oldest| self.condemned.remove(&oldest));
+        }
     }
 
     /// The disk refused the record for now, or a part of it: ask for nothing until `until`, then begin it again.

@@ -297,6 +297,9 @@ impl Node {
             Receipt::Wrong(guid) => {
                 self.stats.records_wrong += 1;
                 self.fetches.condemn(guid);
+                // Nobody is to have of it what came.
+                self.rumors.drop_record(&guid);
+                self.receipts.drop_record(&guid);
             }
             Receipt::Failed(guid) => {
                 self.withdraw(now, &guid);

@@ -182,3 +182,13 @@ fn a_record_is_condemned_when_it_is_wrong_without_what_an_earlier_start_left() {
     assert!(fetches.is_known(&gossip.guid()), "all of it came from others");
     fetches.check();
 }
+
+#[test]
+fn who_is_condemned_now_is_known_whoever_was_before() {
+    let mut fetches = Fetches::default();
+    let mut all: Vec<Guid> = (0..=CONDEMNED as u64).map(|number| record(number, 10).guid()).collect();
+    all.sort_unstable_by(|a, b| b.cmp(a));
+    all.iter().for_each(|guid| fetches.condemn(*guid));
+    fetches.check();
+    assert!(!fetches.is_known(&all[0]) && all[1..].iter().all(|guid| fetches.is_known(guid)), "the oldest makes room");
+}
