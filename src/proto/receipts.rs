@@ -15,6 +15,15 @@ const PROMPT: Duration = Duration::from_secs(1);
 /// Peers who wait for one record.
 const ASKERS: usize = 64;
 
+/// Somebody here waits for peers to hold a record, or more than one does.
+struct Watch {
+    /// When peers are asked next, and until when.
+    at: Tick,
+    until: Tick,
+    /// How many peers are to hold it; none: all.
+    wanted: Option<usize>,
+}
+
 struct Held {
     since: Tick,
     /// Who said so, and when.
@@ -32,8 +41,7 @@ pub struct Receipts {
     forgotten: Tick,
     /// When a peer's ledger last equalled ours.
     equal: BTreeMap<Guid, Tick>,
-    /// Records somebody here waits for: when to ask next, and until when.
-    watched: BTreeMap<Guid, (Tick, Tick)>,
+    watched: BTreeMap<Guid, Watch>,
     /// Peers that wait for us to hold a record.
     askers: BTreeMap<Guid, BTreeSet<Guid>>,
     /// The records that they wait for, or did; those asked for first make room for others.
@@ -113,29 +121,37 @@ impl Receipts {
         Some(held.holders.get(peer)?.since(held.since)).filter(|&after| after < PROMPT)
     }
 
-    /// Somebody here wants to know who holds this record.
-    pub fn watch(&mut self, now: Tick, guid: Guid, span: Duration) {
-        if self.watched.len() < RECEIPTS {
-            self.watched.insert(guid, (now, now + span));
+    /// Somebody here wants to know who holds this record, until so many do, or all. Who waits already gets no less.
+    pub fn watch(&mut self, now: Tick, guid: Guid, span: Duration, wanted: Option<usize>) {
+        let (until, full) = (now + span, self.watched.len() >= RECEIPTS);
+        match self.watched.get_mut(&guid) {
+            Some(watch) => {
+                (watch.at, watch.until) = (now, until.max(watch.until));
+                watch.wanted = watch.wanted.zip(wanted).map(|(before, wanted)| before.max(wanted));
+            }
+            None if full => {}
+            None => drop(self.watched.insert(guid, Watch { at: now, until, wanted })),
         }
+    }
+
+    /// So many peers are known to hold a record that is held here: whether that is all that somebody waited for. Then nobody
+    /// is asked any more.
+    pub fn suffice(&mut self, guid: &Guid, known: usize, reachable: usize) -> bool {
+        let enough = |watch: &mut Watch| known >= watch.wanted.unwrap_or(reachable).min(reachable);
+        self.watched.get_mut(guid).is_some_and(enough) && self.watched.remove(guid).is_some()
     }
 
     /// A record that peers are to be asked about now.
     pub fn poll_watched(&mut self, now: Tick) -> Option<Guid> {
-        self.watched.retain(|_, &mut (_, until)| until > now);
-        let (&guid, (at, _)) = self.watched.iter_mut().find(|(_, (at, _))| *at <= now)?;
-        *at = now + ASK;
+        self.watched.retain(|_, watch| watch.until > now);
+        let (&guid, watch) = self.watched.iter_mut().find(|(_, watch)| watch.at <= now)?;
+        watch.at = now + ASK;
         Some(guid)
-    }
-
-    /// Everybody is known to hold it: nobody is asked any more.
-    pub fn unwatch(&mut self, guid: &Guid) {
-        self.watched.remove(guid);
     }
 
     /// When that is next.
     pub fn poll_timeout(&self) -> Tick {
-        self.watched.values().map(|&(at, _)| at).min().unwrap_or(Tick::NEVER)
+        self.watched.values().map(|watch| watch.at).min().unwrap_or(Tick::NEVER)
     }
 
     /// A peer is gone.
@@ -211,6 +227,20 @@ mod tests {
         receipts.hold(Tick(20), RECORD);
         assert!(!receipts.knows(&RECORD, &PEER));
         receipts.check();
+    }
+
+    #[test]
+    fn who_waits_longer_or_for_more_is_not_cut_short_by_another() {
+        let second = Duration::from_secs(1);
+        let mut receipts = Receipts::default();
+        receipts.watch(Tick(0), RECORD, second * 60, None);
+        receipts.watch(Tick(0), RECORD, second, Some(1));
+        assert!(!receipts.suffice(&RECORD, 1, 2), "the first waits for both");
+        assert_eq!(receipts.poll_watched(Tick(0) + second * 59), Some(RECORD));
+        assert!(receipts.suffice(&RECORD, 2, 2));
+        assert_eq!((receipts.poll_watched(Tick(0) + second * 59), receipts.poll_timeout()), (None, Tick::NEVER));
+        receipts.watch(Tick(0), RECORD, second, Some(1));
+        assert!(receipts.suffice(&RECORD, 1, 2), "one was enough");
     }
 
     #[test]

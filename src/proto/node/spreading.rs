@@ -257,10 +257,11 @@ impl Node {
 
     /// Asks everybody who is not known to hold a record whether he does.
     fn ask_around(&mut self, now: Tick, guid: Guid) {
-        let unknown: Vec<Guid> = self.peers.others().filter(|peer| !self.receipts.knows(&guid, peer)).collect();
-        if unknown.is_empty() && self.ledger.contains(&guid) {
-            self.receipts.unwatch(&guid);
+        let Spread { known, reachable } = self.spread(&guid);
+        if self.ledger.contains(&guid) && self.receipts.suffice(&guid, known, reachable) {
+            return;
         }
+        let unknown: Vec<Guid> = self.peers.others().filter(|peer| !self.receipts.knows(&guid, peer)).collect();
         let (met, strange): (Vec<Guid>, Vec<Guid>) =
             unknown.into_iter().partition(|peer| self.sessions.contains(*peer));
         for peer in met.into_iter().chain(strange.into_iter().take(GREETED)) {
@@ -268,9 +269,10 @@ impl Node {
         }
     }
 
-    /// Asks all reachable peers whether they hold this record, again and again, until all do or `span` is over.
-    pub fn watch(&mut self, now: Tick, guid: Guid, span: Duration) {
-        self.receipts.watch(now, guid, span);
+    /// Asks all reachable peers whether they hold this record, again and again, until so many do (or all of them), or
+    /// `span` is over.
+    pub fn watch(&mut self, now: Tick, guid: Guid, span: Duration, wanted: Option<usize>) {
+        self.receipts.watch(now, guid, span, wanted);
         self.spread_timeout(now);
     }
 
