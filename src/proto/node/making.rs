@@ -38,6 +38,12 @@ impl Node {
         self.push(To::Stranger(to, header), Message::Challenge(wire::Challenge { cookie, echo }));
     }
 
+    /// Registers with whoever is at this address; it is a greeting, too.
+    pub(super) fn register_with(&mut self, now: Tick, addr: SocketAddr) {
+        let registration = self.sessions.register(now, addr);
+        self.send_register(addr, registration);
+    }
+
     pub(super) fn send_register(&mut self, to: SocketAddr, registration: Registration) {
         if self.leaving {
             return;

@@ -249,8 +249,7 @@ impl Node {
         }
         while let Some(peer) = self.rumors.poll_stranger(now, ways!(self)) {
             if let Some(addr) = self.peers.addr(&peer) {
-                let registration = self.sessions.register(now, addr);
-                self.send_register(addr, registration);
+                self.register_with(now, addr);
             }
         }
     }
