@@ -226,6 +226,10 @@ impl Fetches {
 
     /// Nothing more comes from this peer.
     pub fn forget(&mut self, peer: &Guid) {
+        // Who has no window holds nothing that we want: so it is with most who are met.
+        if !self.flows.contains_key(peer) {
+            return;
+        }
         self.partials.drop_peer(*peer, &mut self.flows);
         self.flows.remove(peer);
         self.waiting.remove(peer);

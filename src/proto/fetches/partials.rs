@@ -137,6 +137,11 @@ impl Partials {
         self.slabs.is_empty()
     }
 
+    /// Who holds those under way.
+    pub fn holders(&self) -> impl Iterator<Item = &Guid> {
+        self.partials.values().flat_map(|partial| &partial.holders)
+    }
+
     /// Notes a holder of a record under way; false if it is not under way.
     pub fn add_holder(&mut self, guid: &Guid, peer: Guid) -> bool {
         let Some(partial) = self.partials.get_mut(guid) else { return false };
