@@ -13,7 +13,8 @@ use std::sync::Arc;
 /// Something to keep. Facts are committed in the order in which they are made.
 #[derive(Clone, Debug)]
 pub enum Fact {
-    /// A complete record of at most one piece that another node sent, or a decree that this one made. Answered by [`Receipt::Held`].
+    /// A complete record that another node sent, of at most one piece; or one that was imported or decreed here. Answered by
+    /// [`Receipt::Held`].
     Gossip(Gossip),
     /// A long record begun: its head is known, its MSG is not.
     Partial(Guid, Head),
@@ -156,7 +157,7 @@ pub fn piece_of(msg: &Bytes, index: u16) -> Body<Bytes> {
 pub trait Bodies {
     /// A complete record.
     fn record(&self, key: Key) -> Body<Arc<Record>>;
-    /// A piece of a complete long record, or its piece list ([`LIST`]).
+    /// A piece of a long record, or its piece list ([`LIST`]): of one that is not complete, what came so far.
     fn piece(&self, key: Key, index: u16) -> Body<Bytes>;
     /// The first `limit` keys after `after`, in order.
     fn page(&self, after: Key, limit: usize) -> Body<Arc<[Key]>>;
