@@ -297,3 +297,37 @@ impl Node {
         self.receipts.forget(peer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::Memory;
+    use crate::proto::fact::PeerFact;
+    use crate::proto::seal::{NetworkKey, Secret};
+    use crate::proto::settings::Settings;
+    use crate::proto::time::Timestamp;
+
+    #[test]
+    fn who_waits_for_a_record_greets_some_strangers_at_a_time() {
+        let key = NetworkKey::new(&Secret::derive("waiting", b"correct horse battery staple"));
+        let mut node = Node::new(Settings::new(Guid([255; 16]), "somebody", key), [1; 32], Tick(0));
+        let stranger = |number: u16| PeerFact {
+            guid: Guid::random(std::array::from_fn(|byte| (number >> (byte % 2 * 8)) as u8)),
+            name: "stranger".into(),
+            addr: ([192, 0, 2, 1], number + 1).into(),
+            last_update: Timestamp(1),
+        };
+        let mut strangers: Vec<PeerFact> = (0..1000).map(stranger).collect();
+        strangers.sort_by_key(|stranger| place(&stranger.guid));
+        node.acquaint(Tick(0), ([192, 0, 2, 2], 1).into(), strangers.iter().map(|stranger| (stranger, 1)));
+        let greet = |node: &mut Node| {
+            let mut greeted = 0;
+            Memory::default().settle(node, Tick(0), |_| greeted += 1);
+            greeted
+        };
+        let before = greet(&mut node);
+        node.watch(Tick(0), Guid([9; 16]), Duration::from_secs(1), None);
+        let after = greet(&mut node);
+        assert!(before < GREETED && (1..=GREETED + 1).contains(&after), "{before}, then {after}");
+    }
+}
