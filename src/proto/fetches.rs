@@ -126,7 +126,9 @@ impl Fetches {
         let size = gossip.msg().len();
         // It may have come whole where its pieces were asked for, as others may send longer datagrams than we do.
         self.partials.remove(&guid, &mut self.flows);
-        Some(self.arrive(gossip, size))
+        self.arriving_bytes += size;
+        self.arriving.insert(guid, size);
+        Some(Fact::Gossip(gossip))
     }
 
     /// The head of a long record came, verified against its name. Returns what there is to keep.
@@ -159,10 +161,12 @@ impl Fetches {
         index: u8,
         bytes: &[u8],
     ) -> Arrived {
-        match self.partials.handle_fragment(now, peer, &mut self.flows, (guid, piece), index, bytes) {
-            Arrived::Record(gossip) => Arrived::Fact(self.arrive(gossip, 0)),
-            other => other,
+        let arrived = self.partials.handle_fragment(now, peer, &mut self.flows, (guid, piece), index, bytes);
+        if let Arrived::Fact(Fact::Gossip(gossip)) = &arrived {
+            // Its slab counts it.
+            self.arriving.insert(gossip.guid(), 0);
         }
+        arrived
     }
 
     /// A peer does not have what we asked of it.
@@ -306,11 +310,5 @@ impl Fetches {
     /// Whether nothing is wanted, under way, or on its way to the disk.
     pub fn is_idle(&self) -> bool {
         self.wants.is_empty() && self.arriving.is_empty() && self.partials.is_idle()
-    }
-
-    fn arrive(&mut self, gossip: Gossip, size: usize) -> Fact {
-        self.arriving_bytes += size;
-        self.arriving.insert(gossip.guid(), size);
-        Fact::Gossip(gossip)
     }
 }

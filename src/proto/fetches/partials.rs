@@ -29,8 +29,6 @@ pub enum Arrived {
     Unwanted,
     /// Something is complete and verified.
     Fact(Fact),
-    /// A MSG of one piece is complete and verified.
-    Record(Gossip),
     /// The piece that it completed is wrong, and its sender no longer a holder.
     Wrong,
 }
@@ -239,7 +237,7 @@ impl Partials {
         let bytes = Bytes::from(slab.bytes);
         let len = bytes.len();
         let arrived = if partial.head.piece_count() == 1 {
-            Gossip::new(partial.head.clone(), bytes).ok().map(Arrived::Record)
+            Gossip::new(partial.head.clone(), bytes).ok().map(|gossip| Arrived::Fact(Fact::Gossip(gossip)))
         } else if piece == LIST {
             (hash == *partial.head.pieces()).then(|| {
                 partial.list = Some(bytes.clone());
@@ -255,7 +253,7 @@ impl Partials {
             })
         };
         match &arrived {
-            Some(Arrived::Record(_)) => {
+            Some(Arrived::Fact(Fact::Gossip(_))) => {
                 self.partials.remove(&guid);
                 self.slabs.keep(place, len);
             }
