@@ -1,7 +1,7 @@
 //! [`settle`]: the only drain loop, shared by daemon and simulator, and the one place where order matters: facts, then
 //! datagrams, then the wake-up. [`Memory`] is the simplest disk, for who drives a node by hand.
 
-use crate::proto::fact::{Bodies, Body, Fact, Receipt, Record};
+use crate::proto::fact::{Bodies, Body, Fact, Receipt, Record, piece_of};
 use crate::proto::gossip::{Gossip, Key};
 use crate::proto::node::{Node, Transmit, Wake};
 use crate::proto::time::Tick;
@@ -40,8 +40,8 @@ pub fn settle(node: &mut Node, now: Tick, effects: &mut impl Effects) -> Wake {
     }
 }
 
-/// A disk that is memory: what is kept is held at once. For short records alone: of a MSG of more than 64 KiB, whose pieces
-/// come one by one, it keeps nothing.
+/// A disk that is memory: what is kept is held at once. Of a MSG of more than 64 KiB that comes from others, piece by piece,
+/// it keeps nothing.
 #[derive(Debug, Default)]
 pub struct Memory {
     records: BTreeMap<Key, Gossip>,
@@ -77,10 +77,12 @@ impl Memory {
                 self.receipts.push(Receipt::Held(gossip.line()));
                 self.insert(&gossip);
             }
-            Fact::Left(_, _, keys) | Fact::Deleted(keys) => {
+            Fact::Left(_, _, keys) => {
                 keys.iter().for_each(|key| drop(self.records.remove(key)));
                 self.receipts.push(Receipt::Cleared(true));
             }
+            // It went when it left; if it is here now, it came again.
+            Fact::Deleted(_) => self.receipts.push(Receipt::Cleared(true)),
             _ => {}
         }
     }
@@ -111,15 +113,64 @@ impl<S: FnMut(&Transmit)> Effects for Around<'_, S> {
 
 impl Bodies for Memory {
     fn record(&self, key: Key) -> Body<Arc<Record>> {
-        let record = |gossip: &Gossip| Record { head: gossip.head().clone(), msg: Some(gossip.msg().clone()) };
+        let record = |gossip: &Gossip| Record::new(gossip.head(), gossip.msg());
         self.records.get(&key).map_or(Body::Gone, |gossip| Body::Here(Arc::new(record(gossip))))
     }
 
-    fn piece(&self, _: Key, _: u16) -> Body<Bytes> {
-        Body::Gone
+    fn piece(&self, key: Key, index: u16) -> Body<Bytes> {
+        self.records.get(&key).map_or(Body::Gone, |gossip| piece_of(gossip.msg(), index))
     }
 
     fn page(&self, after: Key, limit: usize) -> Body<Arc<[Key]>> {
         Body::Here(self.records.range((Excluded(after), Unbounded)).take(limit).map(|(&key, _)| key).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::gossip::{Draft, Guid};
+    use crate::proto::limits::PIECE;
+    use crate::proto::seal::{NetworkKey, Secret};
+    use crate::proto::settings::Settings;
+    use crate::proto::time::Timestamp;
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    fn addr(host: usize) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1 + host as u8], 9))
+    }
+
+    fn host(number: u8) -> (Node, Memory) {
+        let key = NetworkKey::new(&Secret::derive("memory", b"correct horse battery staple"));
+        let settings = Settings::new(Guid([number; 16]), "somebody", key);
+        (Node::new(settings, [number; 32], Tick(0)), Memory::default())
+    }
+
+    #[test]
+    fn a_msg_that_fits_no_datagram_goes_from_memory_to_memory() {
+        let mut hosts = [host(1), host(2)];
+        let (node, memory) = &mut hosts[0];
+        let draft = Draft { who_name: "somebody".to_owned(), msg: "x".repeat(PIECE).into() };
+        let gossip = node.author(Timestamp(1), draft).unwrap();
+        memory.insert(&gossip);
+        node.learn(Tick(0), &gossip);
+        hosts[1].0.register(Tick(0), addr(0), false);
+        let came = (0..10_000).map(|ms| Tick(0) + Duration::from_millis(ms)).any(|now| {
+            for from in 0..hosts.len() {
+                let (node, memory) = &mut hosts[from];
+                if node.poll_timeout(now).at <= now {
+                    node.handle_timeout(now);
+                }
+                let mut sent = Vec::new();
+                memory.settle(node, now, |transmit| sent.push(transmit.bytes.to_vec()));
+                let (other, _) = &mut hosts[1 - from];
+                for bytes in sent {
+                    let _ = other.handle_datagram(now, addr(from), &bytes);
+                }
+            }
+            hosts[1].1.records().eq([&gossip])
+        });
+        assert!(came);
     }
 }

@@ -92,8 +92,8 @@
 //! 32 bytes of 0 where MSG has at most 64 KiB, else SHA-256 of the list: the SHA-256 of each piece of 64 KiB, the last
 //! one shorter. Its *guid* is the start of SHA-256("gossip-node/1 guid\0" + kind u8 + date_time + origin + length of
 //! who_name u8 + who_name + length of MSG u32 + sha2 + pieces), 16 bytes with the version (high half of byte 6) set to 8
-//! and the variant (high two bits of byte 8) to binary 10. Whether a record is valid follows from its bytes alone. A
-//! creator's dates never repeat nor go back. The MSG of other kinds is two lines, each with a newline, in this one form:
+//! and the variant (high two bits of byte 8) to binary 10. Whether a record is valid follows from its bytes alone. The
+//! dates of a creator's messages never repeat nor go back. The MSG of other kinds is two lines, each with a newline, in this one form:
 //!
 //! - kind 1: `origin GUID` (hyphenated, lower case), `up_to MICROSECONDS`, not above its own date_time;
 //! - kind 2: `max_age MICROSECONDS`, `origin_timeout MICROSECONDS`; 0 for none, else 1 s to 10,000 days.
@@ -288,8 +288,8 @@
 //! | announcement | each 20 ms with news, for 10 s after a silence, a late range or a repair | `rumors` |
 //! | pull of what was announced | 5 ms, or three round trips | `rumors` |
 //! | cuts of the ring drawn anew | 10 to 60 s, when records flow | `rumors` |
-//! | ask again | smoothed RTT + 4 variances (RFC 6298), at least 20 ms, doubling | `fetches`, `repairs` |
-//! | next digest with the same peer | after 0.9 `gossip_timer`, at least 270 ms, at most 0.9 s | `repairs` |
+//! | ask again | 250 ms, or smoothed RTT + 4 variances (RFC 6298) or half of it, at least 20 ms; doubling, up to 4 s | `fetches`, `repairs` |
+//! | next digest with the same peer | after 0.9 `gossip_timer`, at least 270 ms, at most 0.9 s; not before three RTT, at most 5 s, nor before 3 s while something is still to come of it | `repairs` |
 //! | nodes of another network | asked for again after 4 s, 8 s, ... 60 s, a lost page after 5 s; forgotten 600 s after they were named last | `beyond` |
 //! | step of a sketch | 2,048 records, each 1 ms | `ledger` |
 //! | cookies | 120 to 240 s | `session` |

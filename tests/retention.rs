@@ -268,6 +268,32 @@ fn settings_that_change_hold_everywhere() {
     assert!(all.iter().all(|&node| net.node(node).retention().horizon() == Timestamp(0)));
 }
 
+/// All start again at once when the first settings, which were replaced, would have let the forget age that came after them.
+#[test]
+fn what_is_forgotten_stays_so_whatever_the_settings_before_said() {
+    let mut net = Network::new(16);
+    net.tune(slow);
+    let all = net.add_cluster(3);
+    for round in 0..10 {
+        net.create(all[2], format!("{round}"));
+    }
+    assert!(net.run_until(5 * MINUTE, |net| equal(net) && held(net, all[0]).len() == 10));
+    net.crash(all[2]);
+    net.decree(all[0], Decree::Settings(Terms { max_age: Some(HOUR), origin_timeout: None }));
+    net.run(10 * MINUTE);
+    let origin = net.guid(all[2]);
+    let (up_to, _) = net.node(all[0]).forgettable(&origin).unwrap();
+    net.decree(all[0], Decree::Forget(Forget { origin, up_to }));
+    net.run(10 * MINUTE);
+    net.decree(all[0], Decree::Settings(Terms::default()));
+    net.run(3 * HOUR);
+    net.crash_all(&all[..2]);
+    all.iter().for_each(|&node| net.start(node));
+    let forgotten = |net: &Network| equal(net) && all.iter().all(|&node| messages_of(net, node, all[2]) == 0);
+    assert!(net.run_until(5 * MINUTE, forgotten), "{}", shown(&net));
+    assert!(all.iter().all(|&node| count(&net, node, Kind::Forget) == 1), "{}", shown(&net));
+}
+
 #[test]
 #[ignore = "takes minutes"]
 fn many_ages() {

@@ -29,6 +29,14 @@ impl std::str::FromStr for Holders {
 }
 
 impl Holders {
+    /// So many; none: all.
+    fn wanted(self) -> Option<usize> {
+        match self {
+            Holders::All => None,
+            Holders::Count(count) => Some(usize::try_from(count).unwrap_or(usize::MAX)),
+        }
+    }
+
     pub(super) fn suffice(self, held_by: api::HeldBy) -> bool {
         match self {
             Holders::All => held_by.known >= held_by.reachable,
@@ -78,7 +86,7 @@ impl Handle {
     ) -> Result<api::HeldBy, Refusal> {
         let mut waiting = self.wait_up_to(timeout);
         self.look(network, move |member, moment| {
-            member.node.watch(moment.now, guid, timeout);
+            member.node.watch(moment.now, guid, timeout, holders.wanted());
             member.touch();
         })
         .await?;

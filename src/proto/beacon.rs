@@ -21,11 +21,9 @@ pub use namesakes::Namesake;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::BEACON_SIZE;
 use crate::proto::seal::{PROTOCOL_VERSION, Secret};
-use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use zeroize::Zeroize;
 
 const MAGIC: u8 = 0x62;
 const HEAD: usize = 2;
@@ -77,16 +75,8 @@ impl fmt::Debug for BeaconKey {
 impl BeaconKey {
     /// Separates the keys from the network's secret, as [`NetworkKey`](crate::proto::seal::NetworkKey) does with its own.
     pub fn new(secret: &Secret, network_name: &str) -> BeaconKey {
-        let hkdf = Hkdf::<Sha256>::new(Some(b"gossip-node/1"), &secret.0);
-        let keyed = |info: &[u8]| {
-            let mut key = [0; 32];
-            hkdf.expand(info, &mut key).expect("a length within HKDF's bounds");
-            let keyed = hmac(&key);
-            key.zeroize();
-            keyed
-        };
         let name = Sha256::new().chain_update(b"gossip-node/1 name tag\0").chain_update(network_name).finalize();
-        BeaconKey { mac: keyed(b"beacon mac"), cipher: keyed(b"beacon cipher"), name: hmac(&name) }
+        BeaconKey { mac: secret.keyed("beacon mac"), cipher: secret.keyed("beacon cipher"), name: hmac(&name) }
     }
 
     /// A beacon's bytes.

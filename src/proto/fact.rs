@@ -1,7 +1,8 @@
 //! What passes between a node and the disk: [`Fact`] goes out to be kept, [`Receipt`] comes back when it is,
 //! [`Restored`] comes in at the start, and [`Bodies`] is the read-only view of what the disk has.
 
-use crate::proto::gossip::{Gossip, Guid, Head, Key, Line};
+use crate::proto::gossip::{Gossip, Guid, Head, Key, Line, piece_list};
+use crate::proto::limits::PIECE;
 use crate::proto::peers::{Reach, Reason};
 use crate::proto::retention::{Left, Silence};
 use crate::proto::time::Timestamp;
@@ -12,7 +13,8 @@ use std::sync::Arc;
 /// Something to keep. Facts are committed in the order in which they are made.
 #[derive(Clone, Debug)]
 pub enum Fact {
-    /// A complete record of at most one piece that another node sent, or a decree that this one made. Answered by [`Receipt::Held`].
+    /// A complete record that another node sent, of at most one piece; or one that was imported or decreed here. Answered by
+    /// [`Receipt::Held`].
     Gossip(Gossip),
     /// A long record begun: its head is known, its MSG is not.
     Partial(Guid, Head),
@@ -121,6 +123,13 @@ pub struct Record {
     pub msg: Option<Bytes>,
 }
 
+impl Record {
+    /// Of a MSG that is all here.
+    pub fn new(head: &Head, msg: &Bytes) -> Record {
+        Record { head: head.clone(), msg: (msg.len() <= PIECE).then(|| msg.clone()) }
+    }
+}
+
 /// An answer of [`Bodies`].
 #[derive(Clone, Debug)]
 pub enum Body<T> {
@@ -135,11 +144,20 @@ pub enum Body<T> {
 /// Index of the piece list among the pieces of a long record.
 pub const LIST: u16 = u16::MAX;
 
+/// What [`Bodies::piece`] gives of a MSG that is all here.
+pub fn piece_of(msg: &Bytes, index: u16) -> Body<Bytes> {
+    if index == LIST {
+        return Body::Here(piece_list(msg).into());
+    }
+    let at = usize::from(index) * PIECE;
+    if at < msg.len() { Body::Here(msg.slice(at..msg.len().min(at + PIECE))) } else { Body::Gone }
+}
+
 /// The disk as a node sees it while it packs a datagram. Nothing here waits.
 pub trait Bodies {
     /// A complete record.
     fn record(&self, key: Key) -> Body<Arc<Record>>;
-    /// A piece of a complete long record, or its piece list ([`LIST`]).
+    /// A piece of a long record, or its piece list ([`LIST`]): of one that is not complete, what came so far.
     fn piece(&self, key: Key, index: u16) -> Body<Bytes>;
     /// The first `limit` keys after `after`, in order.
     fn page(&self, after: Key, limit: usize) -> Body<Arc<[Key]>>;

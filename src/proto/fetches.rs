@@ -26,7 +26,7 @@ use crate::proto::wire::{Parts, TellMeMore};
 use asking::Want;
 use flow::Flow;
 use partials::Partials;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Holders remembered for one record.
 const HOLDERS: usize = 4;
@@ -49,6 +49,7 @@ pub struct Fetches {
     arriving: Unordered<Guid, usize>,
     arriving_bytes: usize,
     condemned: BTreeSet<Guid>,
+    condemned_in_order: VecDeque<Guid>,
     /// The disk refused something: ask for nothing until then.
     paused: Tick,
     /// Requests repeated after silence.
@@ -125,7 +126,9 @@ impl Fetches {
         let size = gossip.msg().len();
         // It may have come whole where its pieces were asked for, as others may send longer datagrams than we do.
         self.partials.remove(&guid, &mut self.flows);
-        Some(self.arrive(gossip, size))
+        self.arriving_bytes += size;
+        self.arriving.insert(guid, size);
+        Some(Fact::Gossip(gossip))
     }
 
     /// The head of a long record came, verified against its name. Returns what there is to keep.
@@ -158,10 +161,12 @@ impl Fetches {
         index: u8,
         bytes: &[u8],
     ) -> Arrived {
-        match self.partials.handle_fragment(now, peer, &mut self.flows, (guid, piece), index, bytes) {
-            Arrived::Record(gossip) => Arrived::Fact(self.arrive(gossip, 0)),
-            other => other,
+        let arrived = self.partials.handle_fragment(now, peer, &mut self.flows, (guid, piece), index, bytes);
+        if let Arrived::Fact(Fact::Gossip(gossip)) = &arrived {
+            // Its slab counts it.
+            self.arriving.insert(gossip.guid(), 0);
         }
+        arrived
     }
 
     /// A peer does not have what we asked of it.
@@ -195,13 +200,20 @@ impl Fetches {
         self.partials.handle_kept(guid, piece);
     }
 
-    /// The record does not match its own head: never ask for it again.
+    /// The record does not match its own head: never ask for it again. Where some of it was on the disk before the last
+    /// start it may have been damaged there: then the record begins anew.
     pub fn condemn(&mut self, guid: Guid) {
+        let restored = self.partials.is_restored(&guid);
         self.handle_settled(&guid);
-        if self.condemned.len() >= CONDEMNED {
-            self.condemned.pop_first();
+        if restored {
+            return;
         }
-        self.condemned.insert(guid);
+        if self.condemned.insert(guid) {
+            self.condemned_in_order.push_back(guid);
+        }
+        if self.condemned.len() > CONDEMNED {
+            self.condemned_in_order.pop_front().map(|oldest| self.condemned.remove(&oldest));
+        }
     }
 
     /// The disk refused the record for now, or a part of it: ask for nothing until `until`, then begin it again.
@@ -218,6 +230,10 @@ impl Fetches {
 
     /// Nothing more comes from this peer.
     pub fn forget(&mut self, peer: &Guid) {
+        // Who has no window holds nothing that we want: so it is with most who are met.
+        if !self.flows.contains_key(peer) {
+            return;
+        }
         self.partials.drop_peer(*peer, &mut self.flows);
         self.flows.remove(peer);
         self.waiting.remove(peer);
@@ -294,11 +310,5 @@ impl Fetches {
     /// Whether nothing is wanted, under way, or on its way to the disk.
     pub fn is_idle(&self) -> bool {
         self.wants.is_empty() && self.arriving.is_empty() && self.partials.is_idle()
-    }
-
-    fn arrive(&mut self, gossip: Gossip, size: usize) -> Fact {
-        self.arriving_bytes += size;
-        self.arriving.insert(gossip.guid(), size);
-        Fact::Gossip(gossip)
     }
 }

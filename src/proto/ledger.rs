@@ -92,6 +92,11 @@ impl Ledger {
         })
     }
 
+    /// What those say that are no messages.
+    pub(super) fn decrees(&self) -> impl Iterator<Item = Decree> + '_ {
+        self.decrees.values().copied()
+    }
+
     /// The nodes of whom records are held.
     pub fn origins(&self) -> impl Iterator<Item = Guid> + '_ {
         self.origins.all()

@@ -156,7 +156,7 @@ impl Node {
     /// Takes in what the disk knew; before the first `handle_*`.
     pub fn restore(&mut self, now: Tick, restored: Restored) {
         match restored {
-            Restored::Held(line) => drop(self.take_in(now, line)),
+            Restored::Held(line) => self.restore_held(now, line),
             Restored::Gone(key, left, until) => {
                 self.retention.gone.restore(key, left, until, self.retention.horizon());
             }
@@ -297,6 +297,9 @@ impl Node {
             Receipt::Wrong(guid) => {
                 self.stats.records_wrong += 1;
                 self.fetches.condemn(guid);
+                // Nobody is to have of it what came.
+                self.rumors.drop_record(&guid);
+                self.receipts.drop_record(&guid);
             }
             Receipt::Failed(guid) => {
                 self.withdraw(now, &guid);

@@ -15,6 +15,15 @@ const PROMPT: Duration = Duration::from_secs(1);
 /// Peers who wait for one record.
 const ASKERS: usize = 64;
 
+/// Somebody here waits for peers to hold a record, or more than one does.
+struct Watch {
+    /// When peers are asked next, and until when.
+    at: Tick,
+    until: Tick,
+    /// How many peers are to hold it; none: all.
+    wanted: Option<usize>,
+}
+
 struct Held {
     since: Tick,
     /// Who said so, and when.
@@ -32,22 +41,26 @@ pub struct Receipts {
     forgotten: Tick,
     /// When a peer's ledger last equalled ours.
     equal: BTreeMap<Guid, Tick>,
-    /// Records somebody here waits for: when to ask next, and until when.
-    watched: BTreeMap<Guid, (Tick, Tick)>,
+    watched: BTreeMap<Guid, Watch>,
     /// Peers that wait for us to hold a record.
     askers: BTreeMap<Guid, BTreeSet<Guid>>,
+    /// The records that they wait for, or did; those asked for first make room for others.
+    asked: VecDeque<Guid>,
 }
 
 impl Receipts {
     /// A record is held from now on. Returns the peers that want to know.
     pub fn hold(&mut self, now: Tick, guid: Guid) -> BTreeSet<Guid> {
-        self.held.insert(guid, Held { since: now, holders: BTreeMap::new() });
+        // One that was lost on the disk and came again begins anew.
+        if let Some(before) = self.held.insert(guid, Held { since: now, holders: BTreeMap::new() }) {
+            self.noted -= before.holders.len();
+        }
         self.order.push_back(guid);
         while self.order.len() > RECEIPTS || self.noted > PEERS {
             let Some(oldest) = self.order.pop_front() else { break };
             if let Some(held) = self.held.remove(&oldest) {
                 self.noted -= held.holders.len();
-                self.forgotten = held.since;
+                self.forgotten = self.forgotten.max(held.since);
             }
         }
         self.askers.remove(&guid).unwrap_or_default()
@@ -77,11 +90,15 @@ impl Receipts {
 
     /// A peer wants to know when we hold this record.
     pub fn asked(&mut self, peer: Guid, guid: Guid) {
-        if self.askers.len() < RECEIPTS || self.askers.contains_key(&guid) {
-            let askers = self.askers.entry(guid).or_default();
-            if askers.len() < ASKERS {
-                askers.insert(peer);
-            }
+        let askers = self.askers.entry(guid).or_insert_with(|| {
+            self.asked.push_back(guid);
+            BTreeSet::new()
+        });
+        if askers.len() < ASKERS {
+            askers.insert(peer);
+        }
+        if self.asked.len() > RECEIPTS {
+            self.asked.pop_front().and_then(|oldest| self.askers.remove(&oldest));
         }
     }
 
@@ -104,45 +121,57 @@ impl Receipts {
         Some(held.holders.get(peer)?.since(held.since)).filter(|&after| after < PROMPT)
     }
 
-    /// Somebody here wants to know who holds this record. Who wants that for longer goes on asking.
-    pub fn watch(&mut self, now: Tick, guid: Guid, span: Duration) {
-        let until = self.watched.get(&guid).map_or(now + span, |&(_, until)| until.max(now + span));
-        if self.watched.len() < RECEIPTS || self.watched.contains_key(&guid) {
-            self.watched.insert(guid, (now, until));
+    /// Somebody here wants to know who holds this record, until so many do, or all. Who waits already gets no less.
+    pub fn watch(&mut self, now: Tick, guid: Guid, span: Duration, wanted: Option<usize>) {
+        let (until, full) = (now + span, self.watched.len() >= RECEIPTS);
+        match self.watched.get_mut(&guid) {
+            Some(watch) => {
+                (watch.at, watch.until) = (now, until.max(watch.until));
+                watch.wanted = watch.wanted.zip(wanted).map(|(before, wanted)| before.max(wanted));
+            }
+            None if full => {}
+            None => drop(self.watched.insert(guid, Watch { at: now, until, wanted })),
         }
+    }
+
+    /// So many peers are known to hold a record that is held here: whether that is all that somebody waited for. Then nobody
+    /// is asked any more.
+    pub fn suffice(&mut self, guid: &Guid, known: usize, reachable: usize) -> bool {
+        let enough = |watch: &mut Watch| known >= watch.wanted.unwrap_or(reachable).min(reachable);
+        self.watched.get_mut(guid).is_some_and(enough) && self.watched.remove(guid).is_some()
     }
 
     /// A record that peers are to be asked about now.
     pub fn poll_watched(&mut self, now: Tick) -> Option<Guid> {
-        self.watched.retain(|_, &mut (_, until)| until > now);
-        let (&guid, (at, _)) = self.watched.iter_mut().find(|(_, (at, _))| *at <= now)?;
-        *at = now + ASK;
+        self.watched.retain(|_, watch| watch.until > now);
+        let (&guid, watch) = self.watched.iter_mut().find(|(_, watch)| watch.at <= now)?;
+        watch.at = now + ASK;
         Some(guid)
-    }
-
-    /// Everybody is known to hold it: nobody is asked any more.
-    pub fn unwatch(&mut self, guid: &Guid) {
-        self.watched.remove(guid);
     }
 
     /// When that is next.
     pub fn poll_timeout(&self) -> Tick {
-        self.watched.values().map(|&(at, _)| at).min().unwrap_or(Tick::NEVER)
+        self.watched.values().map(|watch| watch.at).min().unwrap_or(Tick::NEVER)
     }
 
     /// A peer is gone.
     pub fn forget(&mut self, peer: &Guid) {
         self.equal.remove(peer);
+        self.askers.retain(|_, askers| {
+            askers.remove(peer);
+            !askers.is_empty()
+        });
     }
 
     /// Peers of whom something is kept.
     pub fn peers(&self) -> impl Iterator<Item = &Guid> {
-        self.equal.keys()
+        self.equal.keys().chain(self.askers.values().flatten())
     }
 
     /// Panics if a bound is broken.
     pub fn check(&self) {
-        assert!(self.order.len() <= RECEIPTS && self.watched.len() <= RECEIPTS && self.askers.len() <= RECEIPTS);
+        assert!(self.order.len() <= RECEIPTS && self.watched.len() <= RECEIPTS && self.asked.len() <= RECEIPTS);
+        assert!(self.askers.len() <= RECEIPTS);
         assert_eq!(self.noted, self.held.values().map(|held| held.holders.len()).sum::<usize>());
     }
 }
@@ -153,6 +182,12 @@ mod tests {
 
     const RECORD: Guid = Guid([1; 16]);
     const PEER: Guid = Guid([2; 16]);
+
+    fn numbered(number: u64) -> Guid {
+        let mut guid = Guid([0; 16]);
+        guid.0[..8].copy_from_slice(&number.to_be_bytes());
+        guid
+    }
 
     #[test]
     fn who_said_so_and_whose_ledger_equals_ours_is_known_to_hold_it() {
@@ -185,6 +220,30 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_lost_and_came_again_is_held_by_nobody_else_yet() {
+        let mut receipts = Receipts::default();
+        receipts.hold(Tick(10), RECORD);
+        receipts.note(Tick(11), PEER, &RECORD);
+        receipts.hold(Tick(20), RECORD);
+        assert!(!receipts.knows(&RECORD, &PEER));
+        receipts.check();
+    }
+
+    #[test]
+    fn who_waits_longer_or_for_more_is_not_cut_short_by_another() {
+        let second = Duration::from_secs(1);
+        let mut receipts = Receipts::default();
+        receipts.watch(Tick(0), RECORD, second * 60, None);
+        receipts.watch(Tick(0), RECORD, second, Some(1));
+        assert!(!receipts.suffice(&RECORD, 1, 2), "the first waits for both");
+        assert_eq!(receipts.poll_watched(Tick(0) + second * 59), Some(RECORD));
+        assert!(receipts.suffice(&RECORD, 2, 2));
+        assert_eq!((receipts.poll_watched(Tick(0) + second * 59), receipts.poll_timeout()), (None, Tick::NEVER));
+        receipts.watch(Tick(0), RECORD, second, Some(1));
+        assert!(receipts.suffice(&RECORD, 1, 2), "one was enough");
+    }
+
+    #[test]
     fn who_asks_is_told_when_it_is_held() {
         let mut receipts = Receipts::default();
         receipts.asked(PEER, RECORD);
@@ -193,22 +252,23 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_to_know_for_long_is_not_cut_short_by_who_does_not() {
+    fn records_that_never_come_keep_nobody_from_waiting_for_one_that_does() {
         let mut receipts = Receipts::default();
-        let hour = Duration::from_secs(3600);
-        receipts.watch(Tick(0), RECORD, hour);
-        receipts.watch(Tick(1), RECORD, Duration::from_millis(250));
-        assert_eq!(receipts.poll_watched(Tick(0) + hour / 2), Some(RECORD));
-        assert_eq!(receipts.poll_watched(Tick(0) + hour), None, "the time is over");
+        (0..2 * RECEIPTS as u64).for_each(|number| receipts.asked(PEER, numbered(number)));
+        receipts.asked(PEER, RECORD);
+        receipts.check();
+        assert_eq!(receipts.hold(Tick(1), RECORD).into_iter().collect::<Vec<_>>(), [PEER]);
+        let last = numbered(2 * RECEIPTS as u64 - 1);
+        assert_eq!(receipts.askers(&last).count(), 1);
+        receipts.forget(&PEER);
+        assert_eq!(receipts.askers(&last).count(), 0, "who is gone waits for nothing");
     }
 
     #[test]
     fn what_was_held_long_ago_counts_from_when_it_was_forgotten() {
         let mut receipts = Receipts::default();
         for number in 0..=RECEIPTS as u64 {
-            let mut guid = Guid([0; 16]);
-            guid.0[..8].copy_from_slice(&number.to_be_bytes());
-            receipts.hold(Tick(number + 1), guid);
+            receipts.hold(Tick(number + 1), numbered(number));
         }
         assert!(!receipts.knows(&Guid([0; 16]), &PEER));
         receipts.equals(Tick(2), PEER);

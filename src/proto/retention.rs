@@ -20,7 +20,7 @@ mod silences;
 pub use gone::Left;
 pub use silences::Silence;
 
-use crate::proto::decree::{Decree, Terms};
+use crate::proto::decree::{Decree, Forget, Terms};
 use crate::proto::gossip::{Guid, Key, Line};
 use crate::proto::time::Timestamp;
 use gone::Gone;
@@ -86,12 +86,7 @@ impl Retention {
     /// A record is held from now on, by this clock: whether the law has changed by it.
     pub(super) fn take(&mut self, clock: Timestamp, line: &Line) -> bool {
         match line.decree {
-            Some(Decree::Forget(forget)) if forget.up_to >= self.horizon => {
-                let up_to = self.forgets.entry(forget.origin).or_default();
-                let further = forget.up_to > *up_to || *up_to == Timestamp(0);
-                *up_to = forget.up_to.max(*up_to);
-                further
-            }
+            Some(Decree::Forget(forget)) => self.forget(forget),
             Some(Decree::Settings(terms)) if self.settings.is_none_or(|settings| line.key > settings) => {
                 self.settings = Some(line.key);
                 let before = std::mem::replace(&mut self.terms, terms);
@@ -101,6 +96,17 @@ impl Retention {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Some decrees left: what is forgotten follows from those that are held still. One whose messages are all older than
+    /// the horizon counts as well, as the horizon may go back.
+    pub(super) fn recall(&mut self, held: impl Iterator<Item = Decree>) {
+        self.forgets.clear();
+        for decree in held {
+            if let Decree::Forget(forget) = decree {
+                self.forget(forget);
+            }
         }
     }
 
@@ -159,16 +165,22 @@ impl Retention {
             return false;
         }
         self.horizon = horizon;
-        // What these cover is older than the horizon.
-        self.forgets.retain(|_, up_to| *up_to >= horizon);
         true
+    }
+
+    /// Whether this goes further than what was forgotten of its origin before.
+    fn forget(&mut self, Forget { origin, up_to }: Forget) -> bool {
+        let further = self.forgotten(&origin).is_none_or(|before| up_to > before);
+        if further {
+            self.forgets.insert(origin, up_to);
+        }
+        further
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::decree::Forget;
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -243,17 +255,16 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes in which order, the same is held in the end.
+        /// Whatever comes in which order, the same is held in the end: what some hold is offered again.
         #[test]
         fn the_order_of_arrival_does_not_matter(
             all in proptest::collection::vec((0u64..8, 0u8..30, 0u8..3, 0u8..4, 0u64..8), 1..40),
             shift in 0usize..40,
         ) {
-            let clock = Timestamp(1010 * HOUR);
             let made = |&(at, guid, origin, what, n): &(u64, u8, u8, u8, u64)| {
                 let at = (1000 + at) * HOUR;
                 match what {
-                    0 => settings(at, guid, Some(7)),
+                    0 => settings(at, guid, [None, Some(3), Some(7), Some(20)][n as usize % 4]),
                     1 => forget(at, guid, origin, at.min((1000 + n) * HOUR)),
                     _ => line(at, guid, origin, None),
                 }
@@ -264,12 +275,15 @@ mod tests {
             let held = |order: &[Line]| {
                 let mut law = Retention::default();
                 let mut held: Vec<Line> = Vec::new();
-                for line in order {
-                    if law.verdict(line).is_none() {
+                for (hour, line) in (1000..).zip(order.iter().chain(order)) {
+                    let clock = Timestamp(hour.min(1010) * HOUR);
+                    law.advance(clock);
+                    if law.verdict(line).is_none() && !held.contains(line) {
                         law.take(clock, line);
                         held.push(*line);
                     }
                     held.retain(|line| law.verdict(line).is_none());
+                    law.recall(held.iter().filter_map(|line| line.decree));
                 }
                 held.sort_by_key(|line| line.key);
                 held

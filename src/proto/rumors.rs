@@ -213,7 +213,7 @@ impl Rumors {
         self.schedule(peer);
     }
 
-    /// So long it took a peer to answer something else.
+    /// So long it takes a peer, as far as is known, to answer something else.
     pub fn handle_trip(&mut self, took: Duration) {
         self.rtt.sample(took);
     }

@@ -41,6 +41,22 @@ impl Secret {
         argon.hash_password_into(password, &salt[..16], &mut secret).expect("lengths within Argon2's bounds");
         Secret(secret)
     }
+
+    /// What this secret gives for one use, by HKDF-SHA256 (RFC 5869).
+    fn expand<const N: usize>(&self, info: &str) -> [u8; N] {
+        let mut okm = [0; N];
+        let hkdf = Hkdf::<Sha256>::new(Some(b"gossip-node/1"), &self.0);
+        hkdf.expand(info.as_bytes(), &mut okm).expect("a length within HKDF's bounds");
+        okm
+    }
+
+    /// An authenticator for one use.
+    pub(super) fn keyed(&self, info: &str) -> Hmac<Sha256> {
+        let mut key = self.expand::<32>(info);
+        let keyed = Hmac::new_from_slice(&key).expect("HMAC takes keys of any length");
+        key.zeroize();
+        keyed
+    }
 }
 
 /// Names network and key in every datagram; made of the key, and no secret.
@@ -96,16 +112,13 @@ impl fmt::Debug for NetworkKey {
 }
 
 impl NetworkKey {
-    /// Separates the network's secret into its keys by HKDF-SHA256 (RFC 5869).
+    /// Separates the network's secret into its keys.
     pub fn new(secret: &Secret) -> NetworkKey {
-        let hkdf = Hkdf::<Sha256>::new(Some(b"gossip-node/1"), &secret.0);
-        let (mut mac, mut key_id, mut digest_key) = ([0; 32], [0; 4], [0; 16]);
-        for (info, okm) in [("mac", &mut mac[..]), ("key id", &mut key_id[..]), ("digest", &mut digest_key[..])] {
-            hkdf.expand(info.as_bytes(), okm).expect("lengths within HKDF's bounds");
+        NetworkKey {
+            mac: secret.keyed("mac"),
+            key_id: KeyId(secret.expand("key id")),
+            digest_key: secret.expand("digest"),
         }
-        let keyed = Hmac::new_from_slice(&mac).expect("HMAC takes keys of any length");
-        mac.zeroize();
-        NetworkKey { mac: keyed, key_id: KeyId(key_id), digest_key }
     }
 
     /// Names network and key in every header.

@@ -1,5 +1,6 @@
 //! The two clocks: [`Tick`], monotonic, for every timer; [`Timestamp`], the wall clock, for what people read. They
-//! never mix: no protocol decision compares a peer's clock with ours.
+//! never mix: no timer looks at the wall clock. What is held does, by the horizon (see `retention`), which follows another
+//! node's clock by a step at most.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ impl std::ops::Add<Duration> for Tick {
 }
 
 /// A point in civil time, in microseconds since 1970-01-01T00:00:00Z. Shown to people and part of a record's name;
-/// it never decides whether a record is valid.
+/// whether a record is valid never depends on what the clock says now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub u64);
 

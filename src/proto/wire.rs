@@ -16,7 +16,7 @@ pub use tell::{Fragment, HeadTold, Record, Tell};
 
 use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{
-    DECODE, DIGEST_SYMBOLS, ESTIMATORS, GUIDS_PER_ASK, MORE_SYMBOLS, PAGE, PIECES_PER_ASK, REGISTER_SIZE,
+    DECODE, DIGEST_SYMBOLS, ESTIMATORS, GUIDS_PER_ASK, HEADER, MORE_SYMBOLS, PAGE, PIECES_PER_ASK, REGISTER_SIZE, TAG,
 };
 use crate::proto::seal::{KeyId, Verified};
 use crate::proto::sketch::Symbol;
@@ -26,6 +26,7 @@ use bincode::de::{BorrowDecoder, Decoder};
 use bincode::enc::{Encoder, write::Writer};
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
+use bytes::Bytes;
 use codec::{Item, borrow};
 
 /// Kind of REGISTER.
@@ -106,6 +107,14 @@ pub struct Register {
     pub cookie: [u8; 16],
     /// Makes the datagram [`REGISTER_SIZE`] bytes long.
     pub padding: Blob<{ REGISTER_SIZE }>,
+}
+
+impl Register {
+    /// The padding of a node with this name.
+    pub fn fill(name: &Name) -> Blob<{ REGISTER_SIZE }> {
+        let fields = HEADER + TAG + 16 + 2 + name.as_str().len() + 8 + 4 + 16 + 2;
+        Blob(Bytes::from(vec![0; REGISTER_SIZE - fields]))
+    }
 }
 
 /// The stateless answer to strangers who know the key.

@@ -1,9 +1,8 @@
 //! [`Disk`]: a disk that takes its time, loses at a crash what it had not committed, and may be full.
 
 use crate::proto::decree::Decree;
-use crate::proto::fact::{Bodies, Body, Fact, LIST, PeerFact, Receipt, Record, Restored};
-use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, Kind, Line, piece_list};
-use crate::proto::limits::PIECE;
+use crate::proto::fact::{Bodies, Body, Fact, LIST, PeerFact, Receipt, Record, Restored, piece_of};
+use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, Kind, Line};
 use crate::proto::retention::{Left, Silence};
 use crate::proto::time::{Tick, Timestamp};
 use bytes::Bytes;
@@ -108,8 +107,7 @@ impl Disk {
     /// Takes a fact; it counts once its commit is due. `authored`: it was created here.
     pub fn keep(&mut self, now: Tick, fact: Fact, authored: bool) {
         if let Fact::Gossip(gossip) = &fact {
-            let msg = (gossip.msg().len() <= PIECE).then(|| gossip.msg().clone());
-            self.arriving.insert(gossip.key(), Arc::new(Record { head: gossip.head().clone(), msg }));
+            self.arriving.insert(gossip.key(), Arc::new(Record::new(gossip.head(), gossip.msg())));
         }
         self.pending.push_back((now + self.commit, fact, authored));
     }
@@ -359,9 +357,7 @@ impl Bodies for Disk {
             Some(_) if self.reads == Reads::Gone => Body::Gone,
             Some(shelved) => {
                 let (head, msg) = shelved.as_ref();
-                let msg = self.read_from(msg);
-                let msg = (msg.len() <= PIECE).then(|| msg.clone());
-                Body::Here(Arc::new(Record { head: head.clone(), msg }))
+                Body::Here(Arc::new(Record::new(head, &self.read_from(msg))))
             }
             None => Body::Gone,
         }
@@ -378,12 +374,10 @@ impl Bodies for Disk {
         if self.reads == Reads::Gone {
             return Body::Gone;
         }
-        if index == LIST {
-            return Body::Here(self.read_from(&piece_list(msg).into()));
+        match piece_of(msg, index) {
+            Body::Here(bytes) => Body::Here(self.read_from(&bytes)),
+            other => other,
         }
-        let msg = self.read_from(msg);
-        let at = usize::from(index) * PIECE;
-        if at < msg.len() { Body::Here(msg.slice(at..msg.len().min(at + PIECE))) } else { Body::Gone }
     }
 
     fn page(&self, after: Key, limit: usize) -> Body<Arc<[Key]>> {

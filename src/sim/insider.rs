@@ -3,10 +3,9 @@
 use super::Network;
 use crate::proto::gossip::Guid;
 use crate::proto::keyring::Keyring;
-use crate::proto::limits::{HEADER, REGISTER_SIZE, TAG};
 use crate::proto::seal::Header;
 use crate::proto::stats::Rejected;
-use crate::proto::wire::{Blob, Message, Name, REGISTER, Register, Registered};
+use crate::proto::wire::{Message, Name, REGISTER, Register, Registered};
 use std::net::SocketAddr;
 
 /// One who talks to one node of a simulated network by hand.
@@ -47,14 +46,14 @@ impl Insider {
 
     /// REGISTER, CHALLENGE, REGISTER with its cookie, REGISTERED.
     pub fn register(&mut self, net: &mut Network) -> Result<Registered, Rejected> {
-        let padding = REGISTER_SIZE - HEADER - TAG - 16 - 2 - 7 - 8 - 4 - 16 - 2;
+        let name = Name::new("mallory").expect("a name by the rules");
         let mut register = Register {
             guid: self.guid,
-            name: Name::new("mallory").expect("a name by the rules"),
+            padding: Register::fill(&name),
+            name,
             epoch: self.epoch,
             incarnation: 1,
             cookie: [0; 16],
-            padding: Blob(vec![0; padding].into()),
         };
         self.theirs = 0;
         self.tell(net, &Message::Register(register.clone()))?;

@@ -24,6 +24,8 @@ impl Fetches {
             assert_eq!(self.waiting.contains(peer), !flow.queue.is_empty());
         }
         assert!(under_way.is_empty(), "all that is under way has a window");
+        let holders = wants.iter().flat_map(|(_, want)| &want.holders).chain(self.partials.holders());
+        holders.for_each(|holder| assert!(self.flows.contains_key(holder), "every holder has a window"));
         let queued: BTreeSet<(&Guid, Guid)> =
             self.flows.iter().flat_map(|(peer, flow)| flow.queue.iter().map(move |&guid| (peer, guid))).collect();
         for &(guid, want) in wants.iter().filter(|(guid, want)| want.asked.is_none() && !self.parked.contains(guid)) {

@@ -29,8 +29,6 @@ pub enum Arrived {
     Unwanted,
     /// Something is complete and verified.
     Fact(Fact),
-    /// A MSG of one piece is complete and verified.
-    Record(Gossip),
     /// The piece that it completed is wrong, and its sender no longer a holder.
     Wrong,
 }
@@ -41,6 +39,8 @@ pub(super) struct Partial {
     pub(super) list: Option<Bytes>,
     /// Pieces on disk.
     pub(super) kept: BTreeSet<u16>,
+    /// Whether some of them are of an earlier start: nobody verified since what the disk has of them.
+    pub(super) restored: bool,
     /// Parts verified since the start: they can be passed on.
     pub(super) verified: Parts,
     /// What holders have that do not have all.
@@ -105,13 +105,21 @@ impl Partials {
             // The last piece completes a record; where a disk has all and no record, one must come again.
             kept.pop_last();
         }
-        self.partials.insert(guid, Partial { list, kept, ..Partial::new(head, Vec::new()) });
+        // A list that was damaged on the disk would make honest pieces wrong.
+        let list = list.filter(|list| <Hash>::from(Sha256::digest(list)) == *head.pieces());
+        let restored = !kept.is_empty();
+        self.partials.insert(guid, Partial { list, kept, restored, ..Partial::new(head, Vec::new()) });
         None
     }
 
     /// Whether this record is under way.
     pub fn contains(&self, guid: &Guid) -> bool {
         self.partials.contains_key(guid)
+    }
+
+    /// Whether some of a record under way is of an earlier start.
+    pub fn is_restored(&self, guid: &Guid) -> bool {
+        self.partials.get(guid).is_some_and(|partial| partial.restored)
     }
 
     /// Those under way, each with how many bytes of it are here: verified or not.
@@ -125,6 +133,11 @@ impl Partials {
     /// Whether nothing is asked for or on its way to the disk.
     pub fn is_idle(&self) -> bool {
         self.slabs.is_empty()
+    }
+
+    /// Who holds those under way.
+    pub fn holders(&self) -> impl Iterator<Item = &Guid> {
+        self.partials.values().flat_map(|partial| &partial.holders)
     }
 
     /// Notes a holder of a record under way; false if it is not under way.
@@ -224,7 +237,7 @@ impl Partials {
         let bytes = Bytes::from(slab.bytes);
         let len = bytes.len();
         let arrived = if partial.head.piece_count() == 1 {
-            Gossip::new(partial.head.clone(), bytes).ok().map(Arrived::Record)
+            Gossip::new(partial.head.clone(), bytes).ok().map(|gossip| Arrived::Fact(Fact::Gossip(gossip)))
         } else if piece == LIST {
             (hash == *partial.head.pieces()).then(|| {
                 partial.list = Some(bytes.clone());
@@ -240,7 +253,7 @@ impl Partials {
             })
         };
         match &arrived {
-            Some(Arrived::Record(_)) => {
+            Some(Arrived::Fact(Fact::Gossip(_))) => {
                 self.partials.remove(&guid);
                 self.slabs.keep(place, len);
             }

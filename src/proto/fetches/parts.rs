@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 impl Partial {
     pub(super) fn new(head: Head, holders: Vec<Guid>) -> Partial {
-        let (list, kept, limits, given_up) = Default::default();
+        let (list, kept, restored, limits, given_up) = Default::default();
         let verified = Parts { guid: head.guid(), ..Parts::default() };
-        Partial { head, holders, list, kept, verified, limits, given_up }
+        Partial { head, holders, list, kept, restored, verified, limits, given_up }
     }
 
     /// Whether a holder has this piece, as far as it said.

@@ -1,6 +1,7 @@
 //! Stories of fetching that need an unusual peer.
 
 use super::*;
+use crate::proto::fact::LIST;
 use crate::proto::gossip::{Kind, piece_list};
 use crate::proto::limits::PARTIALS;
 use crate::proto::time::Timestamp;
@@ -154,4 +155,40 @@ fn a_peer_that_only_drips_loses_the_piece_to_another() {
         }
     }
     assert!(came.is_some_and(|at| at < 15_000), "{came:?}");
+}
+
+#[test]
+fn a_piece_list_that_was_damaged_on_the_disk_is_asked_for_again() {
+    let mut fetches = Fetches::default();
+    let gossip = record(1, 70_000);
+    let mut list = piece_list(gossip.msg());
+    list[0] ^= 1;
+    assert!(fetches.restore(gossip.head().clone(), Some(list.into()), &[0]).is_none());
+    fetches.want(gossip.guid(), A);
+    let asked = ask_all(&mut fetches, ms(0));
+    assert!(asked.iter().any(|(_, ask)| ask.pieces.iter().any(|piece| piece.piece == LIST)), "{asked:?}");
+}
+
+#[test]
+fn a_record_is_condemned_when_it_is_wrong_without_what_an_earlier_start_left() {
+    let mut fetches = Fetches::default();
+    let gossip = record(1, 70_000);
+    assert!(fetches.restore(gossip.head().clone(), None, &[0]).is_none());
+    fetches.condemn(gossip.guid());
+    assert!(!fetches.is_known(&gossip.guid()), "the piece may have been damaged on the disk");
+    fetches.want(gossip.guid(), A);
+    fetches.handle_head(ms(0), A, gossip.guid(), gossip.head().clone());
+    fetches.condemn(gossip.guid());
+    assert!(fetches.is_known(&gossip.guid()), "all of it came from others");
+    fetches.check();
+}
+
+#[test]
+fn who_is_condemned_now_is_known_whoever_was_before() {
+    let mut fetches = Fetches::default();
+    let mut all: Vec<Guid> = (0..=CONDEMNED as u64).map(|number| record(number, 10).guid()).collect();
+    all.sort_unstable_by(|a, b| b.cmp(a));
+    all.iter().for_each(|guid| fetches.condemn(*guid));
+    fetches.check();
+    assert!(!fetches.is_known(&all[0]) && all[1..].iter().all(|guid| fetches.is_known(guid)), "the oldest makes room");
 }

@@ -31,8 +31,7 @@ impl Node {
 
     /// Answers a beacon that came from there: with one REGISTER, and no more if nobody answers that.
     pub fn answer_beacon(&mut self, now: Tick, addr: SocketAddr) {
-        let registration = self.sessions.register(now, addr);
-        self.send_register(addr, registration);
+        self.register_with(now, addr);
     }
 
     /// Does what the peers' part wants done; after everything that may have changed it.
@@ -46,10 +45,7 @@ impl Node {
         }
         while let Some(errand) = self.peers.poll_errand() {
             match errand {
-                Errand::Register(addr) => {
-                    let registration = self.sessions.register(now, addr);
-                    self.send_register(addr, registration);
-                }
+                Errand::Register(addr) => self.register_with(now, addr),
                 Errand::Hello(guid) => self.hello(now, guid, None),
                 Errand::Ask(guid, ask) => self.hello(now, guid, Some(ask)),
                 Errand::Tell(guid) if self.sessions.contains(guid) => self.tell_news(now, guid, Vec::new()),
@@ -65,8 +61,7 @@ impl Node {
             let hello = self.make_hello(now, to, Hello { stamp: now.0, page_ask, ..Hello::default() }, Vec::new());
             self.send(to, Message::Hello(hello));
         } else if let Some(addr) = self.peers.addr(&to) {
-            let registration = self.sessions.register(now, addr);
-            self.send_register(addr, registration);
+            self.register_with(now, addr);
         }
     }
 

@@ -5,13 +5,12 @@ use super::{Node, To};
 use crate::proto::fact::Bodies;
 use crate::proto::fetches::Fetches;
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{HEADER, OUTBOX, REGISTER_SIZE, TAG};
+use crate::proto::limits::OUTBOX;
 use crate::proto::repairs::Repairs;
 use crate::proto::seal::{Header, KeyId};
 use crate::proto::session::{Challenge, Registration};
 use crate::proto::time::Tick;
-use crate::proto::wire::{self, Blob, Message, TellMeMore};
-use bytes::Bytes;
+use crate::proto::wire::{self, Message, TellMeMore};
 use std::net::SocketAddr;
 
 impl Node {
@@ -38,20 +37,25 @@ impl Node {
         self.push(To::Stranger(to, header), Message::Challenge(wire::Challenge { cookie, echo }));
     }
 
+    /// Registers with whoever is at this address; it is a greeting, too.
+    pub(super) fn register_with(&mut self, now: Tick, addr: SocketAddr) {
+        let registration = self.sessions.register(now, addr);
+        self.send_register(addr, registration);
+    }
+
     pub(super) fn send_register(&mut self, to: SocketAddr, registration: Registration) {
         if self.leaving {
             return;
         }
         let Registration { dst_session, counter, cookie } = registration;
         let header = Header { kind: wire::REGISTER, src_session: self.sessions.own(), dst_session, counter };
-        let fields = HEADER + TAG + 16 + 2 + self.name.as_str().len() + 8 + 4 + 16 + 2;
         let register = wire::Register {
             guid: self.settings.guid,
             name: self.name.clone(),
             epoch: self.sessions.epoch(),
             incarnation: self.peers.incarnation(),
             cookie,
-            padding: Blob(Bytes::from(vec![0; REGISTER_SIZE - fields])),
+            padding: wire::Register::fill(&self.name),
         };
         self.push(To::Stranger(to, header), Message::Register(register));
     }

@@ -84,6 +84,16 @@ impl Node {
         true
     }
 
+    /// A record that the disk held. Decrees come first; which of them hold is known when all of them are here.
+    pub(super) fn restore_held(&mut self, now: Tick, line: Line) {
+        if line.decree.is_none() {
+            self.take_in(now, line);
+        } else if self.ledger.insert(line) {
+            self.retention.take(self.wall(now), &line);
+            self.upkeep.unlawful = true;
+        }
+    }
+
     /// Makes a record of a decree. Keep it, then [`learn`](Node::learn) it; only then is it promised to anyone. Network
     /// settings are dated after those that hold, and a forget after what it forgets, whatever the clock says.
     pub fn decree(&mut self, at: Timestamp, who_name: &str, decree: Decree) -> Result<Gossip, Invalid> {
@@ -115,7 +125,7 @@ impl Node {
                     self.hold(now, guid);
                 }
             }
-        } else {
+        } else if !self.ledger.contains(&guid) {
             self.rumors.drop_record(&guid);
         }
     }
@@ -239,14 +249,19 @@ impl Node {
         for guid in under_way {
             self.facts.extend(self.fetches.abandon(&guid));
             self.rumors.drop_record(&guid);
+            self.receipts.drop_record(&guid);
         }
         self.stats.records_left += leaving.len() as u64;
+        let decrees_leave = leaving.iter().any(|(line, _)| line.decree.is_some());
         for (line, left) in leaving {
             let guid = line.key.guid;
             self.ledger.remove(guid);
             self.rumors.drop_record(&guid);
             self.receipts.drop_record(&guid);
             self.retention.gone.leave(clock, line.key, left);
+        }
+        if decrees_leave {
+            self.retention.recall(self.ledger.decrees());
         }
     }
 

@@ -18,6 +18,10 @@ const YOUNG: Duration = Duration::from_secs(1);
 /// Random peers looked at to find one with a session.
 const DRAWS: usize = 8;
 
+/// Of those who are asked for a record and have no session yet, so many are greeted at once: others may be known to hold it
+/// before it is their turn.
+const GREETED: usize = 64;
+
 /// How far a record has come, as far as this node knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spread {
@@ -95,7 +99,9 @@ impl Node {
         }
         for pushed in rumor.heads {
             let guid = pushed.what.guid;
-            if self.knows(&guid) || self.fetches.is_partial(&guid) {
+            // One that is under way since before the last start was told to nobody yet.
+            let is_told = self.fetches.is_partial(&guid) && self.rumors.learnt_at(&guid).is_some();
+            if self.knows(&guid) || is_told {
                 self.rumors.again(now, guid, pushed.range, ways!(self));
                 self.rumors.acknowledge(now, peer, guid, ways!(self));
                 continue;
@@ -164,7 +170,7 @@ impl Node {
         for &guid in heard.asks.iter() {
             if self.ledger.contains(&guid) {
                 self.rumors.tell_holding(now, peer, guid);
-            } else {
+            } else if self.retention.gone.why(&guid).is_none() {
                 self.receipts.asked(peer, guid);
                 self.expect(now, peer, guid);
             }
@@ -228,7 +234,10 @@ impl Node {
         while let Some((guid, holders)) = self.rumors.poll_ripe(now) {
             if !self.ledger.contains(&guid) && !self.fetches.is_known(&guid) {
                 self.rumors.trouble(now);
-                holders.into_iter().for_each(|holder| self.want(holder, &[guid]));
+                // Some may be gone since they said so.
+                for holder in holders.into_iter().filter(|holder| self.sessions.contains(*holder)).collect::<Vec<_>>() {
+                    self.want(holder, &[guid]);
+                }
             }
         }
         if self.rumors.has_news(now) {
@@ -240,26 +249,29 @@ impl Node {
         }
         while let Some(peer) = self.rumors.poll_stranger(now, ways!(self)) {
             if let Some(addr) = self.peers.addr(&peer) {
-                let registration = self.sessions.register(now, addr);
-                self.send_register(addr, registration);
+                self.register_with(now, addr);
             }
         }
     }
 
     /// Asks everybody who is not known to hold a record whether he does.
     fn ask_around(&mut self, now: Tick, guid: Guid) {
-        let unknown: Vec<Guid> = self.peers.others().filter(|peer| !self.receipts.knows(&guid, peer)).collect();
-        if unknown.is_empty() && self.ledger.contains(&guid) {
-            self.receipts.unwatch(&guid);
+        let Spread { known, reachable } = self.spread(&guid);
+        if self.ledger.contains(&guid) && self.receipts.suffice(&guid, known, reachable) {
+            return;
         }
-        for peer in unknown {
+        let unknown: Vec<Guid> = self.peers.others().filter(|peer| !self.receipts.knows(&guid, peer)).collect();
+        let (met, strange): (Vec<Guid>, Vec<Guid>) =
+            unknown.into_iter().partition(|peer| self.sessions.contains(*peer));
+        for peer in met.into_iter().chain(strange.into_iter().take(GREETED)) {
             self.rumors.ask_holding(now, peer, guid, ways!(self));
         }
     }
 
-    /// Asks all reachable peers whether they hold this record, again and again, until all do or `span` is over.
-    pub fn watch(&mut self, now: Tick, guid: Guid, span: Duration) {
-        self.receipts.watch(now, guid, span);
+    /// Asks all reachable peers whether they hold this record, again and again, until so many do (or all of them), or
+    /// `span` is over.
+    pub fn watch(&mut self, now: Tick, guid: Guid, span: Duration, wanted: Option<usize>) {
+        self.receipts.watch(now, guid, span, wanted);
         self.spread_timeout(now);
     }
 
@@ -283,5 +295,39 @@ impl Node {
     pub(super) fn forget_rumors(&mut self, now: Tick, peer: &Guid) {
         self.rumors.forget(now, peer, ways!(self));
         self.receipts.forget(peer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::Memory;
+    use crate::proto::fact::PeerFact;
+    use crate::proto::seal::{NetworkKey, Secret};
+    use crate::proto::settings::Settings;
+    use crate::proto::time::Timestamp;
+
+    #[test]
+    fn who_waits_for_a_record_greets_some_strangers_at_a_time() {
+        let key = NetworkKey::new(&Secret::derive("waiting", b"correct horse battery staple"));
+        let mut node = Node::new(Settings::new(Guid([255; 16]), "somebody", key), [1; 32], Tick(0));
+        let stranger = |number: u16| PeerFact {
+            guid: Guid::random(std::array::from_fn(|byte| (number >> (byte % 2 * 8)) as u8)),
+            name: "stranger".into(),
+            addr: ([192, 0, 2, 1], number + 1).into(),
+            last_update: Timestamp(1),
+        };
+        let mut strangers: Vec<PeerFact> = (0..1000).map(stranger).collect();
+        strangers.sort_by_key(|stranger| place(&stranger.guid));
+        node.acquaint(Tick(0), ([192, 0, 2, 2], 1).into(), strangers.iter().map(|stranger| (stranger, 1)));
+        let greet = |node: &mut Node| {
+            let mut greeted = 0;
+            Memory::default().settle(node, Tick(0), |_| greeted += 1);
+            greeted
+        };
+        let before = greet(&mut node);
+        node.watch(Tick(0), Guid([9; 16]), Duration::from_secs(1), None);
+        let after = greet(&mut node);
+        assert!(before < GREETED && (1..=GREETED + 1).contains(&after), "{before}, then {after}");
     }
 }

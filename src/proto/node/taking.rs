@@ -311,7 +311,6 @@ impl Node {
                     self.facts.push_back(fact);
                     self.tell_followers(now, guid);
                 }
-                Arrived::Record(_) => unreachable!("fetches makes a fact of it"),
             }
         }
         for guid in tell.lacking {

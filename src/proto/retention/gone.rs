@@ -46,11 +46,17 @@ struct Absent {
     kept: bool,
 }
 
+impl Absent {
+    fn key(&self, guid: Guid) -> Key {
+        Key { date_time: self.date_time, guid }
+    }
+}
+
 /// A batch for the disk.
 #[derive(Clone, Debug)]
 enum Batch {
     Left(Left, Timestamp, Arc<[Key]>),
-    Deleted(Arc<[Key]>),
+    Deleted(Vec<(Guid, Absent)>),
 }
 
 /// See the module.
@@ -125,7 +131,7 @@ impl Gone {
         self.told = Some(batch.clone());
         Some(match batch {
             Batch::Left(left, until, keys) => Fact::Left(left, until, keys),
-            Batch::Deleted(keys) => Fact::Deleted(keys),
+            Batch::Deleted(all) => Fact::Deleted(all.iter().map(|&(guid, absent)| absent.key(guid)).collect()),
         })
     }
 
@@ -137,8 +143,7 @@ impl Gone {
             Batch::Left(left, until, keys) => {
                 keys.iter().rev().for_each(|&key| self.leaving.push_front((left, seconds(until), key)));
             }
-            // As good as left just now and due at once.
-            Batch::Deleted(keys) => keys.iter().for_each(|&key| self.put(key, 0, Left::Expired, true)),
+            Batch::Deleted(all) => all.into_iter().for_each(|(guid, absent)| self.insert(guid, absent)),
         }
     }
 
@@ -158,11 +163,14 @@ impl Gone {
     }
 
     fn put(&mut self, key: Key, until: u32, left: Left, kept: bool) {
-        self.take(&key.guid);
-        let Key { date_time, guid } = key;
-        self.all.insert(guid, Absent { date_time, until, left: Some(left), kept });
-        self.due.insert((until, guid));
-        self.refused += usize::from(!kept);
+        self.insert(key.guid, Absent { date_time: key.date_time, until, left: Some(left), kept });
+    }
+
+    fn insert(&mut self, guid: Guid, absent: Absent) {
+        self.take(&guid);
+        self.all.insert(guid, absent);
+        self.due.insert((absent.until, guid));
+        self.refused += usize::from(!absent.kept);
     }
 
     fn take(&mut self, guid: &Guid) -> Option<Absent> {
@@ -186,14 +194,13 @@ impl Gone {
     }
 
     fn next_deleted(&mut self, clock: Timestamp) -> Option<Batch> {
-        let (now, mut keys) = (seconds(clock), Vec::new());
-        while keys.len() < LEAVING
+        let (now, mut all) = (seconds(clock), Vec::new());
+        while all.len() < LEAVING
             && let Some(&(_, guid)) = self.due.first().filter(|(until, _)| *until <= now)
         {
-            let absent = self.take(&guid).filter(|absent| absent.kept);
-            keys.extend(absent.map(|absent| Key { date_time: absent.date_time, guid }));
+            all.extend(self.take(&guid).filter(|absent| absent.kept).map(|absent| (guid, absent)));
         }
-        (!keys.is_empty()).then(|| Batch::Deleted(keys.into()))
+        (!all.is_empty()).then_some(Batch::Deleted(all))
     }
 }
 
@@ -239,6 +246,17 @@ mod tests {
         }
         assert_eq!((deleted, gone.len(), gone.why(&key(7).guid)), (LEAVING + 5, 0, None));
         gone.check();
+    }
+
+    #[test]
+    fn why_a_record_left_is_known_still_where_the_disk_does_not_delete_it() {
+        let mut gone = Gone::default();
+        gone.leave(CLOCK, key(1), Left::Forgotten);
+        assert!(matches!(gone.poll_fact(Tick(0), after(WEEK), |_| false), Some(Fact::Left(..))));
+        gone.handle_cleared(true, Tick(0));
+        assert!(matches!(gone.poll_fact(Tick(0), after(WEEK), |_| false), Some(Fact::Deleted(_))));
+        gone.handle_cleared(false, Tick(0));
+        assert_eq!(gone.why(&key(1).guid), Some(Left::Forgotten));
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn samples() -> Vec<Message> {
     let page = Some(PageAsk { id: 15, after: next, pages: 16 });
     let pieces = List::new(vec![PieceAsk { guid: guid(2), piece: 3, fragments: u64::MAX }]);
     vec![
-        Message::Register(register("dove", REGISTER_SIZE - HEADER - TAG - 16 - 2 - 4 - 8 - 4 - 16 - 2)),
+        Message::Register(register("dove", Register::fill(&name("dove")).0.len())),
         Message::Challenge(Challenge { cookie: [3; 16], echo: 4 }),
         Message::Registered(Registered {
             echo: 4,
