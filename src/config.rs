@@ -57,9 +57,8 @@ pub const MAX_PEER_COUNT: std::ops::RangeInclusive<usize> = 1..=64;
 pub const DEFAULT_PORT: u16 = 6884;
 /// The UDP port of discovery if none is said.
 pub const DEFAULT_DISCOVERY_PORT: u16 = 6885;
-
-/// Whoever changes a file that a daemon has read too.
-static AMENDING: Mutex<()> = Mutex::new(());
+/// A UDP port to propose where the first is taken.
+pub const SPARE_PORT: u16 = DEFAULT_DISCOVERY_PORT + 1;
 
 /// `server.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 
 use crate::proto::time::Timestamp;
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 /// Whether a character could act on a terminal or deceive a reader instead of being seen: C0 except newline and tab, DEL,
 /// C1, the bidirectional controls and the characters without width.
@@ -59,6 +59,13 @@ pub fn clipped(text: &str, most: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// What is shown as one word of a command line, in quotes where a shell wants them.
+pub fn quoted(word: impl Display) -> String {
+    let word = word.to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// RFC 3339 in UTC with microseconds. A date beyond the year 9999, which a stranger may claim, is shown as its end.
@@ -170,6 +177,15 @@ mod tests {
             let shown = display_safe(&format!("a{c}b")).into_owned();
             assert_eq!(shown, format!("a\\u{{{:x}}}b", u32::from(c)));
             assert_eq!(display_line(&format!("a{c}b")), shown);
+        }
+    }
+
+    #[test]
+    fn a_word_of_a_command_line_is_quoted_where_it_must_be() {
+        for (word, shown) in
+            [("/var/lib/x-1", "/var/lib/x-1"), ("", "''"), ("/srv/my node", "'/srv/my node'"), ("it's", r"'it'\''s'")]
+        {
+            assert_eq!(quoted(word), shown);
         }
     }
 

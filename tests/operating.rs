@@ -218,7 +218,7 @@ fn a_ping_measures_and_a_sweep_finds_how_long_a_datagram_may_be() {
     let (code, data, talk) = run(&cluster.nodes[0], &["ping", "n2", "--count", "2", "--timeout", "200ms"]);
     assert_eq!(code, 6, "{talk}");
     assert!(
-        data.contains("2 sent, 0 answered, 100 % lost\n") && talk.contains("gossip-node explain 'n2'"),
+        data.contains("2 sent, 0 answered, 100 % lost\n") && talk.contains("gossip-node explain n2"),
         "{data}{talk}"
     );
     cluster.nodes[1].signal("CONT");

@@ -3,7 +3,7 @@
 use super::paint::Paint;
 use crate::client::ClientError;
 use crate::config::ConfigError;
-use crate::display::{display_line, display_safe, json_safe};
+use crate::display::{display_line, display_safe, json_safe, quoted};
 use std::io;
 use std::path::Path;
 
@@ -74,7 +74,7 @@ impl Failure {
                 let start = if home.join("server.json").exists() { "run" } else { "init" };
                 Failure::new(Exit::NoDaemon, format!("no gossip-node is running in {}", home.display()))
                     .tried(format!("{} ({source})", socket.display()))
-                    .hint(format!("start it: gossip-node {start} --home {}", home.display()))
+                    .hint(format!("start it: gossip-node {start} --home {}", quoted(home.display())))
             }
             ClientError::Forbidden { socket } => {
                 Failure::new(Exit::Refused, format!("no permission to use {}", socket.display()))

@@ -6,9 +6,8 @@ use super::failure::{Exit, Failure};
 use super::password::{Password, Source};
 use super::register::host_port;
 use crate::config::{ConfigError, Network, ServerFile, node_name};
-use crate::display::display_line;
-use crate::proto::gossip::{Guid, check_name};
-use crate::proto::limits::MAX_NAME;
+use crate::display::{display_line, quoted};
+use crate::proto::gossip::{Guid, check_name, name_rule};
 use crate::proto::seal::Secret;
 use clap::Args;
 use rand::TryRng;
@@ -217,15 +216,6 @@ pub fn told_of_change(context: &Context) {
     context.note("A running daemon reads it when it starts again, or at once: gossip-node reload");
 }
 
-/// Text as one word of a command line.
-pub fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-fn name_problem() -> String {
-    format!("a name has 1 to {MAX_NAME} bytes without control or invisible characters")
-}
-
 /// A setting on the command line that cannot be is the command line's fault, not the file's.
 pub fn misused(error: ConfigError) -> Failure {
     match error {
@@ -291,7 +281,7 @@ fn tell(context: &Context, file: &ServerFile, existed: bool) -> Result<(), Failu
         if context.home.is_service() {
             context.note("Next: systemctl start gossip-node");
         } else {
-            context.note(&format!("Next: gossip-node run --home {}", context.home.dir().display()));
+            context.note(&format!("Next: gossip-node run --home {}", quoted(context.home.dir().display())));
         }
     }
     Ok(())
@@ -319,7 +309,7 @@ mod tests {
         };
         assert_eq!(
             wishes.as_command(),
-            r"gossip-node init --password-file FILE --network 'it'\''s home' --name 'nas' --bind 127.0.0.1:0 --seed a:1"
+            r"gossip-node init --password-file FILE --network 'it'\''s home' --name nas --bind 127.0.0.1:0 --seed a:1"
         );
     }
 }

@@ -2,9 +2,10 @@
 
 use super::failure::{Exit, Failure};
 use super::ui::Page;
-use crate::config::{Home, HomeLock};
+use crate::config::{Home, HomeLock, SPARE_PORT};
 use crate::daemon::{Daemon, Handle, StartError};
 use crate::http::{BindError, Server, Stage};
+use crate::display::quoted;
 use crate::net::Faults;
 use std::io;
 use std::net::SocketAddr;
@@ -106,7 +107,7 @@ fn not_bound(error: BindError, home: &Home) -> Failure {
         }
         BindError::Tcp { addr, source } => {
             let failure = Failure::new(Exit::Refused, format!("cannot listen on TCP {addr}")).why(source.to_string());
-            let init = format!("gossip-node init --home {} --set http.listen", home.dir().display());
+            let init = format!("gossip-node init --home {} --set http.listen", quoted(home.dir().display()));
             match source.kind() {
                 io::ErrorKind::AddrInUse => failure
                     .hint(format!("another program has the port: stop it, or take any that is free: {init}=null")),
@@ -130,8 +131,8 @@ fn not_started(error: StartError, home: &Home) -> Failure {
             let failure = Failure::new(Exit::Refused, format!("cannot bind UDP {addr}")).why(source.to_string());
             match source.kind() {
                 io::ErrorKind::AddrInUse => failure.hint(format!(
-                    "another program has the port: stop it, or take another: gossip-node init --home {} --set port=6885",
-                    home.dir().display()
+                    "another program has the port: stop it, or take another: gossip-node init --home {} --set port={SPARE_PORT}",
+                    quoted(home.dir().display())
                 )),
                 io::ErrorKind::AddrNotAvailable => failure.hint("this host has no such address; 0.0.0.0 is all it has"),
                 _ => failure,

@@ -9,7 +9,7 @@ use crate::cli::running::Running;
 use crate::cli::ui::Page;
 use crate::config::{Home, Listen, Network, ServerFile};
 use crate::daemon::{Handle, Refusal};
-use crate::display::{counted, display_line, short, table};
+use crate::display::{counted, display_line, quoted, short, table};
 use crate::proto::gossip::Guid;
 use crate::proto::seal::Secret;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -197,7 +197,7 @@ impl Cluster {
         }
         context.note("The cluster stays up until Ctrl-C. In a second terminal:");
         for (node, command) in self.nodes.iter().zip(["status", "add 'hello'", "list"]) {
-            context.note(&format!("  gossip-node {command} --home {}", node.home.dir().display()));
+            context.note(&format!("  gossip-node {command} --home {}", quoted(node.home.dir().display())));
         }
         if let Some(last) = self.nodes.last() {
             context.note(&format!("Homes: one for each node, up to {}", last.home.dir().display()));
