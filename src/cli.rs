@@ -32,6 +32,7 @@ mod paint;
 mod password;
 mod peers;
 mod ping;
+mod random;
 mod read;
 mod register;
 mod reload;
@@ -41,6 +42,7 @@ mod running;
 mod service;
 mod simulate;
 mod status;
+mod temporary;
 mod ui;
 mod wait;
 

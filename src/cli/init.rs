@@ -4,13 +4,13 @@
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::password::{Password, Source};
+use super::random::random;
 use super::register::host_port;
 use crate::config::{ConfigError, Network, ServerFile, node_name};
 use crate::display::{display_line, quoted};
 use crate::proto::gossip::{Guid, check_name, name_rule};
 use crate::proto::seal::Secret;
 use clap::Args;
-use rand::TryRng;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -238,15 +238,6 @@ fn kept_guid(path: &Path) -> Result<Guid, Failure> {
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(|_| lost("the file is not JSON".into()))?;
     let guid = value.get("node_guid").and_then(|guid| guid.as_str()).and_then(|guid| guid.parse().ok());
     guid.filter(|guid| *guid != Guid::default()).ok_or_else(|| lost("it has no node_guid".into()))
-}
-
-/// 16 bytes of the system's randomness, for what is drawn once: GUIDs and the key of a demo.
-pub fn random() -> Result<[u8; 16], Failure> {
-    let mut bytes = [0; 16];
-    rand::rngs::SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(|error| Failure::new(Exit::No, format!("the system gives no randomness: {error}")))?;
-    Ok(bytes)
 }
 
 fn tell(context: &Context, file: &ServerFile, existed: bool) -> Result<(), Failure> {
