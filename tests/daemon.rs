@@ -249,5 +249,8 @@ fn with_several_networks_a_command_names_one() {
     node.output(["add", "hello", "--network", "beta"]);
     assert_eq!(node.json(["status", "network", "--network", "beta"])["gossip_count"], 1);
     assert_eq!(node.json(["status", "network", "--network", "alpha"])["gossip_count"], 0);
+    // One network alone has the number that it has among all.
+    let metrics = String::from_utf8(node.output(["check", "--network", "beta", "--prometheus"])).unwrap();
+    assert!(metrics.contains("gossip_node_records{network=\"1\"} 1\n") && !metrics.contains("\"0\""), "{metrics}");
     node.command(["list", "--network", "gamma"]).assert().code(5);
 }

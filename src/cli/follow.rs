@@ -190,7 +190,7 @@ fn greet(context: &Context, status: &NetworkStatus, greeted: &mut bool) {
     if std::mem::replace(greeted, true) {
         return;
     }
-    let reachable = status.peers.iter().filter(|peer| peer.reach == Reach::Reachable).count() as u64;
+    let reachable = status.count(Reach::Reachable);
     let (records, peers) = (counted(status.gossip_count, "record"), counted(reachable, "reachable peer"));
     let (node, network) = (display_line(&status.node_name), display_line(&status.network_name));
     context.note(&format!("following {node} in {network}: {records}, {peers}"));
