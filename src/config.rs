@@ -39,7 +39,6 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -201,6 +200,28 @@ impl ServerFile {
     /// Reads and checks the file at `path`. A `network_password` that somebody wrote into it by hand is replaced by
     /// the key that follows from it, in the file too.
     pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
+        let (mut loaded, replaced) = ServerFile::parsed(path)?;
+        if !replaced.is_empty() {
+            let names = replaced.join(", ");
+            let amended = ServerFile::amend(path, |file| Ok::<ServerFile, ConfigError>(file.clone()));
+            loaded.notes.push(match amended {
+                Ok(file) => {
+                    loaded.file = file;
+                    format!("{}: replaced the password of {names} by the key made of it", path.display())
+                }
+                Err(error) => format!("the password of {names} is still in the file: {error}"),
+            });
+        }
+        Ok(loaded)
+    }
+
+    /// The same for who only looks: the file stays as it is.
+    pub fn read(path: &Path) -> Result<Loaded, ConfigError> {
+        Ok(ServerFile::parsed(path)?.0)
+    }
+
+    /// What is in the file, and of which networks it has the passwords.
+    fn parsed(path: &Path) -> Result<(Loaded, Vec<String>), ConfigError> {
         let text = private::read(path, MAX_FILE, "the keys of your networks")?;
         if text.len() as u64 > MAX_FILE {
             return Err(ConfigError::TooLarge { path: path.to_owned() });
@@ -212,15 +233,7 @@ impl ServerFile {
         })?;
         let said = shown::keys(&value);
         let (file, replaced) = ServerFile::from_tree(value)?;
-        let mut notes = Vec::new();
-        if !replaced.is_empty() {
-            let names = replaced.join(", ");
-            notes.push(match file.save(path) {
-                Ok(()) => format!("{}: replaced the password of {names} by the key made of it", path.display()),
-                Err(error) => format!("the password of {names} is still in the file: {error}"),
-            });
-        }
-        Ok(Loaded { file, notes, said })
+        Ok((Loaded { file, notes: Vec::new(), said }, replaced))
     }
 
     /// Writes the file, readable by its owner only. After a crash at any point the old content or the new is there.
@@ -231,13 +244,13 @@ impl ServerFile {
         private::write(path, &text)
     }
 
-    /// Reads the file at `path`, has it changed, and writes it: one change after the other in this process.
+    /// Reads the file at `path`, has it changed, and writes it: one change after the other, whichever process makes it.
     pub fn amend<T, E: From<ConfigError>>(
         path: &Path,
         change: impl FnOnce(&mut ServerFile) -> Result<T, E>,
     ) -> Result<T, E> {
-        let _one = AMENDING.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut file = ServerFile::load(path)?.file;
+        let _one = private::lock_dir(path)?;
+        let mut file = ServerFile::parsed(path)?.0.file;
         let changed = change(&mut file)?;
         file.save(path)?;
         Ok(changed)

@@ -140,7 +140,7 @@ impl Findings {
 
 /// What `server.json` says, if it can be read.
 fn configured(context: &Context, checks: &mut Vec<Finding>) -> Option<ServerFile> {
-    match ServerFile::load(&context.home.server_json()) {
+    match ServerFile::read(&context.home.server_json()) {
         Ok(loaded) if loaded.file.networks.is_empty() => {
             let why = "a node without a network has nobody to talk to";
             checks.push(Finding::problem("config", "server.json names no network", why).hint(init(context)));

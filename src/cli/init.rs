@@ -73,29 +73,40 @@ impl Init {
                 .why("its keys and settings would be lost")
                 .hint("change single settings with --set KEY=VALUE, or replace all with --force"));
         }
-        let update = exists && !self.force;
-        let mut file = if update {
-            let loaded = ServerFile::load(&path)?;
-            loaded.notes.iter().for_each(|note| context.note(note));
-            loaded.file
+        let file = if exists && !self.force {
+            ServerFile::load(&path)?.notes.iter().for_each(|note| context.note(note));
+            // Asked for first: a daemon may change the file too, and is not to wait for a person.
+            let wishes = self.wishes_of_flags(context)?;
+            ServerFile::amend(&path, |file| {
+                self.change(file, wishes, context)?;
+                Ok::<ServerFile, Failure>(file.clone())
+            })?
         } else {
             let guid = if exists { kept_guid(&path)? } else { Guid::random(random()?) };
-            ServerFile::new(guid, &node_name())
+            let mut file = ServerFile::new(guid, &node_name());
+            let wishes = self.wishes(context, &file)?;
+            self.change(&mut file, wishes, context)?;
+            let dir = context.home.dir().display();
+            let failed = |error: std::io::Error| {
+                Failure::new(Exit::Refused, format!("cannot make {dir}")).why(error.to_string())
+            };
+            context.home.create().map_err(failed)?;
+            file.save(&path)?;
+            file
         };
-        let wishes = if update { self.wishes_of_flags(context)? } else { self.wishes(context, &file)? };
-        wishes.apply(&mut file, context)?;
+        tell(context, &file, exists)
+    }
+
+    /// Makes the file what the flags and `wishes` say.
+    fn change(&self, file: &mut ServerFile, wishes: Wishes, context: &Context) -> Result<(), Failure> {
+        wishes.apply(file, context)?;
         if let Some(profile) = &self.profile {
             file.set("profile", profile).map_err(misused)?;
         }
         for (key, value) in &self.sets {
             file.set(key, value).map_err(misused)?;
         }
-        file.check().map_err(misused)?;
-        context.home.create().map_err(|error| {
-            Failure::new(Exit::Refused, format!("cannot make {}", context.home.dir().display())).why(error.to_string())
-        })?;
-        file.save(&path)?;
-        tell(context, &file, exists)
+        file.check().map_err(misused)
     }
 
     fn wishes_of_flags(&self, context: &Context) -> Result<Wishes, Failure> {

@@ -64,7 +64,7 @@ impl Network {
         };
         match self.what {
             What::List => {
-                let file = ServerFile::load(&path)?.file;
+                let file = ServerFile::read(&path)?.file;
                 return list(context, &file, running.as_deref());
             }
             What::Add { name, source } => add(context, &name, &source)?,
@@ -95,7 +95,7 @@ fn add(context: &Context, name: &str, source: &Source) -> Result<(), Failure> {
         Ok(())
     };
     // Nobody is asked for a password in vain.
-    check(&ServerFile::load(&path)?.file)?;
+    check(&ServerFile::read(&path)?.file)?;
     let password = source.password(context, name)?;
     let network_key = Secret::derive(name, password.as_bytes());
     let networks = ServerFile::amend(&path, |file| {
@@ -108,12 +108,7 @@ fn add(context: &Context, name: &str, source: &Source) -> Result<(), Failure> {
 
 fn remove(context: &Context, name: &str, yes: bool) -> Result<(), Failure> {
     let path = context.home.server_json();
-    let unknown = |file: &ServerFile| {
-        let names: Vec<&str> = file.networks.iter().map(|network| network.network_name.as_str()).collect();
-        Failure::new(Exit::NotFound, format!("this node is not in a network {name:?}"))
-            .why(format!("it is in: {}", names.join(", ")))
-    };
-    let file = ServerFile::load(&path)?.file;
+    let file = ServerFile::read(&path)?.file;
     if !file.networks.iter().any(|network| network.network_name == name) {
         return Err(unknown(&file));
     }
