@@ -66,6 +66,11 @@ impl Failure {
         Failure { silent: true, ..Failure::new(exit, "") }
     }
 
+    /// With another exit code.
+    pub fn exit(self, exit: Exit) -> Failure {
+        Failure { exit, ..self }
+    }
+
     /// What a call to the daemon of `home` came to.
     pub fn of_call(error: ClientError, home: &Path) -> Failure {
         let what = error.to_string();
