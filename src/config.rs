@@ -32,12 +32,12 @@ pub use timing::{Profile, Span, TimingFile};
 pub use token::Token;
 
 use crate::proto::decree::is_term;
-use crate::proto::gossip::{Guid, check_name};
-use crate::proto::limits::{MAX_DATAGRAM, MAX_NAME, MIN_MAX_DATAGRAM};
+use crate::proto::gossip::{Guid, check_name, name_rule};
+use crate::proto::limits::{MAX_DATAGRAM, MIN_MAX_DATAGRAM};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV6};
 use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -338,8 +338,7 @@ fn check_as_name(key: &str, name: &str) -> Result<(), ConfigError> {
     if check_name(name) {
         return Ok(());
     }
-    let hint = format!("say 1 to {MAX_NAME} bytes without control, bidirectional or invisible characters");
-    Err(ConfigError::value(key, format!("is {name:?}, which is no name"), hint))
+    Err(ConfigError::value(key, format!("is {name:?}, which is no name"), name_rule()))
 }
 
 fn check_range(key: &str, value: usize, range: std::ops::RangeInclusive<usize>) -> Result<(), ConfigError> {
@@ -350,24 +349,27 @@ fn check_range(key: &str, value: usize, range: std::ops::RangeInclusive<usize>) 
     Err(ConfigError::value(key, format!("is {value}"), hint))
 }
 
-/// HOST:PORT, where an IPv6 address stands in brackets. Whether the name resolves is seen when it is used.
-fn check_seed(index: usize, seed: &str) -> Result<(), ConfigError> {
-    let wrong = |problem: &str| {
-        let problem = format!("is {seed:?}: {problem}");
-        Err(ConfigError::value(format!("seeds.{index}"), problem, "say HOST:PORT, such as 192.168.1.10:6884"))
-    };
-    let Some((host, port)) = seed.rsplit_once(':') else { return wrong("it has no port") };
+/// How the address of another node is written.
+pub const HOST_PORT: &str = "say HOST:PORT, such as 192.168.1.10:6884 or [2001:db8::1]:6884";
+
+/// HOST:PORT, where an IPv6 address stands in brackets; or what is wrong with it. Whether the name resolves is seen when it
+/// is used.
+pub fn check_host_port(text: &str) -> Result<(), &'static str> {
+    let (host, port) = text.rsplit_once(':').ok_or("it has no port")?;
     if !port.parse::<u16>().is_ok_and(|port| port != 0) {
-        return wrong("its port is not a number from 1 to 65535");
+        return Err("its port is not a number from 1 to 65535");
     }
-    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let good = match bracketed {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            (1..=253).contains(&host.len()) && host.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
-        }
+    let in_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let good = match host.starts_with('[') {
+        true => text.parse::<SocketAddrV6>().is_ok(),
+        false => (1..=253).contains(&host.len()) && host.chars().all(in_name),
     };
-    if good { Ok(()) } else { wrong("its host is neither a name nor an address (IPv6 stands in brackets)") }
+    if good { Ok(()) } else { Err("its host is neither a name nor an address (IPv6 stands in brackets)") }
+}
+
+fn check_seed(index: usize, seed: &str) -> Result<(), ConfigError> {
+    let wrong = |problem| ConfigError::value(format!("seeds.{index}"), format!("is {seed:?}: {problem}"), HOST_PORT);
+    check_host_port(seed).map_err(wrong)
 }
 
 #[cfg(test)]

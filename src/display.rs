@@ -1,6 +1,7 @@
 //! How we show things to people: hostile text made harmless ([`display_safe`]), times, sizes, tables. What programs read
 //! (JSON, `read --raw`) does not come through here.
 
+use crate::proto::gossip::is_unseen;
 use crate::proto::time::Timestamp;
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
@@ -10,8 +11,7 @@ use std::fmt::{Display, Write as _};
 pub fn is_hostile(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
-        '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' => true,
-        c => c.is_control(),
+        c => c.is_control() || is_unseen(c),
     }
 }
 
@@ -172,7 +172,7 @@ mod tests {
     fn every_control_bidi_and_widthless_character_is_escaped() {
         let c0 = ('\0'..='\u{1F}').filter(|c| *c != '\n' && *c != '\t');
         let others = "\u{202A}\u{202B}\u{202C}\u{202D}\u{202E}\u{2066}\u{2067}\u{2068}\u{2069}\
-                      \u{200B}\u{200C}\u{200D}\u{200E}\u{200F}\u{2060}\u{FEFF}";
+                      \u{200B}\u{200C}\u{200D}\u{200E}\u{200F}\u{2060}\u{FEFF}\u{061C}\u{2061}\u{2064}\u{206A}\u{206F}";
         for c in c0.chain('\u{7F}'..='\u{9F}').chain(others.chars()) {
             let shown = display_safe(&format!("a{c}b")).into_owned();
             assert_eq!(shown, format!("a\\u{{{:x}}}b", u32::from(c)));

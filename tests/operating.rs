@@ -456,7 +456,7 @@ fn who_was_apart_is_told_with_what_was_exchanged() {
 
 /// Whether a character acts on a terminal instead of being seen.
 fn acts(c: char) -> bool {
-    let bidi = matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}');
+    let bidi = matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{061C}');
     bidi || c.is_control() && c != '\n' && c != '\t'
 }
 

@@ -140,10 +140,10 @@ impl Init {
 
 impl Wishes {
     fn ask_for_the_rest(mut self, context: &Context, defaults: &ServerFile) -> Result<Wishes, Failure> {
-        let name_rule = |name: &String| if check_name(name) { Ok(()) } else { Err(name_problem()) };
+        let is_name = |name: &String| if check_name(name) { Ok(()) } else { Err(name_rule()) };
         if self.network.is_none() {
             let prompt = dialoguer::Input::new().with_prompt("Name of the network").default("home".to_owned());
-            self.network = Some(prompt.validate_with(name_rule).interact_text()?);
+            self.network = Some(prompt.validate_with(is_name).interact_text()?);
         }
         if self.password.is_none() {
             context.note("All hosts of the network have the same password. Messages are authenticated, not encrypted.");
@@ -157,7 +157,7 @@ impl Wishes {
         }
         if self.name.is_none() {
             let prompt = dialoguer::Input::new().with_prompt("Name of this node").default(defaults.node_name.clone());
-            self.name = Some(prompt.validate_with(name_rule).interact_text()?);
+            self.name = Some(prompt.validate_with(is_name).interact_text()?);
         }
         if self.bind.is_none() {
             let default = SocketAddr::new(defaults.ip, defaults.port);
@@ -209,7 +209,7 @@ impl Wishes {
         };
         if !check_name(&network_name) {
             return Err(
-                Failure::new(Exit::Usage, format!("{network_name:?} is no name for a network")).why(name_problem())
+                Failure::new(Exit::Usage, format!("{network_name:?} is no name for a network")).why(name_rule())
             );
         }
         password.warn(context);
