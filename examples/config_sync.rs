@@ -1,6 +1,6 @@
 //! Keeps the small text files of a directory equal on all hosts: what is written, changed or removed on one is so on all.
-//! Of two changes to one file the later counts. Files in directories below, hidden ones and those of more than 1 MiB are left
-//! alone.
+//! Of two changes to one file the later counts. Left alone are files in directories below, hidden ones, empty ones, those of
+//! more than 1 MiB and what is no text.
 //!
 //! ```sh
 //! SYNC_PASSWORD=secret cargo run --release --example config_sync -- DIR HOME    # on each host; HOME keeps the records
@@ -53,6 +53,7 @@ impl Synced {
         }
         let path = self.dir.join(&change.file);
         match &change.content {
+            _ if path.exists() && content(&path).is_none() => {}
             Some(content) => replace(&path, content)?,
             None if path.exists() => std::fs::remove_file(&path)?,
             None => {}
@@ -66,12 +67,16 @@ impl Synced {
         let mut found = files(&self.dir)?;
         let mut changes = Vec::new();
         for (file, (_, latest)) in &self.state.latest {
-            let content = found.remove(file);
+            let content = match found.remove(file) {
+                Some(None) => continue,
+                found => found.flatten(),
+            };
             if content != *latest {
                 changes.push(Change { file: file.clone(), content });
             }
         }
-        changes.extend(found.into_iter().map(|(file, content)| Change { file, content: Some(content) }));
+        let new = found.into_iter().filter(|(_, content)| content.is_some());
+        changes.extend(new.map(|(file, content)| Change { file, content }));
         for change in changes {
             let guid = self.gossip.add_json(&change).await?;
             if let Some(record) = self.gossip.get(guid).await? {
@@ -94,14 +99,23 @@ fn is_plain(file: &str) -> bool {
     !file.is_empty() && !file.starts_with('.') && !file.contains(['/', '\\', '\0'])
 }
 
-/// The files that are kept equal.
-fn files(dir: &Path) -> Outcome<BTreeMap<String, String>> {
-    let content = |entry: std::fs::DirEntry| {
-        let name = entry.file_name().into_string().ok().filter(|name| is_plain(name))?;
-        let is_small = entry.metadata().is_ok_and(|data| data.is_file() && data.len() <= LONGEST);
-        Some((name, std::fs::read_to_string(entry.path()).ok().filter(|content| is_small && !content.is_empty())?))
-    };
-    Ok(std::fs::read_dir(dir)?.filter_map(|entry| content(entry.ok()?)).collect())
+/// What a file says, if it is one that is kept equal.
+fn content(path: &Path) -> Option<String> {
+    let data = path.symlink_metadata().ok()?;
+    let is_ours = data.is_file() && (1..=LONGEST).contains(&data.len());
+    is_ours.then(|| std::fs::read_to_string(path).ok()).flatten()
+}
+
+/// All files by name, with what they say; none of those that are there and left alone.
+fn files(dir: &Path) -> Outcome<BTreeMap<String, Option<String>>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if let Some(name) = entry.file_name().into_string().ok().filter(|name| is_plain(name)) {
+            files.insert(name, content(&entry.path()));
+        }
+    }
+    Ok(files)
 }
 
 /// Keeps a directory equal until the node ends.
@@ -124,6 +138,14 @@ async fn sync(gossip: Handle, dir: PathBuf) -> Outcome<()> {
     }
 }
 
+/// Waits until a file says that, or is gone.
+async fn until(path: &Path, says: Option<&str>) {
+    while std::fs::read_to_string(path).ok().as_deref() != says {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    println!("{}: {}", path.display(), says.unwrap_or("(removed)"));
+}
+
 /// Two directories in this process: what happens in one happens in the other.
 async fn demonstrate() -> Outcome<()> {
     let (place, mut nodes) = (tempfile::tempdir()?, Vec::<Daemon>::new());
@@ -136,16 +158,22 @@ async fn demonstrate() -> Outcome<()> {
         tokio::spawn(sync(daemon.handle(), dir));
         nodes.push(daemon);
     }
-    let [one, two] = ["one", "two"].map(|name| place.path().join(name).join("motd"));
+    let file = |dir: &str, name: &str| place.path().join(dir).join(name);
+    // One that grows too long is left alone from then on: the long one here, the short one there.
+    std::fs::write(file("one", "log"), "short")?;
+    until(&file("two", "log"), Some("short")).await;
+    std::fs::write(file("one", "log"), vec![b'x'; LONGEST as usize + 1])?;
+    let [one, two] = ["one", "two"].map(|dir| file(dir, "motd"));
     for (at, content, elsewhere) in [(&one, Some("welcome"), &two), (&two, Some("closed"), &one), (&one, None, &two)] {
         match content {
             Some(content) => std::fs::write(at, content)?,
             None => std::fs::remove_file(at)?,
         }
-        while std::fs::read_to_string(elsewhere).ok().as_deref() != content {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        println!("{}: {}", elsewhere.display(), content.unwrap_or("(removed)"));
+        until(elsewhere, content).await;
+    }
+    let lengths = ["one", "two"].map(|dir| file(dir, "log").metadata().map_or(0, |data| data.len()));
+    if lengths != [LONGEST + 1, 5] {
+        return Err(format!("log has {lengths:?} bytes").into());
     }
     Ok(())
 }

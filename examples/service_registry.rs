@@ -13,9 +13,12 @@ use gossip_node::{Builder, Daemon, Handle, Query};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(30);
+/// With whom to register, for the process that is to die.
+const DIES: &str = "REGISTRY_DIES";
 
 /// What a node offers: the latest record of each counts.
 #[derive(Serialize, Deserialize)]
@@ -73,21 +76,36 @@ fn node() -> Builder {
     builder.in_memory().configure(|file| file.profile = Profile::Fast)
 }
 
+/// A process that ends when this is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Offers something until somebody kills this process.
+async fn offer_until_killed(seed: String) -> Result<(), Box<dyn Error>> {
+    let dies = node().name("dies").seed(seed).start().await?;
+    offer(&dies.handle(), "time", "10.0.0.9:123").await?;
+    std::future::pending().await
+}
+
 /// Three nodes, of which one leaves and one dies.
 async fn demonstrate() -> Result<(), Box<dyn Error>> {
     let stays = node().name("stays").start().await?;
     let seed = stays.addr().to_string();
     let leaves = node().name("leaves").seed(seed.clone()).start().await?;
-    // A node with a runtime of its own, which ends at once and says nothing, as a process does that is killed.
-    let own = tokio::runtime::Runtime::new()?;
-    let dies = own.spawn(node().name("dies").seed(seed).start()).await??;
+    // In a process of its own: only one that is killed says no goodbye.
+    let dies = Killed(Command::new(std::env::current_exe()?).env(DIES, seed).spawn()?);
     offer(&stays.handle(), "web", "10.0.0.7:80").await?;
     offer(&leaves.handle(), "mail", "10.0.0.8:25").await?;
-    offer(&dies.handle(), "time", "10.0.0.9:123").await?;
     until(&stays.handle(), 3, "all are there").await?;
     leaves.leave().await?;
     until(&stays.handle(), 2, "one said goodbye").await?;
-    own.shutdown_background();
+    drop(dies);
     until(&stays.handle(), 1, "one died").await?;
     stays.leave().await?;
     Ok(())
@@ -95,6 +113,9 @@ async fn demonstrate() -> Result<(), Box<dyn Error>> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    if let Ok(seed) = std::env::var(DIES) {
+        return offer_until_killed(seed).await;
+    }
     let mut args = std::env::args().skip(1);
     let Some(home) = args.next() else { return demonstrate().await };
     let password = std::env::var("REGISTRY_PASSWORD").map_err(|_| "set REGISTRY_PASSWORD, the same on all hosts")?;

@@ -38,7 +38,7 @@ mod view;
 mod waiting;
 
 pub(crate) use arriving::Arriving;
-pub use creating::{BATCH, New, Once};
+pub use creating::{BATCH, New};
 pub use events::{Cursor, Events};
 pub use gauges::{Gauges, StoreGauges};
 pub use handle::{Handle, Refusal};

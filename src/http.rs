@@ -11,6 +11,7 @@ mod guards;
 mod health;
 mod import;
 mod keys;
+mod lines;
 mod metrics;
 mod node;
 mod openapi;

@@ -29,7 +29,6 @@ pub struct Socket {
     state: UdpSocketState,
     incoming: Vec<u8>,
     train: Train,
-    segments: usize,
     faults: Option<watch::Receiver<Faults>>,
 }
 
@@ -64,9 +63,8 @@ impl Socket {
         let io = Arc::new(UdpSocket::from_std(socket.into())?);
         let state = UdpSocketState::new(UdpSockRef::from(&*io))?;
         let incoming = vec![0; BATCH.max(2048 * state.gro_segments())];
-        let segments = state.max_gso_segments().min(SEGMENTS);
         let train = Train { to: addr, segment: 0, bytes: Vec::with_capacity(BATCH), open: false };
-        let socket = Socket { io, state, incoming, train, segments, faults: None };
+        let socket = Socket { io, state, incoming, train, faults: None };
         Ok((socket, (granted < BUFFER).then_some(granted)))
     }
 
@@ -120,7 +118,7 @@ impl Socket {
             && train.to == to
             && datagram.len() <= train.segment
             && train.bytes.len() + datagram.len() <= BATCH
-            && train.bytes.len() / train.segment.max(1) < self.segments;
+            && train.bytes.len() / train.segment.max(1) < self.state.max_gso_segments().min(SEGMENTS);
         if !fits {
             self.flush();
             (self.train.to, self.train.segment) = (to, datagram.len());
@@ -145,7 +143,15 @@ impl Socket {
         };
         // Not by tokio's readiness, which a new socket lacks: the kernel says itself when it is full.
         if let Err(error) = state.try_send(UdpSockRef::from(&**io), &transmit) {
-            tracing::debug!(to = %train.to, %error, "datagrams not sent");
+            // A link that takes no runs says so at the first one, which goes one by one then, as all do from now on.
+            if !single && state.max_gso_segments() == 1 {
+                for one in train.bytes.chunks(train.segment) {
+                    let transmit = Transmit { contents: one, segment_size: None, ..transmit };
+                    drop(state.try_send(UdpSockRef::from(&**io), &transmit));
+                }
+            } else {
+                tracing::debug!(to = %train.to, %error, "datagrams not sent");
+            }
         }
         train.bytes.clear();
         train.open = false;

@@ -166,6 +166,8 @@ fn a_batch_answers_line_by_line_and_is_one_commit() {
     assert_eq!(list[1]["who_name"], "dove");
     let many: String = (0..4097).map(|_| "{\"msg\":\"x\"}\n").collect();
     assert_eq!(ask(node, "POST /api/v1/gossip/batch", LINES, many.as_bytes()).status, 413);
+    let nonsense = "x\n".repeat(4097);
+    assert_eq!(ask(node, "POST /api/v1/gossip/batch", LINES, nonsense.as_bytes()).status, 413, "lines are counted");
     let named = format!("{LINES}Idempotency-Key: a\r\n");
     assert_eq!(ask(node, "POST /api/v1/gossip/batch", &named, b"{\"msg\":\"x\"}").status, 400);
     assert_eq!(batch(node, (0..4096).map(|number| number.to_string())).len(), 4096);
@@ -250,6 +252,22 @@ fn records_are_brought_from_elsewhere_and_spread() {
     assert_eq!(ask(two, "POST /api/v1/gossip/import?network=elsewhere", LINES, b"").status, 404);
     let nonsense = ask(two, "POST /api/v1/gossip/import", LINES, b"{\"guid\":7}\n\n\n{}");
     assert_eq!(statuses(nonsense), [400, 400]);
+}
+
+#[test]
+fn who_waits_for_holders_takes_no_room_from_others() {
+    let cluster = Cluster::of_strangers(1);
+    let node = &cluster.nodes[0];
+    // None says how long its body is, so each takes the room of the longest, of which there is eight times.
+    let waiting = (0..9).map(|number| {
+        let mut stream = UnixStream::connect(node.ready["control_socket"].as_str().unwrap()).unwrap();
+        let line = "PUT /api/v1/gossip/raw?wait=1&timeout_ms=3600000 HTTP/1.1\r\nHost: localhost\r\n";
+        let head = "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n";
+        write!(stream, "{line}{head}\r\n1\r\n{number}\r\n0\r\n\r\n").unwrap();
+        stream
+    });
+    let _waiting: Vec<UnixStream> = waiting.collect();
+    eventually("all are on disk", || node.holds().0 == 9);
 }
 
 #[test]

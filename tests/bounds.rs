@@ -155,7 +155,7 @@ impl Pair {
     }
 
     fn send_digest(&mut self, round: &mut Round) {
-        let digest = Message::DidYouHere(Repairs::digest(&self.answering.sketch));
+        let digest = Message::DidYouHere(Box::new(Repairs::digest(&self.answering.sketch)));
         self.send(round, &digest, Flying::Digest);
     }
 

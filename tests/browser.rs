@@ -83,6 +83,11 @@ fn what_is_written_on_one_page_appears_on_another_without_a_reload() {
     let guid = here.js("return document.querySelector('.new-guid').textContent");
     here.until("all hold it", "document.querySelector('.result .held').textContent.includes('Held by 2 of 2')");
     here.picture("composed");
+    here.js("[...document.querySelectorAll('.result button')].find((button) => button.textContent === 'Write another').click()");
+    here.until(
+        "an empty one",
+        "!document.querySelector('.compose form').hidden && document.querySelector('#msg').value === ''",
+    );
 
     there.until("it is there", "document.querySelector('.latest')?.innerText.includes('the backup is done')");
     assert_eq!(there.js("return window.sameDocument"), true);
@@ -415,6 +420,37 @@ fn the_page_escapes_what_the_command_line_escapes() {
     let own = ('\0'..=char::MAX).map(String::from).map(|text| (display_safe(&text).into_owned(), text));
     let own: Vec<String> = own.filter(|(shown, text)| shown != text).map(|(shown, _)| shown).collect();
     assert_eq!(escaped, json!(own));
+}
+
+#[test]
+#[ignore = "needs Debian's chromium and chromium-driver: .ci/browser runs it"]
+fn what_is_told_twice_is_shown_once_and_what_is_gone_is_noticed() {
+    let _alone = alone();
+    let cluster = Cluster::of_strangers(1);
+    let (mut browser, origin) = browse(&cluster.nodes[0].home);
+    // A second set of the page's parts: a message comes as news and in the list that was asked for before the next frame.
+    let script = "Promise.all([import('/store.js'), import('/dom.js')]).then(([{ Store }, { fresh, h, keyed }]) => {
+        const store = new Store();
+        const record = { guid: 'one', date_time: '2026' };
+        const second = (known_peers) => store.take('metrics', JSON.stringify({ known_peers, peers: [], at: '2026', gossip_count: 1 }));
+        let outdated = 0;
+        store.watchOutdated(() => (outdated += 1));
+        store.take('snapshot', JSON.stringify({ peers: [{ guid: 'a', name: 'a' }, { guid: 'b', name: 'b' }] }));
+        [2, 1, 2, 1].forEach(second);
+        const early = outdated;
+        second(1);
+        const list = h('ul', {});
+        const row = (text) => h('li', {}, text);
+        const show = (rows) => keyed(list, rows, (text) => text, row);
+        show(['a']);
+        fresh(list, row('nothing so far'));
+        show(['b']);
+        store.watch(() => done([store.latest.map(({ guid }) => guid), early, outdated, list.textContent]));
+        store.take('gossip', JSON.stringify(record));
+        store.seed([record]);
+    }, (error) => done(String(error)));";
+    assert_eq!(browser.js_later(script), json!([["one"], 0, 1, "b"]));
+    is_clean(&mut browser, &origin, &[]);
 }
 
 #[test]

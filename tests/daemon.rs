@@ -123,6 +123,8 @@ fn the_api_refuses_what_it_does_not_know() {
         (400, "GET /api/v1/gossip?limits=1", "", ""),
         (400, "GET /api/v1/gossip?limit=many", "", ""),
         (400, "GET /api/v1/gossip?since=soon", "", ""),
+        (400, "GET /api/v1/gossip/%ff", "", ""),
+        (400, "DELETE /api/v1/peers/%ff", "", ""),
         (400, "GET /api/v1/status?network=test&x=1", "", ""),
         (404, "GET /api/v1/status?network=elsewhere", "", ""),
         (400, "GET /api/v1/wait", "", ""),

@@ -555,7 +555,7 @@ fn invented_symbols_end_in_nothing() {
         let prefix = [0, 1, 44, 1024, 65_536, u32::MAX][round % 6];
         let change = [0, 1, u64::MAX][round % 3];
         let digest = DidYouHere { change, count, root: rng.random(), prefix, symbols, estimator };
-        insider.tell(&mut net, &Message::DidYouHere(digest)).unwrap();
+        insider.tell(&mut net, &Message::DidYouHere(Box::new(digest))).unwrap();
         for _ in 0..3 {
             for message in insider.attend(&mut net) {
                 let Message::TellMeMore(ask) = message else { continue };

@@ -10,8 +10,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-/// Bytes of MSG kept at most.
+/// Bytes kept at most.
 const BYTES: usize = 16 << 20;
+/// What an entry costs beside its bytes, for as long as it stands in the order.
+const OVERHEAD: usize = 256;
 
 /// See the module.
 #[derive(Default)]
@@ -22,8 +24,9 @@ pub struct Cache {
 #[derive(Default)]
 struct Inner {
     entries: HashMap<Load, Loaded>,
-    /// In the order in which they came.
+    /// In the order in which they came, those that went since among them.
     order: VecDeque<Load>,
+    /// Of all entries, and of all that stand in the order.
     bytes: usize,
     /// Where long records stand that were begun lately.
     partials: BTreeMap<Guid, Key>,
@@ -73,13 +76,15 @@ impl Cache {
         inner.bytes += size(&loaded);
         match inner.entries.insert(load, loaded) {
             Some(before) => inner.bytes -= size(&before),
-            None => inner.order.push_back(load),
+            None => {
+                inner.order.push_back(load);
+                inner.bytes += OVERHEAD;
+            }
         }
         while inner.bytes > BYTES {
             let Some(oldest) = inner.order.pop_front() else { break };
-            if let Some(gone) = inner.entries.remove(&oldest) {
-                inner.bytes -= size(&gone);
-            }
+            inner.bytes -= OVERHEAD;
+            inner.drop_entry(&oldest);
         }
     }
 
@@ -107,21 +112,27 @@ impl Cache {
         };
         // A page, or an absence, is true only for a moment.
         if matches!(load, Load::Page { .. }) || matches!(found, Body::Gone) {
-            inner.entries.remove(&load);
+            inner.drop_entry(&load);
         }
         found
     }
 }
 
-fn size(loaded: &Loaded) -> usize {
-    let overhead = 256;
-    overhead
-        + match loaded {
-            Loaded::Record(record) => record.msg.as_ref().map_or(0, Bytes::len),
-            Loaded::Piece(bytes) => bytes.len(),
-            Loaded::Page(keys) => size_of_val::<[Key]>(keys),
-            Loaded::Gone | Loaded::Bad(_) => 0,
+impl Inner {
+    fn drop_entry(&mut self, load: &Load) {
+        if let Some(gone) = self.entries.remove(load) {
+            self.bytes -= size(&gone);
         }
+    }
+}
+
+fn size(loaded: &Loaded) -> usize {
+    match loaded {
+        Loaded::Record(record) => record.msg.as_ref().map_or(0, Bytes::len),
+        Loaded::Piece(bytes) => bytes.len(),
+        Loaded::Page(keys) => size_of_val::<[Key]>(keys),
+        Loaded::Gone | Loaded::Bad(_) => 0,
+    }
 }
 
 impl Bodies for Cache {
@@ -204,6 +215,21 @@ mod tests {
         assert!(cache.inner.borrow().bytes <= BYTES);
         assert!(matches!(cache.record(gossip(0).key()), Body::NotYet));
         assert!(matches!(cache.record(gossip(999).key()), Body::Here(_)));
+    }
+
+    #[test]
+    fn pages_that_were_looked_at_leave_nothing_behind() {
+        let cache = Cache::default();
+        let keys: Arc<[Key]> = vec![Key::default(); 1120].into();
+        for number in 0..2000 {
+            let after = gossip(number).key();
+            cache.insert(Load::Page { after, limit: 1120 }, Loaded::Page(keys.clone()));
+            assert!(matches!(cache.page(after, 1120), Body::Here(_)));
+        }
+        cache.keep_gossip(&gossip(1));
+        assert!(matches!(cache.record(gossip(1).key()), Body::Here(_)), "there is room for it");
+        let inner = cache.inner.borrow();
+        assert_eq!(inner.bytes, PIECE + OVERHEAD * inner.order.len());
     }
 
     #[test]

@@ -29,15 +29,6 @@ pub struct New {
     pub msg: Bytes,
 }
 
-/// A record that a named request created, and whether it did so just now.
-#[derive(Clone, Debug)]
-pub struct Once {
-    /// The record.
-    pub created: api::Created,
-    /// Whether it is new.
-    pub is_new: bool,
-}
-
 impl Handle {
     /// Creates a record; answers once it is on disk. `network` may be `None` where there is only one.
     pub async fn add(
@@ -49,28 +40,9 @@ impl Handle {
         self.author(self.network(network)?, New { who_name, msg }, None).await
     }
 
-    /// Creates a record, and answers once it is on disk and held by as many peers as `wait` says, or the time for that
-    /// is over: created it is then, too.
-    pub async fn create(
-        &self,
-        network: Option<&str>,
-        who_name: Option<String>,
-        msg: Bytes,
-        wait: Option<(Holders, Duration)>,
-    ) -> Result<api::Created, Refusal> {
-        let head = self.add(network, who_name, msg).await?;
-        self.waited(self.network(network)?, head, wait).await
-    }
-
-    /// Creates a record unless a request of this name did: then that record is the answer. The name belongs to what is
-    /// said; with anything else it is refused.
-    pub async fn create_once(
-        &self,
-        network: Option<&str>,
-        name: &str,
-        new: New,
-        wait: Option<(Holders, Duration)>,
-    ) -> Result<Once, Refusal> {
+    /// Creates a record unless a request of this name did: then that record is the answer, and not new. The name belongs
+    /// to what is said; with anything else it is refused.
+    pub async fn add_once(&self, network: Option<&str>, name: &str, new: New) -> Result<(api::Added, bool), Refusal> {
         let network = self.network(network)?;
         let under_way = UnderWay::begin(self, network, name)?;
         let (handle, request) = (self.clone(), Request { name: name.to_owned(), asked: asked(&new) });
@@ -82,8 +54,20 @@ impl Handle {
                 None => Ok((handle.author(network, new, Some(request)).await?, true)),
             }
         });
-        let (head, is_new) = creating.await.map_err(|error| Refusal::Unavailable(error.to_string()))??;
-        Ok(Once { created: self.waited(network, head, wait).await?, is_new })
+        creating.await.map_err(|error| Refusal::Unavailable(error.to_string()))?
+    }
+
+    /// Answers once a record that was created is held by as many peers as `wait` says, or the time for that is over.
+    pub async fn held(
+        &self,
+        network: Option<&str>,
+        head: api::Added,
+        wait: Option<(Holders, Duration)>,
+    ) -> Result<api::Created, Refusal> {
+        let Some((holders, timeout)) = wait else { return Ok(api::Created { head, held_by: None, waited: None }) };
+        let guid = head.guid.parse().map_err(|_| Refusal::Unavailable("a GUID of ours is none".to_owned()))?;
+        let held_by = self.wait_held(self.network(network)?, guid, holders, timeout).await?;
+        Ok(api::Created { head, held_by: Some(held_by), waited: Some(holders.suffice(held_by)) })
     }
 
     /// Creates records, all that can be in one commit; an answer for each.
@@ -116,18 +100,6 @@ impl Handle {
 
     async fn adding(&self, bytes: usize) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
         self.bounds.adding.acquire_many(bytes.div_ceil(1 << 10) as u32).await.map_err(|_| stopping())
-    }
-
-    async fn waited(
-        &self,
-        network: usize,
-        head: api::Added,
-        wait: Option<(Holders, Duration)>,
-    ) -> Result<api::Created, Refusal> {
-        let Some((holders, timeout)) = wait else { return Ok(api::Created { head, held_by: None, waited: None }) };
-        let guid = head.guid.parse().map_err(|_| Refusal::Unavailable("a GUID of ours is none".to_owned()))?;
-        let held_by = self.wait_held(network, guid, holders, timeout).await?;
-        Ok(api::Created { head, held_by: Some(held_by), waited: Some(holders.suffice(held_by)) })
     }
 
     /// What came of a request before.

@@ -40,6 +40,9 @@ pub enum Refusal {
     /// It does not go with how things are.
     #[error("{0}")]
     Conflict(String),
+    /// It is in use still.
+    #[error("{0}")]
+    InUse(String),
     /// The same name was given to another request.
     #[error("{0}")]
     Different(String),

@@ -25,7 +25,8 @@ impl From<KeyError> for Refusal {
     fn from(error: KeyError) -> Refusal {
         match error {
             KeyError::Unknown => Refusal::NotFound(error.to_string()),
-            KeyError::Known | KeyError::Full | KeyError::Primary => Refusal::Conflict(error.to_string()),
+            KeyError::Known | KeyError::Full => Refusal::Conflict(error.to_string()),
+            KeyError::Primary => Refusal::InUse(error.to_string()),
         }
     }
 }
@@ -83,7 +84,7 @@ impl Handle {
             return Err(KeyError::Primary.into());
         }
         if !forced && let Some(why) = still_used(found, &keys.unknown) {
-            return Err(Refusal::Conflict(why));
+            return Err(Refusal::InUse(why));
         }
         self.amend(index, move |network| network.remove_key(key)).await?;
         self.tell(index, move |member, _| member.node.remove_key(key)).await?;

@@ -88,9 +88,7 @@ impl Handle {
         });
         match forgotten.await? {
             (_, true) => Ok(()),
-            (guid, false) => {
-                Err(Refusal::Conflict(format!("{who} ({guid}) answers, so it would be met again at once")))
-            }
+            (guid, false) => Err(Refusal::InUse(format!("{who} ({guid}) answers, so it would be met again at once"))),
         }
     }
 

@@ -1,12 +1,12 @@
 //! Records as they are listed and read.
 
-use super::body::Asked;
+use super::body::{Asked, Named};
 use super::guards::{Caller, check_limit};
 use super::openapi::Problems;
 use crate::api::{self, Problem};
 use crate::daemon::Handle;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Json, Response};
 
@@ -55,7 +55,7 @@ pub(super) async fn list(
 ), responses((status = 200, body = api::Gossip), Problems))]
 pub(super) async fn read(
     State(handle): State<Handle>,
-    Path(guid): Path<String>,
+    Named(guid): Named,
     Asked(query): Asked<api::NetworkQuery>,
 ) -> Result<Json<api::Gossip>, Problem> {
     Ok(Json(handle.read(query.network.as_deref(), &guid).await?))
@@ -67,7 +67,7 @@ pub(super) async fn read(
 ), responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), Problems))]
 pub(super) async fn msg(
     State(handle): State<Handle>,
-    Path(guid): Path<String>,
+    Named(guid): Named,
     Asked(query): Asked<api::NetworkQuery>,
 ) -> Result<Response, Problem> {
     let msg = handle.msg(query.network.as_deref(), &guid).await?;
@@ -82,7 +82,7 @@ pub(super) async fn msg(
 ), responses((status = 200, body = api::Holders), Problems))]
 pub(super) async fn holders(
     State(handle): State<Handle>,
-    Path(guid): Path<String>,
+    Named(guid): Named,
     Asked(query): Asked<api::NetworkQuery>,
 ) -> Result<Json<api::Holders>, Problem> {
     Ok(Json(handle.holders(query.network.as_deref(), &guid).await?))

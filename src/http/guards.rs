@@ -125,7 +125,7 @@ pub(super) async fn guard(
         }
         _ => (),
     }
-    response.map(|body| Body::new(Told { body, _busy: busy }))
+    response.map(|body| Body::new(Answer { body, _busy: busy }))
 }
 
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
@@ -288,12 +288,12 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 }
 
 /// An answer's body, which keeps its connection busy until it has been told.
-struct Told {
+struct Answer {
     body: Body,
     _busy: Option<Busy>,
 }
 
-impl HttpBody for Told {
+impl HttpBody for Answer {
     type Data = Bytes;
     type Error = axum::Error;
 

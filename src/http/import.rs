@@ -1,14 +1,14 @@
 //! Complete records from elsewhere: lines that come as long as somebody sends them, each checked, kept and answered.
 
-use super::body::{Asked, JSON_BODY, Lines, REQUEST};
-use super::create::{LINES, Outcomes, failed, parsed, told};
+use super::body::{Asked, JSON_BODY, Room, room};
+use super::lines::{Lines, NDJSON, Outcomes, failed, parsed, told};
 use super::openapi::Problems;
 use super::problem::problem;
 use crate::api::{self, Problem};
 use crate::daemon::{Handle, Imported};
 use crate::proto::gossip::{Gossip, Guid, Kind};
 use crate::proto::time::Timestamp;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +16,6 @@ use base64ct::{Base64, Encoding};
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use std::io;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Keeps records that were created elsewhere, after their GUIDs and SHA-256 were checked. Answers while they come, so read
 /// the answers while you send. Peers get what they lack of them as of any others.
@@ -29,17 +28,16 @@ pub(super) async fn import(
     request: Request,
 ) -> Result<Response, Problem> {
     // A wrong network is told before anything is read.
-    handle.import(query.network.as_deref(), Vec::new()).await?;
-    let busy = || problem(StatusCode::SERVICE_UNAVAILABLE, "too much is under way to this node: try again later");
-    // One line may be as long as this.
-    let room = tokio::time::timeout(REQUEST, handle.room(JSON_BODY)).await.map_err(|_| busy())??;
+    handle.network(query.network.as_deref())?;
+    // One line may be as long as this, however many come.
+    let room = room(request.body().size_hint(), &handle, JSON_BODY).await?;
     let lines = Lines::new(request.into_body());
     let import = Import { handle, network: query.network, lines, ended: false, _room: room };
     let outcomes = unfold(import, |mut import| async {
         let outcomes = import.next().await?;
         Some((Ok::<Bytes, io::Error>(told(&outcomes)), import))
     });
-    Ok(([(header::CONTENT_TYPE, LINES)], Body::from_stream(outcomes)).into_response())
+    Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(outcomes)).into_response())
 }
 
 struct Import {
@@ -47,7 +45,7 @@ struct Import {
     network: Option<String>,
     lines: Lines,
     ended: bool,
-    _room: OwnedSemaphorePermit,
+    _room: Room,
 }
 
 impl Import {
@@ -59,16 +57,20 @@ impl Import {
         let lines = match self.lines.next().await {
             Ok(lines) if lines.is_empty() => return None,
             Ok(lines) => lines,
-            Err(problem) => return Some(self.end(&problem)),
+            // The line behind the last one was not read.
+            Err(problem) => return Some(self.end([self.lines.number() + 1], &problem)),
         };
+        let numbers: Vec<u64> = lines.iter().map(|(at, _)| *at).collect();
         let checked = move || lines.into_iter().map(|(at, line)| (at, record(&line))).collect::<Vec<_>>();
         let Ok(checked) = tokio::task::spawn_blocking(checked).await else {
-            return Some(self.end(&problem(StatusCode::INTERNAL_SERVER_ERROR, "the check of a record failed")));
+            return Some(
+                self.end(numbers, &problem(StatusCode::INTERNAL_SERVER_ERROR, "the check of a record failed")),
+            );
         };
         let records = checked.iter().filter_map(|(_, record)| record.clone().ok()).collect();
         let imported = match self.handle.import(self.network.as_deref(), records).await {
             Ok(imported) => imported,
-            Err(refusal) => return Some(self.end(&refusal.into())),
+            Err(refusal) => return Some(self.end(numbers, &refusal.into())),
         };
         let mut imported = imported.into_iter();
         let outcome = |(line, record): (u64, Result<Gossip, String>)| {
@@ -89,9 +91,10 @@ impl Import {
         Some(checked.into_iter().map(outcome).collect())
     }
 
-    fn end(&mut self, why: &Problem) -> Vec<api::Outcome> {
+    /// Nothing came of these lines, and nothing is read behind them.
+    fn end(&mut self, lines: impl IntoIterator<Item = u64>, why: &Problem) -> Vec<api::Outcome> {
         self.ended = true;
-        vec![failed(self.lines.number(), why)]
+        lines.into_iter().map(|line| failed(line, why)).collect()
     }
 }
 

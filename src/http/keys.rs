@@ -1,12 +1,12 @@
 //! The keys of a network: which there are, and their change.
 
-use super::body::{Asked, Told};
+use super::body::{Asked, Named, Told};
 use super::openapi::Problems;
-use super::problem::hinted;
+use super::problem::{hinted, while_used};
 use crate::api::{self, Problem};
-use crate::daemon::{Handle, Refusal};
+use crate::daemon::Handle;
 use crate::proto::seal::KeyId;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Json;
 use zeroize::Zeroizing;
@@ -41,7 +41,7 @@ pub(super) async fn add(
 ), responses((status = 200, body = api::Keys), Problems))]
 pub(super) async fn seal_with(
     State(handle): State<Handle>,
-    Path(key): Path<String>,
+    Named(key): Named,
     Asked(query): Asked<api::NetworkQuery>,
 ) -> Result<Json<api::Keys>, Problem> {
     Ok(Json(handle.use_key(query.network.as_deref(), parsed(&key)?).await?))
@@ -53,17 +53,12 @@ pub(super) async fn seal_with(
 ), responses((status = 200, body = api::Keys), Problems))]
 pub(super) async fn remove(
     State(handle): State<Handle>,
-    Path(key): Path<String>,
+    Named(key): Named,
     Asked(query): Asked<api::RemoveKeyQuery>,
 ) -> Result<Json<api::Keys>, Problem> {
     let removed = handle.remove_key(query.network.as_deref(), parsed(&key)?, query.force).await;
-    Ok(Json(removed.map_err(|refusal| {
-        Problem {
-            hint: matches!(refusal, Refusal::Conflict(_))
-                .then(|| "use the other key on every node first: gossip-node keys use".to_owned()),
-            ..refusal.into()
-        }
-    })?))
+    let hint = "use the other key on every node first: gossip-node keys use";
+    Ok(Json(removed.map_err(|refusal| while_used(refusal, hint))?))
 }
 
 fn parsed(key: &str) -> Result<KeyId, Problem> {

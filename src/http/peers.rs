@@ -1,10 +1,11 @@
 //! Peers: how they are, and what can be done about them.
 
-use super::body::{Asked, Told};
+use super::body::{Asked, Named, Told};
 use super::openapi::Problems;
+use super::problem::while_used;
 use crate::api::{self, Problem};
-use crate::daemon::{Handle, Refusal};
-use axum::extract::{Path, State};
+use crate::daemon::Handle;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Json;
 
@@ -25,7 +26,7 @@ pub(super) async fn peers(
 ), responses((status = 200, body = api::Peer), Problems))]
 pub(super) async fn peer(
     State(handle): State<Handle>,
-    Path(peer): Path<String>,
+    Named(peer): Named,
     Asked(query): Asked<api::NetworkQuery>,
 ) -> Result<Json<api::Peer>, Problem> {
     Ok(Json(handle.peer(query.network.as_deref(), &peer).await?))
@@ -37,7 +38,7 @@ pub(super) async fn peer(
 ), responses((status = 200, body = api::Explanation), Problems))]
 pub(super) async fn explain(
     State(handle): State<Handle>,
-    Path(peer): Path<String>,
+    Named(peer): Named,
     Asked(query): Asked<api::NetworkQuery>,
 ) -> Result<Json<api::Explanation>, Problem> {
     Ok(Json(handle.explain(query.network.as_deref(), &peer).await?))
@@ -60,7 +61,7 @@ pub(super) async fn register(
 ), responses((status = 200, body = api::Pong), Problems))]
 pub(super) async fn ping(
     State(handle): State<Handle>,
-    Path(peer): Path<String>,
+    Named(peer): Named,
     Asked(query): Asked<api::PingQuery>,
 ) -> Result<Json<api::Pong>, Problem> {
     Ok(Json(handle.ping(query, &peer).await?))
@@ -72,13 +73,10 @@ pub(super) async fn ping(
 ), responses((status = 204, description = "it is forgotten"), Problems))]
 pub(super) async fn forget(
     State(handle): State<Handle>,
-    Path(peer): Path<String>,
+    Named(peer): Named,
     Asked(query): Asked<api::NetworkQuery>,
 ) -> Result<StatusCode, Problem> {
-    let hint = |refusal: Refusal| Problem {
-        hint: matches!(refusal, Refusal::Conflict(_)).then(|| "stop that node first".to_owned()),
-        ..refusal.into()
-    };
-    handle.forget(query.network.as_deref(), &peer).await.map_err(hint)?;
+    let forgotten = handle.forget(query.network.as_deref(), &peer).await;
+    forgotten.map_err(|refusal| while_used(refusal, "stop that node first"))?;
     Ok(StatusCode::NO_CONTENT)
 }

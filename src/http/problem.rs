@@ -33,6 +33,12 @@ pub(super) fn hinted(status: StatusCode, detail: impl Into<String>, hint: impl I
     Problem { hint: Some(hint.into()), ..problem(status, detail) }
 }
 
+/// Says what to do about what is in use still.
+pub(super) fn while_used(refusal: Refusal, hint: &str) -> Problem {
+    let hint = matches!(refusal, Refusal::InUse(_)).then(|| hint.to_owned());
+    Problem { hint, ..refusal.into() }
+}
+
 /// What a panic of ours is answered with.
 pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     let detail = "the daemon made a mistake while it answered; its log says more".to_owned();
@@ -44,7 +50,7 @@ impl From<Refusal> for Problem {
         let status = match refusal {
             Refusal::NotFound(_) => StatusCode::NOT_FOUND,
             Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
-            Refusal::Conflict(_) => StatusCode::CONFLICT,
+            Refusal::Conflict(_) | Refusal::InUse(_) => StatusCode::CONFLICT,
             Refusal::Different(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
             Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,

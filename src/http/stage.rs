@@ -2,7 +2,7 @@
 
 use super::body::Told;
 use super::openapi::Problems;
-use super::problem::problem;
+use super::problem::{hinted, problem};
 use crate::api::{self, Problem};
 use axum::Extension;
 use axum::http::StatusCode;
@@ -73,9 +73,9 @@ impl Stage {
 pub(super) type OnStage = Extension<Option<Stage>>;
 
 fn on_stage(stage: Option<Stage>) -> Result<Stage, Problem> {
-    stage.ok_or_else(|| Problem {
-        hint: Some("`gossip-node demo --chaos` has one".to_owned()),
-        ..problem(StatusCode::NOT_FOUND, "this daemon works for real: it has no network to play with".to_owned())
+    stage.ok_or_else(|| {
+        let detail = "this daemon works for real: it has no network to play with";
+        hinted(StatusCode::NOT_FOUND, detail, "`gossip-node demo --chaos` has one")
     })
 }
 

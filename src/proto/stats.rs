@@ -30,9 +30,9 @@ rejections! {
     Magic = "rejected_magic",
     /// A version that we do not speak, or flags that it does not have.
     Version = "rejected_version",
-    /// It names a network and key that we do not have.
+    /// It names a key that we do not have: it is of another network, or sealed with another password.
     KeyId = "rejected_key_id",
-    /// Its tag is wrong: another password, or damage on the way.
+    /// Its tag is wrong: it was damaged on the way, or forged.
     Tag = "rejected_tag",
     /// Our own datagram came back.
     OwnEcho = "rejected_own_echo",

@@ -56,7 +56,7 @@ export class Compose {
     set(this.who, { placeholder: line(this.store.network?.node_name ?? "") });
     this.form.hidden = false;
     fresh(this.result);
-    this.key = idempotencyKey();
+    this.key ??= idempotencyKey();
     this.#look();
     this.element.showModal();
     this.text.focus();
@@ -80,10 +80,7 @@ export class Compose {
     this.form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();
     });
-    this.element.addEventListener("close", () => {
-      clearTimeout(this.timer);
-      if (this.form.hidden) this.#clear();
-    });
+    this.element.addEventListener("close", () => clearTimeout(this.timer));
   }
 
   #clear() {
@@ -130,6 +127,8 @@ export class Compose {
     try {
       const created = await this.#create();
       this.form.hidden = true;
+      this.#clear();
+      this.key = null;
       this.#created(created);
     } catch (problem) {
       fresh(

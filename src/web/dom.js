@@ -58,7 +58,9 @@ export function fresh(element, ...children) {
  * brings it up to date. Children keep their identity, and so focus and transitions, by `key`.
  */
 export function keyed(parent, items, key, make, update) {
-  const old = (parent.keyedChildren ??= new Map());
+  // What is there without a key was put there by `fresh`.
+  if (!parent.keyedChildren) parent.replaceChildren();
+  const old = parent.keyedChildren ?? new Map();
   const next = new Map();
   const focused = parent.contains(document.activeElement) ? document.activeElement : null;
   let place = parent.firstElementChild;

@@ -144,7 +144,7 @@ function opened() {
 
 function lost(problem) {
   if (problem?.status === 401 || problem?.status === 429) closed(problem);
-  else store.linked("lost", problem);
+  else store.linked("lost");
 }
 
 /** Without the right token there is nothing to show. */
@@ -184,7 +184,7 @@ async function begin() {
     info = await ask("/node");
   } catch (problem) {
     if (problem.status === 401 || problem.status === 429) return closed(problem);
-    store.linked("lost", problem);
+    store.linked("lost");
     clearTimeout(begin.timer);
     begin.timer = setTimeout(begin, 2000);
   }
@@ -204,6 +204,11 @@ store.watch(() => {
   speak();
   if (!show.open) return;
   for (const [name, view] of Object.entries(views)) if (view.shown || name === "messages") view.render();
+});
+store.watchOutdated(async () => {
+  const before = store.network;
+  const network = await ask("/status/network").catch(() => null);
+  if (network && store.network === before) store.take("snapshot", JSON.stringify(network));
 });
 addEventListener("hashchange", () => {
   if (location.hash.startsWith("#token=")) {

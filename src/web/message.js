@@ -160,8 +160,12 @@ export class Message {
 
   async #spread(signal) {
     const guid = this.guid;
-    const again = (wait) =>
-      (this.timer = setTimeout(() => !document.hidden && this.guid === guid && this.#spread(signal), wait));
+    const again = (wait) => (this.timer = setTimeout(next, wait));
+    const next = () => {
+      if (this.guid !== guid) return;
+      if (document.hidden) again(LATER);
+      else this.#spread(signal);
+    };
     try {
       const held = await ask(`/gossip/${encodeURIComponent(guid)}/holders`, {}, signal);
       if (this.guid !== guid) return;

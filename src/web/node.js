@@ -16,8 +16,8 @@ const DROPS = {
   rejected_length: "too short or too long to be ours",
   rejected_magic: "not of this protocol",
   rejected_version: "of a version that is not spoken here",
-  rejected_key_id: "of another network",
-  rejected_tag: "sealed with another password, or damaged",
+  rejected_key_id: "of another network, or sealed with another password",
+  rejected_tag: "forged, or damaged on the way",
   rejected_own_echo: "our own, come back",
   rejected_session: "of a session that is not known",
   rejected_replay: "seen before",
@@ -141,7 +141,10 @@ export class Node {
     try {
       if (!document.hidden && this.store.link !== "lost") await action();
     } catch (problem) {
-      if (timer === "reading") fresh(this.log, h("li", { class: "problem" }, line(problem.message)));
+      if (timer === "reading") {
+        fresh(this.log, h("li", { class: "problem" }, line(problem.message)));
+        this.drawn = false;
+      }
     }
     if (this.shown) this[timer] = setTimeout(() => this.#poll(timer, pace, action), pace);
   }

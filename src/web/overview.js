@@ -95,7 +95,7 @@ export class Overview {
 
   /** The daemon's last warning, for a while. */
   #warning() {
-    const [warning] = this.store.warnings;
+    const { warning } = this.store;
     const old = !warning || Date.now() - (instant(warning.at) ?? 0) > WARNED;
     this.warned.hidden = old;
     if (!old) say(this.warned, `${when(warning.at)} ${line(warning.level)}: ${line(warning.what)}`);

@@ -38,7 +38,7 @@ export class Records {
     return this.fresh.length + (last ? last.start + last.count : 0);
   }
 
-  /** Whether the first page is still on its way. */
+  /** Whether all is here, and that is nothing. */
   get isEmpty() {
     return this.end && this.length === 0;
   }

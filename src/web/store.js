@@ -7,7 +7,6 @@ const LATEST = 200;
 const WAITING = 200;
 /** Seconds of samples kept. */
 const SAMPLES = 120;
-const WARNINGS = 50;
 /** A fetch of which nothing was heard for so long is not shown as one. */
 const STALLED = 60_000;
 /** Frames are at least so far apart: faster than anybody reads. */
@@ -32,12 +31,12 @@ export class Store {
       missed: 0,
       fetches: new Map(),
       samples: [],
-      warnings: [],
+      warning: null,
       link: "connecting",
       since: Date.now(),
-      problem: null,
       shape: 0,
       members: 0,
+      fewer: 0,
     });
     this.changed();
   }
@@ -52,11 +51,15 @@ export class Store {
     this.traffic.add(listener);
   }
 
+  /** Calls `listener` when peers are shown that are known no more: no event tells that, only their number. */
+  watchOutdated(listener) {
+    this.outdated = listener;
+  }
+
   /** The connection is there, or not. */
-  linked(link, problem = null) {
+  linked(link) {
     if (link !== this.link) this.since = Date.now();
     this.link = link;
-    this.problem = problem;
     this.changed();
   }
 
@@ -97,8 +100,10 @@ export class Store {
     if (waiting.length > WAITING) this.missed += waiting.splice(0, waiting.length - WAITING).length;
     // What came since the last frame, newest first: the lists take it from here.
     this.news = waiting.map((data) => JSON.parse(data)).reverse();
-    for (const record of this.news) this.fetches.delete(record.guid);
-    this.latest = [...this.news, ...this.latest].slice(0, LATEST);
+    const known = new Set(this.news.map(({ guid }) => guid));
+    for (const guid of known) this.fetches.delete(guid);
+    // A list that was asked for meanwhile may have them too.
+    this.latest = [...this.news, ...this.latest.filter(({ guid }) => !known.has(guid))].slice(0, LATEST);
     for (const listener of this.listeners) listener(this);
     this.news = [];
     this.missed = 0;
@@ -153,6 +158,12 @@ const TAKE = {
       store.peers.set(peer.guid, peer);
     }
     if (peers?.length) store.shape += 1;
+    // Twice, as what is told of a peer may be a moment ahead of the numbers.
+    store.fewer = sample.known_peers < store.peers.size ? store.fewer + 1 : 0;
+    if (store.fewer >= 2) {
+      store.fewer = 0;
+      store.outdated?.();
+    }
     const old = performance.now() - STALLED;
     for (const [guid, { seen }] of store.fetches) if (seen < old) store.fetches.delete(guid);
     if (store.network) Object.assign(store.network, { gossip_count: sample.gossip_count, root: sample.root });
@@ -171,7 +182,7 @@ const TAKE = {
   },
 
   warning(store, warning) {
-    store.warnings = [warning, ...store.warnings].slice(0, WARNINGS);
+    store.warning = warning;
   },
 
   reset(store, { of, skipped }) {

@@ -303,7 +303,7 @@ fn symbols(sketch: &Sketch, change: u64, first: u32, chunks: u64) -> Vec<Message
     }
     match Repairs::more(sketch, change, first, chunks) {
         Some(symbols) => symbols.into_iter().map(Message::Symbols).collect(),
-        None => vec![Message::DidYouHere(Repairs::digest(sketch))],
+        None => vec![Message::DidYouHere(Box::new(Repairs::digest(sketch)))],
     }
 }
 

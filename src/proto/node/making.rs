@@ -29,7 +29,7 @@ impl Node {
 
     pub(super) fn send_digest(&mut self, to: Guid) {
         let digest = Repairs::digest(self.ledger.sketch());
-        self.send(to, Message::DidYouHere(digest));
+        self.send(to, Message::DidYouHere(Box::new(digest)));
     }
 
     pub(super) fn challenge(&mut self, to: SocketAddr, challenge: Challenge) {

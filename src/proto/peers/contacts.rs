@@ -5,6 +5,7 @@ use super::offsets::Offsets;
 use super::pace::Pace;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::CONTACTS;
+use crate::proto::ring::place;
 use crate::proto::rtt::Rtt;
 use crate::proto::seal::KeyId;
 use crate::proto::time::{Tick, Timestamp};
@@ -42,12 +43,14 @@ pub(super) struct Contact {
     /// The second in which it was last heard, and its datagrams in it.
     pub(super) second: (u64, u32),
     filed: Tick,
+    /// Where it stands on the ring.
+    pub(super) place: u64,
     /// Where it stands among all.
     slot: usize,
 }
 
 impl Contact {
-    fn new(now: Tick, addr: SocketAddr, slot: usize) -> Contact {
+    fn new(now: Tick, place: u64, addr: SocketAddr, slot: usize) -> Contact {
         let (met, heard, remembered, rtt, networks, state, horizon, key) = Default::default();
         let (told, died, offsets, pace, second, filed) = (0, None, Offsets::default(), Pace::default(), (0, 0), now);
         Contact {
@@ -66,6 +69,7 @@ impl Contact {
             pace,
             second,
             filed,
+            place,
             slot,
         }
     }
@@ -102,7 +106,8 @@ impl Contacts {
             self.all.push(guid);
         }
         let last = self.all.len().saturating_sub(1);
-        let contact = self.contacts.entry(guid).or_insert_with(|| Box::new(Contact::new(now, addr, last)));
+        let contact =
+            self.contacts.entry(guid).or_insert_with(|| Box::new(Contact::new(now, place(&guid), addr, last)));
         if contact.addr != addr {
             self.places.remove(&(contact.addr, guid));
             self.places.insert((addr, guid));
@@ -117,13 +122,14 @@ impl Contacts {
     }
 
     /// It was heard: it goes to the end of the order of silence.
-    pub(super) fn refile(&mut self, now: Tick, guid: &Guid) {
-        let Some(contact) = self.contacts.get_mut(guid).filter(|contact| now.since(contact.filed) >= REFILE) else {
-            return;
-        };
-        self.silence.remove(&(contact.filed, *guid));
-        self.silence.insert((now, *guid));
-        contact.filed = now;
+    pub(super) fn refile(&mut self, now: Tick, guid: &Guid) -> Option<&mut Contact> {
+        let contact = self.contacts.get_mut(guid)?;
+        if now.since(contact.filed) >= REFILE {
+            self.silence.remove(&(contact.filed, *guid));
+            self.silence.insert((now, *guid));
+            contact.filed = now;
+        }
+        Some(contact)
     }
 
     pub(super) fn remove(&mut self, guid: &Guid) {

@@ -101,9 +101,9 @@ impl Peers {
             let Some((_, entry)) = self.table.find(guid) else { return Err(Rejected::Full) };
             self.contacts.open(now, *guid, entry.addr()).told = entry.incarnation;
         }
-        self.contacts.refile(now, guid);
-        let dead = !self.table.find(guid).is_some_and(|(_, entry)| entry.reach().answers());
-        let Some(contact) = self.contacts.get_mut(guid) else { return Err(Rejected::Full) };
+        let Some(contact) = self.contacts.refile(now, guid) else { return Err(Rejected::Full) };
+        let entry = self.table.at(contact.place).filter(|entry| entry.guid == *guid);
+        let dead = !entry.is_some_and(|entry| entry.reach().answers());
         let second = now.0 / 1_000_000;
         contact.second =
             if contact.second.0 == second { (second, contact.second.1.saturating_add(1)) } else { (second, 1) };

@@ -25,10 +25,10 @@ const AGAIN: Duration = Duration::from_secs(60);
 const NEWCOMER: Duration = Duration::from_secs(10);
 const NEWCOMER_MOST: Duration = Duration::from_secs(60);
 const NEWCOMER_FIRST: Duration = Duration::from_millis(30);
-const NEWCOMER_AGAIN: Duration = Duration::from_secs(1);
+const NEWCOMER_AGAIN: Duration = Duration::from_millis(400);
 /// The more pages there were, the later all of them are asked for again: where thousands join at once, what is paged too
 /// early is paged for nothing.
-const PER_PAGE: Duration = Duration::from_millis(10);
+const PER_PAGE: Duration = Duration::from_millis(5);
 /// Names asked for at once, and how often.
 const NAMES: usize = 256;
 const NAMES_GAP: Duration = Duration::from_millis(200);

@@ -165,14 +165,14 @@ fn samples() -> Vec<Message> {
         Message::Hello(hello()),
         Message::HelloBack(quiet()),
         Message::HelloFor(HelloFor { stamp: 1, guid: guid(2), addr: address(), errand: Errand::Silent }),
-        Message::DidYouHere(DidYouHere {
+        Message::DidYouHere(Box::new(DidYouHere {
             change: 1,
             count: 2,
             root: [3; 8],
             prefix: 1024,
             symbols: std::array::from_fn(symbol),
             estimator: std::array::from_fn(|n| n as i16 - 18),
-        }),
+        })),
         Message::TellMeMore(TellMeMore { guids: List::new(vec![guid(1), guid(2)]), pieces, symbols, page }),
         Message::Tell(Tell {
             records: List::new(vec![record("hello"), record("hello yourself")]),
@@ -384,7 +384,7 @@ fn any_digest() -> impl Strategy<Value = Message> {
     (fields, vec(any_symbol(), DIGEST_SYMBOLS), vec(any::<i16>(), ESTIMATORS)).prop_map(
         |((change, count, root, prefix), symbols, estimator)| {
             let (symbols, estimator) = (symbols.try_into().unwrap(), estimator.try_into().unwrap());
-            Message::DidYouHere(DidYouHere { change, count, root, prefix, symbols, estimator })
+            Message::DidYouHere(Box::new(DidYouHere { change, count, root, prefix, symbols, estimator }))
         },
     )
 }

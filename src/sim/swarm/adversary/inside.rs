@@ -185,14 +185,14 @@ fn hoard(net: &Network, rng: &mut ChaCha8Rng, victim: usize) -> Message {
 fn poison(rng: &mut ChaCha8Rng) -> Message {
     let symbol = |rng: &mut ChaCha8Rng| Symbol { sum: guid(rng).0, check: rng.random() };
     match rng.random_range(0..4) {
-        0 => Message::DidYouHere(DidYouHere {
+        0 => Message::DidYouHere(Box::new(DidYouHere {
             change: rng.random_range(0..100),
             count: rng.random_range(0..100_000),
             root: rng.random(),
             prefix: rng.random_range(44..70_000),
             symbols: std::array::from_fn::<_, DIGEST_SYMBOLS, _>(|_| symbol(rng)),
             estimator: std::array::from_fn::<_, ESTIMATORS, _>(|_| rng.random_range(-300..300)),
-        }),
+        })),
         1 => {
             let symbols = List::new((0..MORE_SYMBOLS).map(|_| symbol(rng)).collect());
             Message::Symbols(Symbols { change: rng.random_range(0..100), chunk: rng.random_range(0..40), symbols })
