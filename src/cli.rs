@@ -32,6 +32,7 @@ mod paint;
 mod password;
 mod peers;
 mod ping;
+mod random;
 mod read;
 mod register;
 mod reload;
@@ -41,6 +42,7 @@ mod running;
 mod service;
 mod simulate;
 mod status;
+mod temporary;
 mod ui;
 mod wait;
 
@@ -189,32 +191,33 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return misunderstood(&error, &args),
     };
     let (json, paint) = (cli.globals.json, Paint::on(&std::io::stderr(), cli.globals.color));
+    let is_check = matches!(cli.command, Command::Check(_));
     let ran = run_command(cli);
     log::flush();
     match ran {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => ExitCode::from(failure.report(json, paint)),
+        Err(failure) => exit_code(failure.report(json, paint), is_check),
     }
+}
+
+/// A monitor takes 1 and 2 for the state of what it watches, and 3 for what cannot be known.
+fn exit_code(code: u8, is_check: bool) -> ExitCode {
+    ExitCode::from(if is_check && code != Exit::Ok as u8 { check::UNKNOWN } else { code })
 }
 
 /// clap says best itself what was wrong; programs get it in their own shape.
 fn misunderstood(error: &clap::Error, args: &[OsString]) -> ExitCode {
+    let command = Cli::command().ignore_errors(true).try_get_matches_from(args);
+    let is_check = command.is_ok_and(|matches| matches.subcommand_name() == Some("check"));
     if error.use_stderr() && args.iter().any(|arg| arg == "--json") {
         let text = error.to_string();
         let what = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
         let what = what.trim_start_matches("error: ");
-        return ExitCode::from(
-            Failure::new(Exit::Usage, what).hint("see gossip-node --help").report(true, Paint::never()),
-        );
+        let failure = Failure::new(Exit::Usage, what).hint("see gossip-node --help");
+        return exit_code(failure.report(true, Paint::never()), is_check);
     }
     let _ = error.print();
-    // A monitor takes 2 for the state of what it watches, and 3 for what cannot be known.
-    if error.use_stderr()
-        && args.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|arg| arg == "check")
-    {
-        return ExitCode::from(3);
-    }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8))
+    exit_code(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8), is_check)
 }
 
 fn run_command(cli: Cli) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use hyper::{HeaderMap, Method, Request, header};
 use serde::de::DeserializeOwned;
 use std::fmt::Write as _;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long an answer may take, beyond the time that the request itself asks for.
@@ -70,11 +70,6 @@ impl Client {
         Client { network: Some(network), ..self.clone() }
     }
 
-    /// The socket that it uses.
-    pub fn socket(&self) -> &Path {
-        &self.connections.socket
-    }
-
     /// This daemon.
     pub async fn node(&self) -> Result<api::NodeInfo, ClientError> {
         self.ask("/node", &[], PATIENCE).await
@@ -107,7 +102,7 @@ impl Client {
 
     /// The newest records that match, oldest first.
     pub async fn list(&self, query: api::ListQuery) -> Result<Vec<api::Gossip>, ClientError> {
-        self.ask("/gossip", &self.list_query(query), PATIENCE).await
+        Ok(self.page(query).await?.0)
     }
 
     fn list_query(&self, query: api::ListQuery) -> [(&'static str, Option<String>); 9] {
@@ -231,7 +226,7 @@ impl Client {
     /// Has the daemon seal with a key.
     pub async fn use_key(&self, key: &str) -> Result<api::Keys, ClientError> {
         let (path, query) = (format!("/keys/{}/use", encoded(key)), self.network_query());
-        parsed(&self.call(Method::POST, &path, &query, "application/json", Bytes::new(), PATIENCE).await?)
+        parsed(&self.call(Method::POST, &path, &query, "", Bytes::new(), PATIENCE).await?)
     }
 
     /// Has the daemon accept a key no longer.

@@ -32,14 +32,13 @@ pub use timing::{Profile, Span, TimingFile};
 pub use token::Token;
 
 use crate::proto::decree::is_term;
-use crate::proto::gossip::{Guid, check_name};
-use crate::proto::limits::{MAX_DATAGRAM, MAX_NAME, MIN_MAX_DATAGRAM};
+use crate::proto::gossip::{Guid, check_name, name_rule};
+use crate::proto::limits::{MAX_DATAGRAM, MIN_MAX_DATAGRAM};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV6};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -57,9 +56,8 @@ pub const MAX_PEER_COUNT: std::ops::RangeInclusive<usize> = 1..=64;
 pub const DEFAULT_PORT: u16 = 6884;
 /// The UDP port of discovery if none is said.
 pub const DEFAULT_DISCOVERY_PORT: u16 = 6885;
-
-/// Whoever changes a file that a daemon has read too.
-static AMENDING: Mutex<()> = Mutex::new(());
+/// A UDP port to propose where the first is taken.
+pub const SPARE_PORT: u16 = DEFAULT_DISCOVERY_PORT + 1;
 
 /// `server.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,6 +200,28 @@ impl ServerFile {
     /// Reads and checks the file at `path`. A `network_password` that somebody wrote into it by hand is replaced by
     /// the key that follows from it, in the file too.
     pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
+        let (mut loaded, replaced) = ServerFile::parsed(path)?;
+        if !replaced.is_empty() {
+            let names = replaced.join(", ");
+            let amended = ServerFile::amend(path, |file| Ok::<ServerFile, ConfigError>(file.clone()));
+            loaded.notes.push(match amended {
+                Ok(file) => {
+                    loaded.file = file;
+                    format!("{}: replaced the password of {names} by the key made of it", path.display())
+                }
+                Err(error) => format!("the password of {names} is still in the file: {error}"),
+            });
+        }
+        Ok(loaded)
+    }
+
+    /// The same for who only looks: the file stays as it is.
+    pub fn read(path: &Path) -> Result<Loaded, ConfigError> {
+        Ok(ServerFile::parsed(path)?.0)
+    }
+
+    /// What is in the file, and of which networks it has the passwords.
+    fn parsed(path: &Path) -> Result<(Loaded, Vec<String>), ConfigError> {
         let text = private::read(path, MAX_FILE, "the keys of your networks")?;
         if text.len() as u64 > MAX_FILE {
             return Err(ConfigError::TooLarge { path: path.to_owned() });
@@ -213,15 +233,7 @@ impl ServerFile {
         })?;
         let said = shown::keys(&value);
         let (file, replaced) = ServerFile::from_tree(value)?;
-        let mut notes = Vec::new();
-        if !replaced.is_empty() {
-            let names = replaced.join(", ");
-            notes.push(match file.save(path) {
-                Ok(()) => format!("{}: replaced the password of {names} by the key made of it", path.display()),
-                Err(error) => format!("the password of {names} is still in the file: {error}"),
-            });
-        }
-        Ok(Loaded { file, notes, said })
+        Ok((Loaded { file, notes: Vec::new(), said }, replaced))
     }
 
     /// Writes the file, readable by its owner only. After a crash at any point the old content or the new is there.
@@ -232,13 +244,13 @@ impl ServerFile {
         private::write(path, &text)
     }
 
-    /// Reads the file at `path`, has it changed, and writes it: one change after the other in this process.
+    /// Reads the file at `path`, has it changed, and writes it: one change after the other, whichever process makes it.
     pub fn amend<T, E: From<ConfigError>>(
         path: &Path,
         change: impl FnOnce(&mut ServerFile) -> Result<T, E>,
     ) -> Result<T, E> {
-        let _one = AMENDING.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut file = ServerFile::load(path)?.file;
+        let _one = private::lock_dir(path)?;
+        let mut file = ServerFile::parsed(path)?.0.file;
         let changed = change(&mut file)?;
         file.save(path)?;
         Ok(changed)
@@ -326,8 +338,7 @@ fn check_as_name(key: &str, name: &str) -> Result<(), ConfigError> {
     if check_name(name) {
         return Ok(());
     }
-    let hint = format!("say 1 to {MAX_NAME} bytes without control, bidirectional or invisible characters");
-    Err(ConfigError::value(key, format!("is {name:?}, which is no name"), hint))
+    Err(ConfigError::value(key, format!("is {name:?}, which is no name"), name_rule()))
 }
 
 fn check_range(key: &str, value: usize, range: std::ops::RangeInclusive<usize>) -> Result<(), ConfigError> {
@@ -338,24 +349,27 @@ fn check_range(key: &str, value: usize, range: std::ops::RangeInclusive<usize>) 
     Err(ConfigError::value(key, format!("is {value}"), hint))
 }
 
-/// HOST:PORT, where an IPv6 address stands in brackets. Whether the name resolves is seen when it is used.
-fn check_seed(index: usize, seed: &str) -> Result<(), ConfigError> {
-    let wrong = |problem: &str| {
-        let problem = format!("is {seed:?}: {problem}");
-        Err(ConfigError::value(format!("seeds.{index}"), problem, "say HOST:PORT, such as 192.168.1.10:6884"))
-    };
-    let Some((host, port)) = seed.rsplit_once(':') else { return wrong("it has no port") };
+/// How the address of another node is written.
+pub const HOST_PORT: &str = "say HOST:PORT, such as 192.168.1.10:6884 or [2001:db8::1]:6884";
+
+/// HOST:PORT, where an IPv6 address stands in brackets; or what is wrong with it. Whether the name resolves is seen when it
+/// is used.
+pub fn check_host_port(text: &str) -> Result<(), &'static str> {
+    let (host, port) = text.rsplit_once(':').ok_or("it has no port")?;
     if !port.parse::<u16>().is_ok_and(|port| port != 0) {
-        return wrong("its port is not a number from 1 to 65535");
+        return Err("its port is not a number from 1 to 65535");
     }
-    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let good = match bracketed {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            (1..=253).contains(&host.len()) && host.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
-        }
+    let in_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let good = match host.starts_with('[') {
+        true => text.parse::<SocketAddrV6>().is_ok(),
+        false => (1..=253).contains(&host.len()) && host.chars().all(in_name),
     };
-    if good { Ok(()) } else { wrong("its host is neither a name nor an address (IPv6 stands in brackets)") }
+    if good { Ok(()) } else { Err("its host is neither a name nor an address (IPv6 stands in brackets)") }
+}
+
+fn check_seed(index: usize, seed: &str) -> Result<(), ConfigError> {
+    let wrong = |problem| ConfigError::value(format!("seeds.{index}"), format!("is {seed:?}: {problem}"), HOST_PORT);
+    check_host_port(seed).map_err(wrong)
 }
 
 #[cfg(test)]

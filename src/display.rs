@@ -1,17 +1,17 @@
 //! How we show things to people: hostile text made harmless ([`display_safe`]), times, sizes, tables. What programs read
 //! (JSON, `read --raw`) does not come through here.
 
+use crate::proto::gossip::is_unseen;
 use crate::proto::time::Timestamp;
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 /// Whether a character could act on a terminal or deceive a reader instead of being seen: C0 except newline and tab, DEL,
 /// C1, the bidirectional controls and the characters without width.
 pub fn is_hostile(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
-        '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' => true,
-        c => c.is_control(),
+        c => c.is_control() || is_unseen(c),
     }
 }
 
@@ -64,6 +64,13 @@ pub fn clipped(text: &str, most: usize) -> String {
 /// Bytes as two digits each.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What is shown as one word of a command line, in quotes where a shell wants them.
+pub fn quoted(word: impl Display) -> String {
+    let word = word.to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// RFC 3339 in UTC with microseconds. A date beyond the year 9999, which a stranger may claim, is shown as its end.
@@ -170,11 +177,20 @@ mod tests {
     fn every_control_bidi_and_widthless_character_is_escaped() {
         let c0 = ('\0'..='\u{1F}').filter(|c| *c != '\n' && *c != '\t');
         let others = "\u{202A}\u{202B}\u{202C}\u{202D}\u{202E}\u{2066}\u{2067}\u{2068}\u{2069}\
-                      \u{200B}\u{200C}\u{200D}\u{200E}\u{200F}\u{2060}\u{FEFF}";
+                      \u{200B}\u{200C}\u{200D}\u{200E}\u{200F}\u{2060}\u{FEFF}\u{061C}\u{2061}\u{2064}\u{206A}\u{206F}";
         for c in c0.chain('\u{7F}'..='\u{9F}').chain(others.chars()) {
             let shown = display_safe(&format!("a{c}b")).into_owned();
             assert_eq!(shown, format!("a\\u{{{:x}}}b", u32::from(c)));
             assert_eq!(display_line(&format!("a{c}b")), shown);
+        }
+    }
+
+    #[test]
+    fn a_word_of_a_command_line_is_quoted_where_it_must_be() {
+        for (word, shown) in
+            [("/var/lib/x-1", "/var/lib/x-1"), ("", "''"), ("/srv/my node", "'/srv/my node'"), ("it's", r"'it'\''s'")]
+        {
+            assert_eq!(quoted(word), shown);
         }
     }
 

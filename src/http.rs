@@ -5,6 +5,7 @@ mod body;
 mod create;
 mod door;
 mod events;
+pub(crate) mod exposition;
 mod gossip;
 mod guards;
 mod health;

@@ -17,7 +17,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
 /// Asked of the kernel for each direction: the default holds only 92 datagrams.
-const BUFFER: usize = 4 << 20;
+pub(crate) const BUFFER: usize = 4 << 20;
 /// One batch of the kernel's is at most this long.
 const BATCH: usize = 65_507;
 /// Datagrams in one batch at most.

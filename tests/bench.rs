@@ -41,6 +41,14 @@ fn names(rows: &[Value]) -> Vec<&str> {
 }
 
 #[test]
+fn what_is_not_measured_through_a_daemon_says_so() {
+    for what in ["digest", "restart", "datagram", "udp"] {
+        let output = Command::new(PROGRAM).args(["bench", what, "--home", "/nowhere"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{what}: {output:?}");
+    }
+}
+
+#[test]
 fn messages_are_stored_one_by_one_and_in_batches() {
     let rows = bench(&["ingest", "--records", "50", "--batch", "20", "--size", "64"]);
     let expected = ["one by one, 64 B", "add, p50", "add, p99", "in batches of 20, 64 B", "a batch, p50"];

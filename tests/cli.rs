@@ -246,6 +246,42 @@ fn a_set_that_cannot_be_changes_nothing() {
 }
 
 #[test]
+fn changes_that_are_made_at_once_are_all_made() {
+    let place = Place::new();
+    place.init(&[]);
+    let changes =
+        [("port", 7001), ("discovery_port", 7002), ("gossip_max_peer_count", 7), ("max_datagram", 1300), ("seeds", 0)];
+    for _ in 0..5 {
+        place.init(&["--force"]);
+        std::thread::scope(|scope| {
+            for (key, value) in changes {
+                let value = if key == "seeds" { r#"["a:1"]"#.to_owned() } else { value.to_string() };
+                let place = &place;
+                scope.spawn(move || assert_eq!(place.run(&["config", "set", key, &value], "").0, 0));
+            }
+        });
+        let config = place.config();
+        for (key, value) in changes.into_iter().filter(|(key, _)| *key != "seeds") {
+            assert_eq!(config[key], value, "{key} in {config}");
+        }
+        assert_eq!(config["seeds"], serde_json::json!(["a:1"]));
+    }
+}
+
+#[test]
+fn a_setting_is_set_though_the_daemon_is_of_no_use() {
+    let place = Place::new();
+    place.init(&[]);
+    // One that hangs up on everybody.
+    let listener = std::os::unix::net::UnixListener::bind(place.home().join("control.sock")).unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let (code, data, talk) = place.run(&["config", "set", "port", "7001"], "");
+    assert_eq!((code, data.as_str()), (0, "port is 7001\n"), "{talk}");
+    assert!(talk.contains("went away"), "{talk}");
+    assert_eq!(place.config()["port"], 7001);
+}
+
+#[test]
 fn a_name_that_is_none_is_refused() {
     for args in [["--name", "a\u{1b}b"], ["--name", ""], ["--network", "a\u{202E}b"]] {
         let place = Place::new();
@@ -286,9 +322,9 @@ fn a_wrong_configuration_exits_with_78() {
 #[test]
 fn what_cannot_be_said_is_refused_before_anything_is_sent() {
     let place = Place::new();
-    for (args, stdin) in [(&["add", ""][..], ""), (&["add", "-"], ""), (&["add", "x", "--who", "a\u{7}"], "")] {
-        let (code, _, talk) = place.run(args, stdin);
-        assert_eq!(code, 4, "{talk}");
+    for (args, expected) in [(&["add", ""][..], 4), (&["add", "-"], 4), (&["add", "x", "--who", "a\u{7}"], 2)] {
+        let (code, _, talk) = place.run(args, "");
+        assert_eq!(code, expected, "{talk}");
     }
     let too_long = vec![b'a'; (16 << 20) + 1];
     for bytes in [&too_long[..], b"\xff\xfe"] {

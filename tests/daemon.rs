@@ -99,7 +99,7 @@ fn what_cannot_be_a_message_is_refused_and_leaves_nothing() {
         assert!(answer.contains("application/problem+json"), "{name}: {answer}");
     }
     for who in ["a\u{7}b", "", " ", "a\u{202E}b", &"x".repeat(65)] {
-        node.command(["add", "text", "--who", who]).assert().code(4);
+        node.command(["add", "text", "--who", who]).assert().code(2);
         let body = serde_json::json!({ "msg": "text", "who_name": who }).to_string();
         let head = "POST /api/v1/gossip HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n";
         let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
@@ -251,5 +251,8 @@ fn with_several_networks_a_command_names_one() {
     node.output(["add", "hello", "--network", "beta"]);
     assert_eq!(node.json(["status", "network", "--network", "beta"])["gossip_count"], 1);
     assert_eq!(node.json(["status", "network", "--network", "alpha"])["gossip_count"], 0);
+    // One network alone has the number that it has among all.
+    let metrics = String::from_utf8(node.output(["check", "--network", "beta", "--prometheus"])).unwrap();
+    assert!(metrics.contains("gossip_node_records{network=\"1\"} 1\n") && !metrics.contains("\"0\""), "{metrics}");
     node.command(["list", "--network", "gamma"]).assert().code(5);
 }

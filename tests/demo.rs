@@ -64,3 +64,12 @@ fn without_chaos_there_is_nothing_to_play_with() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn nothing_is_left_where_its_terminal_is_closed() {
+    let mut demo = Demo::start(&["--nodes", "2"]);
+    let place = demo.homes[0].parent().unwrap().to_owned();
+    assert!(place.exists());
+    demo.hang_up();
+    assert!(!place.exists(), "{} is left", place.display());
+}

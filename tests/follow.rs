@@ -9,7 +9,8 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// A `gossip-node follow` under way. It dies with its story.
@@ -39,6 +40,8 @@ impl Follower {
         let (file, talk) = talk.keep().unwrap();
         let mut command = Command::new(PROGRAM);
         command.arg("follow").arg("--home").arg(&node.home).args(args).env_remove("GOSSIP_NODE_NETWORK");
+        // A terminal's Ctrl-C reaches all that it started: see `signal`.
+        command.process_group(0);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Follower { child, lines: Some(lines), talk }
@@ -74,8 +77,8 @@ impl Follower {
     }
 
     fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        let group = format!("-{}", self.child.id());
+        assert!(Command::new("kill").args(["-s", name, "--", &group]).status().unwrap().success());
     }
 
     fn code(mut self) -> i32 {
@@ -224,6 +227,43 @@ fn a_command_that_fails_is_tried_again_and_told_in_the_end() {
     let follower = Follower::start(node, &["--all", "--exec", "/nonexistent/program"]);
     follower.wait_for_talk("cannot run /nonexistent/program");
     assert_eq!(follower.code(), 1);
+}
+
+#[test]
+fn a_command_is_for_messages_alone() {
+    let cluster = Cluster::of_strangers(1);
+    let node = &cluster.nodes[0];
+    let mut follower = Follower::of(node, &["--count", "1", "--exec", "cat"]);
+    // A record too, though nobody says anything by it.
+    node.output(["retention", "set", "--max-age", "1d"]);
+    let guid = node.add("hello");
+    let record: Value = serde_json::from_str(&follower.line()).unwrap();
+    assert_eq!((record["guid"].as_str(), &record["msg"]), (Some(&*guid), &"hello".into()));
+    assert_eq!(follower.code(), 0);
+}
+
+#[test]
+fn who_ends_it_ends_no_command_and_begins_none() {
+    let cluster = Cluster::of_strangers(1);
+    let node = &cluster.nodes[0];
+    node.add("hello");
+    let count = |path: &Path| std::fs::read_to_string(path).unwrap_or_default().lines().count();
+    let (began, failed, go) = (cluster.dir().join("began"), cluster.dir().join("failed"), cluster.dir().join("go"));
+    let [began_at, failed_at, go_at] = [&began, &failed, &go].map(|path| path.to_str().unwrap());
+    let program = script(&cluster, "cat >/dev/null; echo x >> \"$1\"; until test -e \"$2\"; do sleep 0.05; done");
+    let follower = Follower::of(node, &["--all", "--exec", &program, began_at, go_at]);
+    eventually("the command runs", || count(&began) == 1);
+    follower.signal("INT");
+    std::fs::write(&go, "").unwrap();
+    assert_eq!((follower.code(), count(&began)), (0, 1), "what was under way is done, once");
+
+    let program = script(&cluster, "cat >/dev/null; echo x >> \"$1\"; false");
+    let follower = Follower::of(node, &["--all", "--retries", "100", "--exec", &program, failed_at]);
+    let again = |follower: &Follower| follower.talk().matches("trying again").count();
+    eventually("it waits for a while", || again(&follower) == 5);
+    follower.signal("INT");
+    follower.wait_for_talk("given up after 5 tries");
+    assert_eq!((follower.code(), count(&failed)), (1, 5));
 }
 
 #[test]

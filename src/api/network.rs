@@ -131,6 +131,13 @@ pub struct NetworkStatus {
     pub peers: Vec<Peer>,
 }
 
+impl NetworkStatus {
+    /// How many peers are reached so.
+    pub fn count(&self, reach: Reach) -> u64 {
+        self.peers.iter().filter(|peer| peer.reach == reach).count() as u64
+    }
+}
+
 /// Peers that this node could not reach for a while.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]

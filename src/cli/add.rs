@@ -7,8 +7,8 @@ use super::read::held_by;
 use crate::api;
 use crate::config::{parse_duration, show_duration};
 use crate::display::{counted, short};
-use crate::proto::gossip::check_name;
-use crate::proto::limits::{MAX_MSG, MAX_NAME};
+use crate::proto::gossip::{check_name, name_rule};
+use crate::proto::limits::MAX_MSG;
 use bytes::Bytes;
 use clap::Args;
 use std::ffi::OsString;
@@ -100,9 +100,7 @@ pub fn check_who(who: &str) -> Result<(), Failure> {
     if check_name(who) {
         return Ok(());
     }
-    Err(Failure::new(Exit::Refused, format!("{who:?} is no name")).why(format!(
-        "a name has 1 to {MAX_NAME} bytes, not only spaces, without control, bidirectional or invisible characters"
-    )))
+    Err(Failure::new(Exit::Usage, format!("{who:?} is no name")).why(name_rule()))
 }
 
 fn check_msg(msg: &[u8]) -> Result<(), Failure> {

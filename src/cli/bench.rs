@@ -1,5 +1,5 @@
 //! `gossip-node bench`: how fast it is here, beside what the machine itself can do in the same run. Without `--home` it
-//! works on temporary daemons on loopback, with it through the one that runs there.
+//! works on temporary daemons on loopback; with it, what can, goes through the one that runs there.
 
 mod cluster;
 mod datagram;
@@ -54,7 +54,7 @@ impl Bench {
     /// Measures, and shows the table.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         log_to_stderr(LevelFilter::WARN, None);
-        let mut signals = Signals::take()?;
+        let mut signals = Signals::take_all()?;
         let report = tokio::select! {
             report = self.what.measure(context) => report?,
             code = signals.first() => return Err(Failure::new(Exit::No, format!("interrupted ({code})"))),
@@ -65,6 +65,11 @@ impl Bench {
 
 impl What {
     async fn measure(self, context: &Context) -> Result<Report, Failure> {
+        if let Some(why) = self.is_apart().filter(|_| context.home_said) {
+            return Err(Failure::new(Exit::Usage, "this is not measured through a daemon that runs")
+                .why(why)
+                .hint("leave out --home"));
+        }
         match self {
             What::Ingest(ingest) => ingest.measure(context).await,
             What::Spread(spread) => spread.measure(context).await,
@@ -74,6 +79,16 @@ impl What {
             What::Restart(restart) => restart.measure(context).await,
             What::Datagram(datagram) => datagram.measure(context).await,
             What::Udp(udp) => udp.measure(context).await,
+        }
+    }
+
+    /// Why it has nothing to do with any daemon that runs, if so.
+    fn is_apart(&self) -> Option<&'static str> {
+        match self {
+            What::Digest(_) => Some("nobody can have a network's nodes differ on purpose"),
+            What::Restart(_) => Some("nobody's daemon is to be killed"),
+            What::Datagram(_) | What::Udp(_) => Some("it is about this machine and sockets of its own"),
+            What::Ingest(_) | What::Spread(_) | What::Sync(_) | What::Idle(_) => None,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::failure::Failure;
 use crate::api::{NetworkStatus, Reach};
 use crate::client::ClientError;
 use crate::display::{counted, display_line};
+use crate::http::exposition::{Exposition, network};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -56,6 +57,9 @@ enum State {
     Unknown = 3,
 }
 
+/// What a monitor is told where nothing can be known.
+pub const UNKNOWN: u8 = State::Unknown as u8;
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 struct Counts {
@@ -80,16 +84,17 @@ struct Checked {
 impl Check {
     /// Checks.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
-        let answer = self.ask(context).await;
+        let answer = match self.ask(context).await {
+            Ok(networks) => Ok(Some(networks)),
+            Err(ClientError::NoDaemon { .. } | ClientError::Silent(_) | ClientError::Broken(_)) => Ok(None),
+            Err(error) => Err(error),
+        };
         if self.prometheus {
-            return match &answer {
-                Ok(networks) => context.print(&metrics(networks)),
-                Err(_) => context.print(&metrics(&[])),
-            };
+            return context.print(&metrics(answer.map_err(context.explain())?.as_deref()));
         }
         let checked = match answer {
-            Ok(networks) => self.judge(&networks),
-            Err(ClientError::NoDaemon { .. } | ClientError::Silent(_) | ClientError::Broken(_)) => {
+            Ok(Some(networks)) => self.judge(&networks),
+            Ok(None) => {
                 let what = format!("no gossip-node answers in {}", context.home.dir().display());
                 Checked { state: State::Critical, what, counts: None }
             }
@@ -104,21 +109,21 @@ impl Check {
         if checked.state != State::Ok { std::process::exit(checked.state as i32) } else { Ok(()) }
     }
 
-    async fn ask(&self, context: &Context) -> Result<Vec<NetworkStatus>, ClientError> {
+    /// The networks that are asked for, with their numbers in `server.json`.
+    async fn ask(&self, context: &Context) -> Result<Vec<(usize, NetworkStatus)>, ClientError> {
         let client = context.client();
-        let networks = match &context.network {
-            Some(network) => vec![network.clone()],
-            None => client.node().await?.networks,
-        };
+        let known = client.node().await?.networks;
+        let asked = context.network.as_ref().map_or(known.clone(), |network| vec![network.clone()]);
         let mut all = Vec::new();
-        for network in networks {
-            all.push(client.in_network(network).status_network().await?);
+        for name in asked {
+            let at = known.iter().position(|known| *known == name).unwrap_or_default();
+            all.push((at, client.in_network(name).status_network().await?));
         }
         Ok(all)
     }
 
-    fn judge(&self, networks: &[NetworkStatus]) -> Checked {
-        let counts = networks.iter().map(count).fold(Counts::default(), |all, one| Counts {
+    fn judge(&self, networks: &[(usize, NetworkStatus)]) -> Checked {
+        let counts = networks.iter().map(|(_, status)| count(status)).fold(Counts::default(), |all, one| Counts {
             peers: all.peers + one.peers,
             unreachable: all.unreachable + one.unreachable,
             behind: all.behind.max(one.behind),
@@ -176,44 +181,33 @@ impl Check {
 }
 
 fn count(status: &NetworkStatus) -> Counts {
-    let with = |reach: &[Reach]| status.peers.iter().filter(|peer| reach.contains(&peer.reach)).count() as u64;
     let more = status.peers.iter().filter(|peer| peer.reach == Reach::Reachable).filter_map(|peer| peer.gossip_count);
     Counts {
-        peers: with(&[Reach::Reachable]),
-        unreachable: with(&[Reach::Suspect, Reach::Unreachable]),
+        peers: status.count(Reach::Reachable),
+        unreachable: status.count(Reach::Suspect) + status.count(Reach::Unreachable),
         behind: more.map(|more| more.saturating_sub(status.gossip_count)).max().unwrap_or(0),
         records: status.gossip_count,
     }
 }
 
-/// In the text format of Prometheus.
-fn metrics(networks: &[NetworkStatus]) -> String {
-    let mut text = String::new();
-    let mut family = |name: &str, help: &str, values: Vec<(String, u64)>| {
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (labels, value) in values {
-            let _ = writeln!(text, "{name}{labels} {value}");
-        }
-    };
-    family("gossip_node_up", "Whether a daemon answers.", vec![(String::new(), u64::from(!networks.is_empty()))]);
-    if networks.is_empty() {
-        return text;
-    }
-    // Numbered as in server.json: names of networks are nobody's business.
-    let each = |value: fn(&NetworkStatus) -> u64| {
-        let of = |(at, status)| (format!("{{network=\"{at}\"}}"), value(status));
-        networks.iter().enumerate().map(of).collect::<Vec<_>>()
-    };
+/// What Prometheus is told, of the networks if a daemon answers.
+fn metrics(networks: Option<&[(usize, NetworkStatus)]>) -> String {
+    let mut text = Exposition::default();
+    let up = u64::from(networks.is_some());
+    text.family("up", "gauge", "Whether a daemon answers.", [(String::new(), up)]);
+    let Some(networks) = networks else { return text.0 };
+    let each = |value: fn(&NetworkStatus) -> u64| networks.iter().map(move |(at, of)| (network(*at), value(of)));
     let mut peers = Vec::new();
-    for (at, status) in networks.iter().enumerate() {
+    for (at, status) in networks {
         let mut by = BTreeMap::from([("left", 0), ("reachable", 0), ("suspect", 0), ("unreachable", 0)]);
         status.peers.iter().for_each(|peer| *by.entry(super::peers::reach(peer.reach)).or_default() += 1);
-        peers.extend(by.into_iter().map(|(reach, count)| (format!("{{network=\"{at}\",reach=\"{reach}\"}}"), count)));
+        peers.extend(by.into_iter().map(|(reach, count)| (format!("{},reach=\"{reach}\"", network(*at)), count)));
     }
-    family("gossip_node_peers", "Peers, by how they are reached.", peers);
+    text.family("peers", "gauge", "Known peers, by how they are reached.", peers);
     let in_sync = |status: &NetworkStatus| status.peers.iter().filter(|peer| peer.in_sync).count() as u64;
-    family("gossip_node_peers_in_sync", "Reachable peers that hold the same records.", each(in_sync));
-    family("gossip_node_records", "Complete records held.", each(|status| status.gossip_count));
-    family("gossip_node_records_behind", "Records that some reachable peer has more.", each(|of| count(of).behind));
-    text
+    text.family("peers_in_sync", "gauge", "Reachable peers that hold the same.", each(in_sync));
+    text.family("records", "gauge", "Complete records held.", each(|status| status.gossip_count));
+    let behind = "Records that some reachable peer has more.";
+    text.family("records_behind", "gauge", behind, each(|status| count(status).behind));
+    text.0
 }

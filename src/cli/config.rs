@@ -76,12 +76,15 @@ impl Config {
 
 /// All settings of the file; and of the daemon, if one runs.
 async fn all(context: &Context) -> Result<Vec<Shown>, Failure> {
-    let loaded = ServerFile::load(&context.home.server_json())?;
-    loaded.notes.iter().for_each(|note| context.note(note));
+    let loaded = ServerFile::read(&context.home.server_json())?;
     let running: Option<Vec<Setting>> = match context.client().config().await {
         Ok(settings) => Some(settings.values),
         Err(ClientError::NoDaemon { .. } | ClientError::Forbidden { .. }) => None,
-        Err(error) => return Err(context.explain()(error)),
+        // What the file says is known all the same.
+        Err(error) => {
+            context.note(&format!("what the daemon goes by is not known: {error}"));
+            None
+        }
     };
     let of = |key: &str| running.iter().flatten().find(|setting| setting.key == key);
     let mut all: Vec<Shown> = (loaded.file.shown(&loaded.said).into_iter())
@@ -136,12 +139,8 @@ fn get(context: &Context, key: &str, all: Vec<Shown>) -> Result<(), Failure> {
 
 async fn set(context: &Context, key: &str, value: &str) -> Result<(), Failure> {
     let path = context.home.server_json();
-    let loaded = ServerFile::load(&path)?;
-    loaded.notes.iter().for_each(|note| context.note(note));
-    let mut file = loaded.file;
-    file.set(key, value).map_err(misused)?;
-    file.check().map_err(misused)?;
-    file.save(&path)?;
+    ServerFile::load(&path)?.notes.iter().for_each(|note| context.note(note));
+    ServerFile::amend(&path, |file| file.set(key, value).map_err(misused))?;
     let all = all(context).await?;
     let below = format!("{key}.");
     let now: Vec<&Shown> = all.iter().filter(|shown| shown.key == key || shown.key.starts_with(&below)).collect();
@@ -166,7 +165,6 @@ fn show(context: &Context, all: &[Shown], origin: bool) -> Result<(), Failure> {
             row.push(shown.origin.clone());
         }
         match &shown.running {
-            // A port that the system chose is no difference.
             Some(running) if *running != shown.value => row.push(format!("(running: {})", plain(running))),
             _ => (),
         }

@@ -50,8 +50,7 @@ impl Context {
         let shown = names.join(", ");
         match (&self.network, &names[..]) {
             (Some(name), names) if names.contains(&name.as_str()) => Ok(name.clone()),
-            (Some(name), _) => Err(Failure::new(Exit::NotFound, format!("this node is not in the network {name:?}"))
-                .why(format!("it is in: {shown}"))),
+            (Some(name), _) => Err(not_in(name, file)),
             (None, [only]) => Ok((*only).to_owned()),
             (None, []) => {
                 Err(Failure::new(Exit::NotFound, "this node is in no network").hint("gossip-node network add NAME"))
@@ -103,9 +102,7 @@ impl Context {
 
     /// Shows on a terminal how many records were dealt with so far.
     pub fn progress(&self, done: &'static str) -> Progress {
-        let bar = indicatif::ProgressBar::new_spinner();
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Progress(bar, done)
+        Progress(self.spinner(""), done)
     }
 
     /// Shows on a terminal that something takes its time.
@@ -116,6 +113,13 @@ impl Context {
     }
 }
 
+/// A network that is not in the file.
+pub fn not_in(name: &str, file: &ServerFile) -> Failure {
+    let names: Vec<&str> = file.networks.iter().map(|network| network.network_name.as_str()).collect();
+    Failure::new(Exit::NotFound, format!("this node is not in the network {name:?}"))
+        .why(format!("it is in: {}", names.join(", ")))
+}
+
 /// An object on one line, which may be shown.
 pub fn json_line(data: &impl Serialize) -> String {
     let line = serde_json::to_string(data).expect("plain data becomes JSON");
@@ -123,18 +127,12 @@ pub fn json_line(data: &impl Serialize) -> String {
 }
 
 /// Shows on a terminal how far something has come.
-pub struct Progress(indicatif::ProgressBar, &'static str);
+pub struct Progress(Spinner, &'static str);
 
 impl Progress {
     /// So many records, so many bytes.
     pub fn set(&self, records: u64, size: u64) {
-        self.0.set_message(format!("{} {}, {}", counted(records, "record"), self.1, bytes(size)));
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.0.0.set_message(format!("{} {}, {}", counted(records, "record"), self.1, bytes(size)));
     }
 }
 

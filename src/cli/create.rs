@@ -3,8 +3,7 @@
 use super::add::{add, check_who};
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::init::quoted;
-use crate::display::{counted, display_safe};
+use crate::display::{counted, display_safe, quoted};
 use clap::Args;
 
 /// Write a message in a dialogue.
@@ -41,9 +40,12 @@ impl Create {
         if !sure {
             return Err(Failure::new(Exit::No, "nothing was said"));
         }
-        let command = format!("gossip-node add {} --who {}", quoted(&text), quoted(&who));
+        let command = format!("gossip-node add --who={} -- {}", quoted(&who), quoted(&text));
+        let is_stdin = text == "-";
         add(context, Some(who), text.into_bytes(), None).await?;
-        context.note(&format!("The same without questions:\n  {command}"));
+        if !is_stdin {
+            context.note(&format!("The same without questions:\n  {command}"));
+        }
         Ok(())
     }
 }

@@ -95,7 +95,7 @@ impl Decode {
             let password = Password::from_file(path, context)?;
             return Ok(Keys(vec![key(name, &Secret::derive(name, password.as_bytes()))]));
         }
-        let file = ServerFile::load(&context.home.server_json())?.file;
+        let file = ServerFile::read(&context.home.server_json())?.file;
         let wanted = |name: &str| context.network.as_deref().is_none_or(|wanted| wanted == name);
         let networks = file.networks.iter().filter(|network| wanted(&network.network_name));
         let keys: Vec<_> = networks

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::log::log_to_stderr;
 use super::running::Signals;
+use super::temporary;
 use clap::Args;
 use cluster::{Cluster, PATIENCE};
 use std::path::Path;
@@ -38,11 +39,8 @@ impl Demo {
     /// Shows it.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         log_to_stderr(LevelFilter::WARN, None);
-        let mut signals = Signals::take()?;
-        let place = tempfile::Builder::new()
-            .prefix("gossip-demo-")
-            .tempdir()
-            .map_err(|error| Failure::new(Exit::No, "cannot make a temporary directory").why(error.to_string()))?;
+        let mut signals = Signals::take_all()?;
+        let place = temporary::directory("gossip-demo-")?;
         let mut cluster = Cluster::new(context.clone(), self.chaos);
         let shown = tokio::select! {
             shown = self.show(&mut cluster, place.path()) => shown,

@@ -11,7 +11,7 @@ use super::paint::Paint;
 use crate::api::{Log, LogQuery, NetworkStatus, NodeInfo};
 use crate::client::ClientError;
 use crate::config::{ConfigError, ServerFile};
-use crate::display::{counted, display_line};
+use crate::display::{counted, display_line, quoted};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -97,9 +97,7 @@ impl Doctor {
         if let Some(daemon) = &daemon {
             checks.extend(node::network(daemon));
         }
-        let ports = file.as_ref().map_or((0, 0), |file| (file.port, file.discovery_port));
-        let lonely = daemon.as_ref().is_none_or(|daemon| node::is_lonely(&daemon.networks));
-        checks.push(host::firewall(ports, lonely));
+        checks.push(host::firewall(daemon.as_ref()));
         checks.extend(disk::disk(&context.home));
         drop(spinner);
         let count = |level| checks.iter().filter(|found| found.level == level).count();
@@ -142,7 +140,7 @@ impl Findings {
 
 /// What `server.json` says, if it can be read.
 fn configured(context: &Context, checks: &mut Vec<Finding>) -> Option<ServerFile> {
-    match ServerFile::load(&context.home.server_json()) {
+    match ServerFile::read(&context.home.server_json()) {
         Ok(loaded) if loaded.file.networks.is_empty() => {
             let why = "a node without a network has nobody to talk to";
             checks.push(Finding::problem("config", "server.json names no network", why).hint(init(context)));
@@ -167,7 +165,7 @@ fn configured(context: &Context, checks: &mut Vec<Finding>) -> Option<ServerFile
 }
 
 fn init(context: &Context) -> String {
-    format!("gossip-node init --home {}", context.home.dir().display())
+    format!("gossip-node init --home {}", quoted(context.home.dir().display()))
 }
 
 /// What the daemon says, if one runs.
@@ -187,7 +185,7 @@ async fn asked(context: &Context, checks: &mut Vec<Finding>) -> Option<Daemon> {
         }
         Err(error) => {
             let held = context.home.is_in_use();
-            let run = format!("gossip-node run --home {}", context.home.dir().display());
+            let run = format!("gossip-node run --home {}", quoted(context.home.dir().display()));
             checks.push(match error {
                 ClientError::NoDaemon { .. } if held => {
                     let why = "a daemon has this home and does not answer on its control socket";

@@ -94,26 +94,30 @@ impl Job {
     /// Whether it succeeded, be it in the end.
     async fn run(&self, gossip: Gossip) -> Result<bool, Failure> {
         let guid = gossip.head.guid.clone();
-        let mut pause = PAUSE.0;
-        for attempt in 0.. {
-            let why = match self.once(&gossip).await? {
-                Ok(()) => return Ok(true),
-                Err(why) => why,
-            };
-            let tried = counted(u64::from(attempt) + 1, "try").replace("trys", "tries");
-            if attempt >= self.retries || *self.ending.borrow() {
+        let (mut pause, mut tries) = (PAUSE.0, 0);
+        loop {
+            let Err(why) = self.once(&gossip).await? else { return Ok(true) };
+            tries += 1;
+            if tries > self.retries || !self.pause(pause, || self.note(&guid, &format!("{why}; trying again"))).await {
+                let tried = counted(u64::from(tries), "try").replace("trys", "tries");
                 self.note(&guid, &format!("{why}; given up after {tried}"));
                 return Ok(false);
             }
-            self.note(&guid, &format!("{why}; trying again"));
-            let mut ending = self.ending.clone();
-            tokio::select! {
-                () = tokio::time::sleep(pause) => (),
-                _ = ending.wait_for(|&ending| ending) => (),
-            }
             pause = (pause * 2).min(PAUSE.1);
         }
-        Ok(false)
+    }
+
+    /// Waits, unless all is to end, and says before that it does. Whether to go on then.
+    async fn pause(&self, pause: Duration, say: impl FnOnce()) -> bool {
+        let mut ending = self.ending.clone();
+        if *ending.borrow() {
+            return false;
+        }
+        say();
+        tokio::select! {
+            () = tokio::time::sleep(pause) => true,
+            _ = ending.wait_for(|&ending| ending) => false,
+        }
     }
 
     /// The command once. What makes it fail for every record is a failure of ours; what failed this time is why.
@@ -124,7 +128,8 @@ impl Job {
             Err(why) => return Ok(Err(why)),
         };
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::piped()).env("GOSSIP_NODE_HOME", self.context.home.dir());
+        // In a group of its own, since what is typed to end us (Ctrl-C) is for us: what is under way is to be done.
+        command.args(args).process_group(0).stdin(Stdio::piped()).env("GOSSIP_NODE_HOME", self.context.home.dir());
         if let Some(network) = &self.context.network {
             command.env("GOSSIP_NODE_NETWORK", network);
         }

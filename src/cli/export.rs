@@ -9,7 +9,8 @@ use crate::client::Client;
 use crate::display::{bytes, counted};
 use base64ct::{Base64, Encoding};
 use clap::Args;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -26,7 +27,7 @@ it: what stops in between leaves the old one. What arrives meanwhile may be miss
   gossip-node export --since 2026-01-01 --until 2026-02-01 | gzip > january.jsonl.gz
   gossip-node export --json | jq -r .who_name")]
 pub struct Export {
-    /// Into a file instead of standard output
+    /// Into a file, or - for standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Not older than that: 30m, 2h, 2026-11-22, 2026-11-22T18:00:00Z
@@ -40,36 +41,39 @@ pub struct Export {
 /// Where it goes.
 enum To<'a> {
     Stdout(&'a Context),
-    File(NamedTempFile),
+    /// A pipe or a device, which stays what it is.
+    Stream(File, PathBuf),
+    /// A file beside the one that is wanted, so that it can take its place at once.
+    Beside(NamedTempFile, PathBuf),
 }
 
 impl Export {
     /// Exports.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut signals = Signals::take()?;
         let networks = match &context.network {
             Some(network) => vec![network.clone()],
             None => context.client().node().await.map_err(context.explain())?.networks,
         };
         let mut to = match &self.output {
-            None => To::Stdout(context),
-            Some(path) => To::File(beside(path)?),
+            Some(path) if path != Path::new("-") => To::open(path).map_err(|error| not_written(path, &error))?,
+            _ => To::Stdout(context),
         };
+        let mut signals = Signals::take()?;
         let progress = context.progress("exported");
         let written = tokio::select! {
             written = self.write_all(context, &networks, &mut to, &progress) => written,
             code = signals.first() => {
                 // What was begun in a file is removed before the end.
-                drop(to);
+                drop((to, progress));
                 std::process::exit(code.into())
             }
         };
         drop(progress);
         let (count, size) = written?;
-        if let (To::File(file), Some(path)) = (to, &self.output) {
-            let failed = |error: std::io::Error| not_written(path, &error);
+        if let To::Beside(file, path) = to {
+            let failed = |error: io::Error| not_written(&path, &error);
             file.as_file().sync_all().map_err(failed)?;
-            file.persist(path).map_err(|error| not_written(path, &error.error))?;
+            file.persist(&path).map_err(|error| failed(error.error))?;
             context.note(&format!("{} in {}, {}", counted(count, "record"), path.display(), bytes(size)));
         }
         Ok(())
@@ -98,7 +102,7 @@ impl Export {
                 let (page, next) = client.page(query).await.map_err(context.explain())?;
                 for gossip in page.into_iter().filter(|gossip| gossip.complete) {
                     let line = line(&client, gossip, network, context).await?;
-                    to.write(&line, self.output.as_deref())?;
+                    to.write(&line)?;
                     (count, size) = (count + 1, size + line.len() as u64);
                     progress.set(count, size);
                 }
@@ -113,12 +117,22 @@ impl Export {
 }
 
 impl To<'_> {
-    fn write(&mut self, line: &str, path: Option<&Path>) -> Result<(), Failure> {
+    /// What `path` names: where it is a link, that is what it points to.
+    fn open(path: &Path) -> io::Result<To<'static>> {
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Ok(To::Stream(File::options().write(true).open(path)?, path.to_owned()));
+        }
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(To::Beside(NamedTempFile::new_in(dir)?, path))
+    }
+
+    fn write(&mut self, line: &str) -> Result<(), Failure> {
+        let line = line.as_bytes();
         match self {
-            To::Stdout(context) => context.print(line),
-            To::File(file) => {
-                file.write_all(line.as_bytes()).map_err(|error| not_written(path.unwrap_or(Path::new("")), &error))
-            }
+            To::Stdout(context) => context.print_bytes(line),
+            To::Stream(file, path) => file.write_all(line).map_err(|error| not_written(path, &error)),
+            To::Beside(file, path) => file.write_all(line).map_err(|error| not_written(path, &error)),
         }
     }
 }
@@ -147,13 +161,7 @@ async fn line(client: &Client, gossip: Gossip, network: &str, context: &Context)
     Ok(json_line(&exported))
 }
 
-/// A file beside the one that is wanted, so that it can take its place at once.
-fn beside(path: &Path) -> Result<NamedTempFile, Failure> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    NamedTempFile::new_in(dir).map_err(|error| not_written(path, &error))
-}
-
-fn not_written(path: &Path, error: &std::io::Error) -> Failure {
+fn not_written(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Refused, format!("cannot write {}", path.display()))
         .why(error.to_string())
         .hint("name another file with --output, or none for standard output")

@@ -3,7 +3,7 @@
 use super::paint::Paint;
 use crate::client::ClientError;
 use crate::config::ConfigError;
-use crate::display::{display_line, display_safe, json_safe};
+use crate::display::{display_line, display_safe, json_safe, quoted};
 use std::io;
 use std::path::Path;
 
@@ -66,6 +66,11 @@ impl Failure {
         Failure { silent: true, ..Failure::new(exit, "") }
     }
 
+    /// With another exit code.
+    pub fn exit(self, exit: Exit) -> Failure {
+        Failure { exit, ..self }
+    }
+
     /// What a call to the daemon of `home` came to.
     pub fn of_call(error: ClientError, home: &Path) -> Failure {
         let what = error.to_string();
@@ -74,7 +79,7 @@ impl Failure {
                 let start = if home.join("server.json").exists() { "run" } else { "init" };
                 Failure::new(Exit::NoDaemon, format!("no gossip-node is running in {}", home.display()))
                     .tried(format!("{} ({source})", socket.display()))
-                    .hint(format!("start it: gossip-node {start} --home {}", home.display()))
+                    .hint(format!("start it: gossip-node {start} --home {}", quoted(home.display())))
             }
             ClientError::Forbidden { socket } => {
                 Failure::new(Exit::Refused, format!("no permission to use {}", socket.display()))

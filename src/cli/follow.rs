@@ -8,7 +8,7 @@ use super::list;
 use super::peers::{address, reach};
 use super::read::guid_prefix;
 use super::running::Signals;
-use crate::api::{Event, NetworkStatus, PeerEvent, Reach, Reset};
+use crate::api::{Event, Kind, NetworkStatus, PeerEvent, Reach, Reset};
 use crate::client::{Client, ClientError, Events};
 use crate::display::{counted, display_line, local_time, short};
 use clap::Args;
@@ -78,9 +78,10 @@ impl Follow {
                 _ = signals.first() => break,
                 () = &mut unread, if jobs.is_none() => break,
             };
-            let is_gossip = matches!(event, Event::Gossip(_));
+            // Records of other kinds say how the network is kept.
+            let is_message = matches!(&event, Event::Gossip(gossip) if gossip.head.kind == Kind::Message);
             match (&mut jobs, event) {
-                (Some(jobs), Event::Gossip(gossip)) => {
+                (Some(jobs), Event::Gossip(gossip)) if is_message => {
                     let started = tokio::select! {
                         started = jobs.start(gossip) => started,
                         _ = signals.first() => break,
@@ -95,7 +96,7 @@ impl Follow {
                 (None, event) => show(context, &event)?,
                 (Some(_), _) => (),
             }
-            left = left.map(|left| left - u64::from(is_gossip));
+            left = left.map(|left| left - u64::from(is_message));
         }
         let Some(jobs) = jobs else { return Ok(()) };
         if left != Some(0) {
@@ -103,7 +104,7 @@ impl Follow {
         }
         tokio::select! {
             done = jobs.finish() => done,
-            _ = signals.first() => Err(Failure::new(Exit::No, "interrupted while commands ran")),
+            _ = signals.first() => Err(Failure::new(Exit::No, "interrupted while commands ran").why("they go on without us")),
         }
     }
 }
@@ -190,7 +191,7 @@ fn greet(context: &Context, status: &NetworkStatus, greeted: &mut bool) {
     if std::mem::replace(greeted, true) {
         return;
     }
-    let reachable = status.peers.iter().filter(|peer| peer.reach == Reach::Reachable).count() as u64;
+    let reachable = status.count(Reach::Reachable);
     let (records, peers) = (counted(status.gossip_count, "record"), counted(reachable, "reachable peer"));
     let (node, network) = (display_line(&status.node_name), display_line(&status.network_name));
     context.note(&format!("following {node} in {network}: {records}, {peers}"));

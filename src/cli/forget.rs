@@ -39,10 +39,8 @@ impl Forget {
             };
         }
         if !self.yes {
-            if !context.is_interactive() {
-                return Err(Failure::new(Exit::Refused, told(&would))
-                    .why("there is nobody to ask whether that is really wanted")
-                    .hint("--yes says so"));
+            if !context.is_interactive() || context.json {
+                return Err(Failure::new(Exit::Usage, "say --yes").why(format!("for ever goes {}", told(&would))));
             }
             context.note(&told(&would));
             let sure = dialoguer::Confirm::new().with_prompt("All nodes drop that, for ever. Go on").default(false);

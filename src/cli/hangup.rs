@@ -1,9 +1,10 @@
 //! [`Hangups`]: SIGHUP, which says two things: to a daemon, that it is to read its configuration again; to a program in a
 //! terminal, that the terminal is gone.
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
+use super::running::taken;
 use std::fs::{self, File};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind};
 
 /// What a SIGHUP means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +26,7 @@ impl Hangups {
     /// Takes the signal; from here on it does not kill.
     pub fn take() -> Result<Hangups, Failure> {
         let is_bound = has_terminal() && !is_ignored();
-        let signal = signal(SignalKind::hangup())
-            .map_err(|error| Failure::new(Exit::No, "cannot watch for signals").why(error.to_string()))?;
+        let signal = taken(SignalKind::hangup())?;
         Ok(Hangups { signal, is_bound })
     }
 
@@ -43,7 +43,7 @@ fn has_terminal() -> bool {
 }
 
 /// Whether whoever started us had SIGHUP ignored.
-fn is_ignored() -> bool {
+pub fn is_ignored() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)

@@ -13,7 +13,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Writing", &["add", "create", "import", "forget"]),
     ("Network", &["peers", "explain", "ping", "register", "network", "keys", "retention"]),
     ("This node", &["init", "run", "leave", "config", "reload", "logs", "log-level"]),
-    ("Operations", &["doctor", "check", "wait", "decode", "service", "completions"]),
+    ("Operations", &["doctor", "check", "wait", "decode", "completions"]),
     ("Trying out", &["demo", "bench", "simulate"]),
 ];
 /// Where a column of names ends.
@@ -96,7 +96,7 @@ fn grouped(command: &Command) -> String {
 }
 
 /// What `--color` says, which also holds for what is said of a command line that makes no sense.
-pub fn color(args: &[OsString]) -> ColorChoice {
+fn color(args: &[OsString]) -> ColorChoice {
     let next = |at: usize| args.get(at + 1).and_then(|value| value.to_str());
     let said = args.iter().enumerate().find_map(|(at, arg)| match arg.to_str() {
         Some("--color") => next(at),

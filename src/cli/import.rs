@@ -23,7 +23,8 @@ const TOLD: u64 = 10;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Each line is verified: a record that was changed is refused, and the exit code is 1. What is here
-already is left as it is, so what was interrupted can be run again, or goes on with --skip. A record
+already is left as it is, so what was interrupted can be run again, or goes on with --skip. What the
+network keeps no longer (too old, or of a node that was forgotten) is counted and no harm. A record
 goes to the network that it came from, or to the one that --network names.
 
   gossip-node import backup.jsonl
@@ -43,6 +44,8 @@ struct Imported {
     new: u64,
     /// Records that were.
     known: u64,
+    /// Records that the network does not keep any more.
+    left: u64,
     /// Lines that are no record, or one that was changed.
     refused: u64,
     /// Lines read, those left out too.
@@ -103,8 +106,7 @@ impl Import {
             if elsewhere {
                 return failure.hint("take them into a network of this daemon: --network NAME");
             }
-            let done = batch.lines.first().map_or(0, |first| first - 1);
-            if done == 0 { failure } else { failure.hint(format!("{done} lines are done: go on with --skip {done}")) }
+            go_on(failure, batch.lines.first().map_or(0, |first| first - 1))
         })?;
         let line_of = |outcome: &Outcome| {
             let at = usize::try_from(outcome.line).ok().and_then(|line| line.checked_sub(1));
@@ -114,9 +116,16 @@ impl Import {
             match outcome.status {
                 201 => imported.new += 1,
                 200 => imported.known += 1,
-                _ => {
-                    imported.refused += 1;
+                410 => imported.left += 1,
+                status => {
                     let why = outcome.detail.as_deref().unwrap_or("no reason is given");
+                    // It is not the line that is wrong.
+                    if status >= 500 {
+                        let line = line_of(outcome);
+                        let failure = Failure::new(Exit::Refused, format!("line {line} was not taken")).why(why);
+                        return Err(go_on(failure, line.saturating_sub(1)));
+                    }
+                    imported.refused += 1;
                     match imported.refused {
                         ..=TOLD => context.note(&format!("line {}: {}", line_of(outcome), display_line(why))),
                         count if count == TOLD + 1 => context.note("..."),
@@ -131,11 +140,13 @@ impl Import {
     }
 
     fn told(&self, context: &Context, imported: &Imported) -> Result<(), Failure> {
-        let Imported { new, known, refused, lines } = imported;
+        let Imported { new, known, left, refused, lines } = imported;
         if context.json {
             context.print_json(imported)?;
         } else {
-            context.print(&format!("{new} new, {known} known, {refused} refused of {}\n", counted(*lines, "line")))?;
+            let left = if *left > 0 { format!("{left} not kept any more, ") } else { String::new() };
+            let lines = counted(*lines, "line");
+            context.print(&format!("{new} new, {known} known, {left}{refused} refused of {lines}\n"))?;
         }
         match refused {
             0 => Ok(()),
@@ -145,6 +156,11 @@ impl Import {
                 .hint("what is right is here; export the others again where they are whole")),
         }
     }
+}
+
+/// Says how to go on where so many lines are done.
+fn go_on(failure: Failure, done: u64) -> Failure {
+    if done == 0 { failure } else { failure.hint(format!("{done} lines are done: go on with --skip {done}")) }
 }
 
 /// Lines for one request.

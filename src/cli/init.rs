@@ -4,14 +4,13 @@
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::password::{Password, Source};
+use super::random::random;
 use super::register::host_port;
 use crate::config::{ConfigError, Network, ServerFile, node_name};
-use crate::display::display_line;
-use crate::proto::gossip::{Guid, check_name};
-use crate::proto::limits::MAX_NAME;
+use crate::display::{display_line, quoted};
+use crate::proto::gossip::{Guid, check_name, name_rule};
 use crate::proto::seal::Secret;
 use clap::Args;
-use rand::TryRng;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -74,29 +73,40 @@ impl Init {
                 .why("its keys and settings would be lost")
                 .hint("change single settings with --set KEY=VALUE, or replace all with --force"));
         }
-        let update = exists && !self.force;
-        let mut file = if update {
-            let loaded = ServerFile::load(&path)?;
-            loaded.notes.iter().for_each(|note| context.note(note));
-            loaded.file
+        let file = if exists && !self.force {
+            ServerFile::load(&path)?.notes.iter().for_each(|note| context.note(note));
+            // Asked for first: a daemon may change the file too, and is not to wait for a person.
+            let wishes = self.wishes_of_flags(context)?;
+            ServerFile::amend(&path, |file| {
+                self.change(file, wishes, context)?;
+                Ok::<ServerFile, Failure>(file.clone())
+            })?
         } else {
             let guid = if exists { kept_guid(&path)? } else { Guid::random(random()?) };
-            ServerFile::new(guid, &node_name())
+            let mut file = ServerFile::new(guid, &node_name());
+            let wishes = self.wishes(context, &file)?;
+            self.change(&mut file, wishes, context)?;
+            let dir = context.home.dir().display();
+            let failed = |error: std::io::Error| {
+                Failure::new(Exit::Refused, format!("cannot make {dir}")).why(error.to_string())
+            };
+            context.home.create().map_err(failed)?;
+            file.save(&path)?;
+            file
         };
-        let wishes = if update { self.wishes_of_flags(context)? } else { self.wishes(context, &file)? };
-        wishes.apply(&mut file, context)?;
+        tell(context, &file, exists)
+    }
+
+    /// Makes the file what the flags and `wishes` say.
+    fn change(&self, file: &mut ServerFile, wishes: Wishes, context: &Context) -> Result<(), Failure> {
+        wishes.apply(file, context)?;
         if let Some(profile) = &self.profile {
             file.set("profile", profile).map_err(misused)?;
         }
         for (key, value) in &self.sets {
             file.set(key, value).map_err(misused)?;
         }
-        file.check().map_err(misused)?;
-        context.home.create().map_err(|error| {
-            Failure::new(Exit::Refused, format!("cannot make {}", context.home.dir().display())).why(error.to_string())
-        })?;
-        file.save(&path)?;
-        tell(context, &file, exists)
+        file.check().map_err(misused)
     }
 
     fn wishes_of_flags(&self, context: &Context) -> Result<Wishes, Failure> {
@@ -130,10 +140,10 @@ impl Init {
 
 impl Wishes {
     fn ask_for_the_rest(mut self, context: &Context, defaults: &ServerFile) -> Result<Wishes, Failure> {
-        let name_rule = |name: &String| if check_name(name) { Ok(()) } else { Err(name_problem()) };
+        let is_name = |name: &String| if check_name(name) { Ok(()) } else { Err(name_rule()) };
         if self.network.is_none() {
             let prompt = dialoguer::Input::new().with_prompt("Name of the network").default("home".to_owned());
-            self.network = Some(prompt.validate_with(name_rule).interact_text()?);
+            self.network = Some(prompt.validate_with(is_name).interact_text()?);
         }
         if self.password.is_none() {
             context.note("All hosts of the network have the same password. Messages are authenticated, not encrypted.");
@@ -147,7 +157,7 @@ impl Wishes {
         }
         if self.name.is_none() {
             let prompt = dialoguer::Input::new().with_prompt("Name of this node").default(defaults.node_name.clone());
-            self.name = Some(prompt.validate_with(name_rule).interact_text()?);
+            self.name = Some(prompt.validate_with(is_name).interact_text()?);
         }
         if self.bind.is_none() {
             let default = SocketAddr::new(defaults.ip, defaults.port);
@@ -199,7 +209,7 @@ impl Wishes {
         };
         if !check_name(&network_name) {
             return Err(
-                Failure::new(Exit::Usage, format!("{network_name:?} is no name for a network")).why(name_problem())
+                Failure::new(Exit::Usage, format!("{network_name:?} is no name for a network")).why(name_rule())
             );
         }
         password.warn(context);
@@ -215,15 +225,6 @@ impl Wishes {
 /// Says when a change of the file holds.
 pub fn told_of_change(context: &Context) {
     context.note("A running daemon reads it when it starts again, or at once: gossip-node reload");
-}
-
-/// Text as one word of a command line.
-pub fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-fn name_problem() -> String {
-    format!("a name has 1 to {MAX_NAME} bytes without control or invisible characters")
 }
 
 /// A setting on the command line that cannot be is the command line's fault, not the file's.
@@ -248,15 +249,6 @@ fn kept_guid(path: &Path) -> Result<Guid, Failure> {
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(|_| lost("the file is not JSON".into()))?;
     let guid = value.get("node_guid").and_then(|guid| guid.as_str()).and_then(|guid| guid.parse().ok());
     guid.filter(|guid| *guid != Guid::default()).ok_or_else(|| lost("it has no node_guid".into()))
-}
-
-/// 16 bytes of the system's randomness, for what is drawn once: GUIDs and the key of a demo.
-pub fn random() -> Result<[u8; 16], Failure> {
-    let mut bytes = [0; 16];
-    rand::rngs::SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(|error| Failure::new(Exit::No, format!("the system gives no randomness: {error}")))?;
-    Ok(bytes)
 }
 
 fn tell(context: &Context, file: &ServerFile, existed: bool) -> Result<(), Failure> {
@@ -291,7 +283,7 @@ fn tell(context: &Context, file: &ServerFile, existed: bool) -> Result<(), Failu
         if context.home.is_service() {
             context.note("Next: systemctl start gossip-node");
         } else {
-            context.note(&format!("Next: gossip-node run --home {}", context.home.dir().display()));
+            context.note(&format!("Next: gossip-node run --home {}", quoted(context.home.dir().display())));
         }
     }
     Ok(())
@@ -319,7 +311,7 @@ mod tests {
         };
         assert_eq!(
             wishes.as_command(),
-            r"gossip-node init --password-file FILE --network 'it'\''s home' --name 'nas' --bind 127.0.0.1:0 --seed a:1"
+            r"gossip-node init --password-file FILE --network 'it'\''s home' --name nas --bind 127.0.0.1:0 --seed a:1"
         );
     }
 }

@@ -94,10 +94,10 @@ impl Keys {
     fn offline(self, context: &Context) -> Result<(), Failure> {
         let path = context.home.server_json();
         // Before the lock, which would make its file in whatever directory this is.
-        let file = ServerFile::load(&path)?.file;
+        let file = ServerFile::read(&path)?.file;
         let network = context.one_network(&file)?;
         let _lock = lock(context)?;
-        let (hint, offline) = ("the daemon is not running: it holds from its next start on", true);
+        let hint = "the daemon is not running: it holds from its next start on";
         let change = |change: &mut dyn FnMut(&mut Network) -> Result<(), Failure>| {
             ServerFile::amend(&path, |file| {
                 let gone = || Failure::new(Exit::NotFound, format!("no network {network:?} is in server.json"));
@@ -122,7 +122,7 @@ impl Keys {
             })?,
             What::Remove { key, force } => change(&mut |network| {
                 let id = parsed(&named(&shown(network), key.as_deref())?)?;
-                if offline && !force {
+                if !force {
                     return Err(Failure::new(Exit::Refused, "nobody knows who still uses this key")
                         .why("the daemon, which knows, is not running")
                         .hint("start it first, or say --force"));

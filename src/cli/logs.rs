@@ -38,7 +38,11 @@ impl Logs {
         let (client, mut after, mut gone) = (context.client(), None, false);
         loop {
             let query = LogQuery { after, level: Some(self.level.clone()) };
-            match client.log(query).await {
+            let log = tokio::select! {
+                log = client.log(query) => log,
+                code = signals.first() => return if self.follow { Ok(()) } else { std::process::exit(code.into()) },
+            };
+            match log {
                 Ok(log) => {
                     if std::mem::take(&mut gone) {
                         context.note("the daemon is back");

@@ -1,15 +1,14 @@
 //! `gossip-node network`: which networks a node is in. All of them share its socket, its store and its name, and nothing
 //! else. `server.json` is what is changed, and the daemon reads it when it starts.
 
-use super::context::Context;
+use super::context::{Context, not_in};
 use super::failure::{Exit, Failure};
 use super::password::Source;
 use crate::api::NetworkEntry;
 use crate::client::ClientError;
 use crate::config::{MAX_NETWORKS, Network as Entry, ServerFile};
 use crate::display::{display_line, table};
-use crate::proto::gossip::check_name;
-use crate::proto::limits::MAX_NAME;
+use crate::proto::gossip::{check_name, name_rule};
 use crate::proto::seal::Secret;
 use clap::{Args, Subcommand};
 
@@ -64,7 +63,7 @@ impl Network {
         };
         match self.what {
             What::List => {
-                let file = ServerFile::load(&path)?.file;
+                let file = ServerFile::read(&path)?.file;
                 return list(context, &file, running.as_deref());
             }
             What::Add { name, source } => add(context, &name, &source)?,
@@ -80,8 +79,7 @@ impl Network {
 fn add(context: &Context, name: &str, source: &Source) -> Result<(), Failure> {
     let path = context.home.server_json();
     if !check_name(name) {
-        return Err(Failure::new(Exit::Usage, format!("{name:?} is no name for a network"))
-            .why(format!("a name has 1 to {MAX_NAME} bytes without control or invisible characters")));
+        return Err(Failure::new(Exit::Usage, format!("{name:?} is no name for a network")).why(name_rule()));
     }
     let check = |file: &ServerFile| {
         if file.networks.iter().any(|network| network.network_name == name) {
@@ -95,7 +93,7 @@ fn add(context: &Context, name: &str, source: &Source) -> Result<(), Failure> {
         Ok(())
     };
     // Nobody is asked for a password in vain.
-    check(&ServerFile::load(&path)?.file)?;
+    check(&ServerFile::read(&path)?.file)?;
     let password = source.password(context, name)?;
     let network_key = Secret::derive(name, password.as_bytes());
     let networks = ServerFile::amend(&path, |file| {
@@ -108,14 +106,9 @@ fn add(context: &Context, name: &str, source: &Source) -> Result<(), Failure> {
 
 fn remove(context: &Context, name: &str, yes: bool) -> Result<(), Failure> {
     let path = context.home.server_json();
-    let unknown = |file: &ServerFile| {
-        let names: Vec<&str> = file.networks.iter().map(|network| network.network_name.as_str()).collect();
-        Failure::new(Exit::NotFound, format!("this node is not in a network {name:?}"))
-            .why(format!("it is in: {}", names.join(", ")))
-    };
-    let file = ServerFile::load(&path)?.file;
+    let file = ServerFile::read(&path)?.file;
     if !file.networks.iter().any(|network| network.network_name == name) {
-        return Err(unknown(&file));
+        return Err(not_in(name, &file));
     }
     let fate = "its records stay in gossip.db, where they take their place and are not shown; `gossip-node network add` with the same name has them back";
     if !yes {
@@ -124,12 +117,12 @@ fn remove(context: &Context, name: &str, yes: bool) -> Result<(), Failure> {
             return Err(Failure::new(Exit::Usage, "say --yes").why(format!("the key is forgotten; {fate}")));
         }
         if !dialoguer::Confirm::new().with_prompt(question).default(false).interact()? {
-            return Err(Failure::silent(Exit::No));
+            return Err(Failure::new(Exit::No, "nothing was removed"));
         }
     }
     let networks = ServerFile::amend(&path, |file| {
         let at = file.networks.iter().position(|network| network.network_name == name);
-        file.networks.remove(at.ok_or_else(|| unknown(file))?);
+        file.networks.remove(at.ok_or_else(|| not_in(name, file))?);
         Ok::<Vec<NetworkEntry>, Failure>(entries(file, None))
     })?;
     told(context, &networks, &format!("removed {}: {fate}", display_line(name)))

@@ -3,7 +3,7 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::init::random;
+use super::random::random;
 use crate::display::display_line;
 use clap::Args;
 use std::fmt;
@@ -162,11 +162,11 @@ const WORDS: usize = 5;
 
 /// A passphrase of random words, and its strength in bits: the list has 7,776 words (Bonneau, "EFF's New Wordlists for Random
 /// Passphrases", 2016), each of which adds 12.9 bits.
-pub fn passphrase() -> Result<(Zeroizing<String>, u32), Failure> {
+fn passphrase() -> Result<(Zeroizing<String>, u32), Failure> {
     let list = diceware_wordlists::EFF_LONG_WORDLIST.as_slice();
     let mut words = Vec::new();
     while words.len() < WORDS {
-        let draw = random()?;
+        let draw: [u8; 16] = random()?;
         for pair in draw.as_chunks::<2>().0 {
             // What is beyond the last whole list would make its first words more likely.
             let number = usize::from(u16::from_le_bytes(*pair));

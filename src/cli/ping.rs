@@ -8,7 +8,7 @@ use super::running::Signals;
 use crate::api::{Peer, PingQuery};
 use crate::client::{Client, ClientError};
 use crate::config::parse_duration;
-use crate::display::display_line;
+use crate::display::{display_line, quoted};
 use crate::proto::limits::{MAX_DATAGRAM, MIN_MAX_DATAGRAM};
 use clap::Args;
 use serde::Serialize;
@@ -238,7 +238,7 @@ fn summary(context: &Context, pinged: Pinged) -> Result<(), Failure> {
         return Err(Failure::silent(Exit::Timeout));
     }
     Err(Failure::new(Exit::Timeout, format!("{name} did not answer"))
-        .hint(format!("why it is in its state: gossip-node explain {}", super::init::quoted(&pinged.peer.name))))
+        .hint(format!("why it is in its state: gossip-node explain {}", quoted(&pinged.peer.name))))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::client::ClientError;
-use crate::config::{parse_duration, show_duration};
+use crate::config::{HOST_PORT, check_host_port, parse_duration, show_duration};
 use crate::display::display_line;
 use clap::Args;
 use std::time::Duration;
@@ -25,15 +25,9 @@ pub struct Register {
     timeout: Duration,
 }
 
-/// `HOST:PORT`, with an IPv6 address in brackets.
+/// An address, as a flag takes it.
 pub fn host_port(text: &str) -> Result<String, String> {
-    let port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
-    match text.rsplit_once(':') {
-        Some((host, at)) if !host.is_empty() && port(at) && (!host.contains(':') || host.starts_with('[')) => {
-            Ok(text.into())
-        }
-        _ => Err("say HOST:PORT, such as 192.168.1.10:6884 or [fe80::1]:6884".into()),
-    }
+    check_host_port(text).map(|()| text.into()).map_err(|problem| format!("{problem}; {HOST_PORT}"))
 }
 
 impl Register {
@@ -71,10 +65,12 @@ mod tests {
 
     #[test]
     fn an_address_has_a_host_and_a_port() {
-        for good in ["nas:6884", "10.0.0.1:1", "[fe80::1]:6884", "nas.local:65535"] {
+        for good in ["nas:6884", "10.0.0.1:1", "[2001:db8::1]:6884", "[fe80::1%2]:6884", "nas.local:65535"] {
             assert_eq!(host_port(good).as_deref(), Ok(good));
         }
-        for bad in ["nas", ":6884", "nas:0", "nas:x", "nas:65536", "fe80::1:6884", ""] {
+        for bad in
+            ["nas", ":6884", "nas:0", "nas:x", "nas:65536", "fe80::1:6884", "[fe80::1:6884", "[nas]:6884", "a b:1", ""]
+        {
             assert!(host_port(bad).is_err(), "{bad}");
         }
     }

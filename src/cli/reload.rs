@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use crate::api::{Change, Reloaded};
+use crate::api::{Change, Problem, Reloaded};
 use crate::client::ClientError;
 use crate::display::{columns, display_line};
 use clap::Args;
@@ -22,10 +22,7 @@ impl Reload {
     /// Reloads.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         let reloaded = context.client().reload().await.map_err(|error| match error {
-            ClientError::Refused(problem) if problem.status == 409 => {
-                let failure = Failure::new(Exit::Config, problem.title).why(problem.detail);
-                problem.hint.into_iter().fold(failure, Failure::hint)
-            }
+            error @ ClientError::Refused(Problem { status: 409, .. }) => context.explain()(error).exit(Exit::Config),
             error => context.explain()(error),
         })?;
         if context.json {

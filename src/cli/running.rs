@@ -1,9 +1,11 @@
 //! [`Running`]: a daemon with its control socket, as `run` and `demo` have it, and the signals that end it.
 
 use super::failure::{Exit, Failure};
+use super::hangup::is_ignored;
 use super::ui::Page;
-use crate::config::{Home, HomeLock};
+use crate::config::{Home, HomeLock, SPARE_PORT};
 use crate::daemon::{Daemon, Handle, StartError};
+use crate::display::quoted;
 use crate::http::{BindError, Server, Stage};
 use crate::net::Faults;
 use std::io;
@@ -106,7 +108,7 @@ fn not_bound(error: BindError, home: &Home) -> Failure {
         }
         BindError::Tcp { addr, source } => {
             let failure = Failure::new(Exit::Refused, format!("cannot listen on TCP {addr}")).why(source.to_string());
-            let init = format!("gossip-node init --home {} --set http.listen", home.dir().display());
+            let init = format!("gossip-node init --home {} --set http.listen", quoted(home.dir().display()));
             match source.kind() {
                 io::ErrorKind::AddrInUse => failure
                     .hint(format!("another program has the port: stop it, or take any that is free: {init}=null")),
@@ -130,8 +132,8 @@ fn not_started(error: StartError, home: &Home) -> Failure {
             let failure = Failure::new(Exit::Refused, format!("cannot bind UDP {addr}")).why(source.to_string());
             match source.kind() {
                 io::ErrorKind::AddrInUse => failure.hint(format!(
-                    "another program has the port: stop it, or take another: gossip-node init --home {} --set port=6885",
-                    home.dir().display()
+                    "another program has the port: stop it, or take another: gossip-node init --home {} --set port={SPARE_PORT}",
+                    quoted(home.dir().display())
                 )),
                 io::ErrorKind::AddrNotAvailable => failure.hint("this host has no such address; 0.0.0.0 is all it has"),
                 _ => failure,
@@ -142,24 +144,36 @@ fn not_started(error: StartError, home: &Home) -> Failure {
     }
 }
 
-/// SIGTERM and SIGINT: the first ends the program gracefully, the second at once.
+/// SIGTERM and SIGINT: the first ends the program gracefully, the second at once. So does SIGHUP, where it is taken.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     /// Takes the signals; from here on they do not kill.
     pub fn take() -> Result<Signals, Failure> {
-        let take = |kind| {
-            signal(kind).map_err(|error| Failure::new(Exit::No, "cannot watch for signals").why(error.to_string()))
-        };
-        Ok(Signals { terminate: take(SignalKind::terminate())?, interrupt: take(SignalKind::interrupt())? })
+        let (terminate, interrupt) = (taken(SignalKind::terminate())?, taken(SignalKind::interrupt())?);
+        Ok(Signals { terminate, interrupt, hangup: None })
+    }
+
+    /// With that of a terminal that is gone, unless `nohup` says not to mind: for who has something to clear away.
+    pub fn take_all() -> Result<Signals, Failure> {
+        let hangup = if is_ignored() { None } else { Some(taken(SignalKind::hangup())?) };
+        Ok(Signals { hangup, ..Signals::take()? })
     }
 
     /// Returns at the first of them. Exit codes of those that a signal ended are 128 and its number.
     pub async fn first(&mut self) -> u8 {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            _ = hangup => 128 + 1,
             _ = self.terminate.recv() => 128 + 15,
             _ = self.interrupt.recv() => 128 + 2,
         }
@@ -172,4 +186,9 @@ impl Signals {
             std::process::exit(code.into());
         });
     }
+}
+
+/// A signal that from here on does not kill.
+pub fn taken(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::new(Exit::No, "cannot watch for signals").why(error.to_string()))
 }

@@ -140,8 +140,8 @@ async fn line(handle: &Handle) -> Option<String> {
 /// `home: 4 of 4 reachable, 311 records`.
 fn told(status: &NetworkStatus) -> String {
     let NetworkStatus { network_name, gossip_count, peers, .. } = status;
-    let reachable = peers.iter().filter(|peer| peer.reach == Reach::Reachable).count();
-    let here = peers.iter().filter(|peer| peer.reach != Reach::Left).count();
+    let (reachable, left) = (status.count(Reach::Reachable), status.count(Reach::Left));
+    let here = peers.len() as u64 - left;
     format!("{network_name}: {reachable} of {here} reachable, {}", counted(*gossip_count, "record"))
 }
 

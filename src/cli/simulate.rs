@@ -53,19 +53,19 @@ pub struct Simulate {
     /// How many records [40; burst 1000, crash 100]
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     records: Option<u32>,
-    /// Bytes of each record's message; its head takes 50 more [150]
+    /// Bytes of each record's message; its head takes 50 more [150; maelstrom 8]
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=MAX_MSG as i64))]
     size: Option<u32>,
     /// Records a second, all nodes together [10; maelstrom 50]
     #[arg(long, value_name = "PER_S", value_parser = rate)]
     rate: Option<f64>,
-    /// Which share of the nodes crashes: 0.3 or 30%
+    /// Which share of the nodes crashes: 0.3 or 30% [30%]
     #[arg(long, value_name = "P", value_parser = share)]
     crash: Option<f64>,
     /// How long the network is split [60s]
     #[arg(long, value_name = "D", value_parser = parse_duration)]
     split: Option<Duration>,
-    /// How long idle, churn and maelstrom go on [60s, 5m, 20s]
+    /// How long idle, churn and maelstrom go on [60s; churn 5m, maelstrom 20s]
     #[arg(long = "for", value_name = "D", value_parser = parse_duration)]
     lasting: Option<Duration>,
     /// Draws everything [1; with --swarm any]
@@ -74,10 +74,10 @@ pub struct Simulate {
     /// How fast nodes notice a crash
     #[arg(long, value_enum, default_value_t = Profile::Lan)]
     profile: Profile,
-    /// Least time between two datagrams of records for one peer [1ms]
+    /// Least time between two datagrams of records for one peer [1ms; maelstrom 0s]
     #[arg(long, value_name = "D", value_parser = parse_duration)]
     record_gap: Option<Duration>,
-    /// Least time between two datagrams of acknowledgements for one peer [5ms; maelstrom 100ms]
+    /// Least time between two datagrams of acknowledgements for one peer [5ms; maelstrom 200ms]
     #[arg(long, value_name = "D", value_parser = parse_duration)]
     heard_gap: Option<Duration>,
     /// Draw the picture in ASCII
@@ -174,7 +174,8 @@ impl Simulate {
         plan.lasting = self.lasting.unwrap_or(plan.lasting);
         plan.timing.record_gap = self.record_gap.unwrap_or(plan.timing.record_gap);
         plan.timing.heard_gap = self.heard_gap.unwrap_or(plan.timing.heard_gap);
-        if (plan.nodes as f64 * plan.crash).round() as usize + 1 >= plan.nodes {
+        let crashed = (plan.nodes as f64 * plan.crash).round() as usize;
+        if plan.scenario == Scenario::Crash && crashed + 1 >= plan.nodes {
             return Err(Failure::new(Exit::Usage, "too many nodes would crash")
                 .why(format!("of {} nodes, fewer than two would be left to notice", plan.nodes))
                 .hint("say a lower --crash, or more --nodes"));
@@ -187,7 +188,9 @@ impl Simulate {
         let writes = [Scenario::Spread, Scenario::Burst, Scenario::Crash];
         let lasts = [Scenario::Idle, Scenario::Churn, Scenario::Maelstrom];
         let paced = [Scenario::Spread, Scenario::Crash, Scenario::Split, Scenario::Churn, Scenario::Maelstrom];
-        let flags: [(&str, bool, &[Scenario]); 5] = [
+        let sized = [&paced[..], &[Scenario::Burst]].concat();
+        let flags: [(&str, bool, &[Scenario]); 6] = [
+            ("--size", self.size.is_some(), &sized),
             ("--records", self.records.is_some(), &writes),
             ("--rate", self.rate.is_some(), &paced),
             ("--crash", self.crash.is_some(), &[Scenario::Crash]),
@@ -260,6 +263,60 @@ fn speaks_utf8() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::FromArgMatches;
+
+    /// The plan of a command line.
+    fn plan(args: &[&str]) -> Result<Plan, String> {
+        let command = Simulate::augment_args(clap::Command::new("simulate"));
+        let matches =
+            command.try_get_matches_from([&["simulate"], args].concat()).map_err(|error| error.to_string())?;
+        let simulate = Simulate::from_arg_matches(&matches).map_err(|error| error.to_string())?;
+        let plan = simulate.plan().map_err(|failure| format!("{failure:?}"))?;
+        // Without jitter there is nothing to be brisk about.
+        Ok(Plan { link: Link { brisk: true, ..plan.link }, ..plan })
+    }
+
+    #[test]
+    fn two_nodes_are_enough_where_none_crashes() {
+        assert_eq!(plan(&["--nodes", "2"]).unwrap().nodes, 2);
+        assert!(plan(&["--nodes", "2", "--scenario", "crash"]).is_err());
+    }
+
+    #[test]
+    fn the_numbers_in_the_help_are_the_scenarios_own() {
+        let command = Simulate::augment_args(clap::Command::new("simulate"));
+        let mut compared = 0;
+        for arg in command.get_arguments().filter(|arg| !["seeds", "jobs"].contains(&arg.get_id().as_str())) {
+            let help = arg.get_help().unwrap_or_default().to_string();
+            let Some((_, usual)) = help.strip_suffix(']').and_then(|help| help.rsplit_once('[')) else { continue };
+            let (all, some) = usual.split_once("; ").unwrap_or((usual, ""));
+            for scenario in Scenario::ALL.map(Scenario::name) {
+                let own = some.split(", ").find_map(|own| own.strip_prefix(scenario)).map_or(all, str::trim);
+                let flag = format!("--{}", arg.get_long().unwrap());
+                let without = plan(&["--scenario", scenario]).unwrap();
+                match plan(&["--scenario", scenario, &flag, own]) {
+                    Ok(with) => assert_eq!(format!("{with:?}"), format!("{without:?}"), "{scenario} {flag} {own}"),
+                    Err(why) => assert!(why.contains("has no meaning"), "{scenario} {flag} {own}: {why}"),
+                }
+                compared += 1;
+            }
+        }
+        assert_eq!(compared, 11 * Scenario::ALL.len());
+    }
+
+    #[test]
+    fn a_number_that_does_nothing_is_a_mistake() {
+        for args in [
+            ["--scenario", "idle", "--size", "8"],
+            ["--scenario", "join", "--for", "2h"],
+            ["--scenario", "spread", "--crash", "1%"],
+        ] {
+            assert!(plan(&args).unwrap_err().contains("has no meaning"), "{args:?}");
+        }
+        for more in [&["--for", "2h"][..], &["--profile", "fast"], &["--record-gap", "1ms"], &["--ascii"]] {
+            assert!(plan(&[&["--swarm"], more].concat()).unwrap_err().contains("cannot be used with"), "{more:?}");
+        }
+    }
 
     #[test]
     fn shares_and_latencies_are_written_as_people_do() {

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::config::{Home, Token};
-use crate::display::display_line;
+use crate::display::{display_line, quoted};
 use clap::Args;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -85,7 +85,7 @@ impl Ui {
 async fn page(context: &Context) -> Result<Page, Failure> {
     let node = context.client().node().await.map_err(context.explain())?;
     let Some(at) = node.http else {
-        let init = format!("gossip-node init --home {} --set http.listen=null", context.home.dir().display());
+        let init = format!("gossip-node init --home {} --set http.listen=null", quoted(context.home.dir().display()));
         return Err(Failure::new(Exit::Refused, "this node serves no page")
             .why("http.listen in server.json is off, or it could not listen on loopback")
             .hint(format!("{init}, and start the daemon again")));

@@ -32,7 +32,7 @@ impl Connections {
     /// A whole answer to a request, over the connection that is idle, if there is one.
     pub async fn exchange(&self, mut request: Request<Full<Bytes>>) -> Result<(HeaderMap, Bytes), ClientError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let kept = idle.is_some();
+        let mut kept = idle.is_some();
         let mut sender = match idle {
             Some(sender) => sender,
             None => self.connect().await?,
@@ -40,8 +40,8 @@ impl Connections {
         let answer = loop {
             match sender.try_send_request(request).await {
                 Ok(answer) => break answer,
-                // It was closed meanwhile, and the daemon has seen nothing of this.
-                Err(mut error) => match error.take_message().filter(|_| kept) {
+                // One that was idle was closed meanwhile, and the daemon has seen nothing of this: once more, over a new one.
+                Err(mut error) => match error.take_message().filter(|_| std::mem::take(&mut kept)) {
                     Some(unsent) => (request, sender) = (unsent, self.connect().await?),
                     None => return Err(broken(error.into_error())),
                 },
@@ -89,7 +89,20 @@ pub fn problem(status: StatusCode, body: &[u8]) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn request() -> Request<Full<Bytes>> {
+        Request::builder().uri("/").header("host", "localhost").body(Full::default()).unwrap()
+    }
+
+    /// Reads one.
+    async fn asked(stream: &mut UnixStream) {
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            asked.push(stream.read_u8().await.unwrap());
+        }
+    }
 
     /// Two calls come over one connection; a third over another, as the daemon has closed the first meanwhile.
     #[tokio::test]
@@ -101,20 +114,38 @@ mod tests {
             for calls in [2, 1] {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 for _ in 0..calls {
-                    let mut asked = Vec::new();
-                    while !asked.ends_with(b"\r\n\r\n") {
-                        asked.push(stream.read_u8().await.unwrap());
-                    }
+                    asked(&mut stream).await;
                     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
                 }
             }
         });
         let connections = Connections::new(socket);
         for _ in 0..3 {
-            let request = Request::builder().uri("/").header("host", "localhost").body(Full::default()).unwrap();
-            assert_eq!(connections.exchange(request).await.unwrap().1, "ok");
+            assert_eq!(connections.exchange(request()).await.unwrap().1, "ok");
         }
         daemon.await.unwrap();
+    }
+
+    /// Whoever answers once and then closes every connection at once went away.
+    #[tokio::test]
+    async fn a_request_is_sent_anew_once_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("control.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        let daemon = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            asked(&mut stream).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+            drop(stream);
+            loop {
+                drop(listener.accept().await.unwrap());
+            }
+        });
+        let connections = Connections::new(socket);
+        assert_eq!(connections.exchange(request()).await.unwrap().1, "ok");
+        let again = tokio::time::timeout(Duration::from_secs(30), connections.exchange(request())).await;
+        assert!(matches!(again, Ok(Err(ClientError::Broken(_)))), "{again:?}");
+        daemon.abort();
     }
 
     #[test]

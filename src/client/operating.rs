@@ -18,7 +18,6 @@ impl Client {
 
     /// What the log is to show; nothing: as it is configured.
     pub async fn set_log_level(&self, level: Option<String>) -> Result<api::LogLevel, ClientError> {
-        let body = serde_json::to_vec(&api::LogLevelChange { level }).expect("plain data becomes JSON").into();
-        parsed(&self.call(Method::PUT, "/log/level", &[], "application/json", body, PATIENCE).await?)
+        self.send(Method::PUT, "/log/level", &[], &api::LogLevelChange { level }, PATIENCE).await
     }
 }

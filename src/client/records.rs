@@ -16,9 +16,7 @@ impl Client {
 
     /// Has the daemon keep complete records, one a line of JSON: what became of each line.
     pub async fn import(&self, lines: Bytes) -> Result<Vec<api::Outcome>, ClientError> {
-        let query = self.network_query();
-        let body = self.call(Method::POST, "/gossip/import", &query, "application/x-ndjson", lines, PATIENCE).await?;
-        body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(parsed).collect()
+        self.lines("/gossip/import", lines).await
     }
 
     /// Says many things, all in one commit: what became of each.
@@ -28,9 +26,13 @@ impl Client {
             serde_json::to_writer(&mut lines, draft).expect("plain data becomes JSON");
             lines.push(b'\n');
         }
+        self.lines("/gossip/batch", lines.into()).await
+    }
+
+    /// What becomes of each of some lines.
+    async fn lines(&self, path: &str, lines: Bytes) -> Result<Vec<api::Outcome>, ClientError> {
         let query = self.network_query();
-        let kind = "application/x-ndjson";
-        let body = self.call(Method::POST, "/gossip/batch", &query, kind, lines.into(), PATIENCE).await?;
+        let body = self.call(Method::POST, path, &query, "application/x-ndjson", lines, PATIENCE).await?;
         body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(parsed).collect()
     }
 

@@ -1,5 +1,6 @@
 //! [`Home`]: the one directory of a daemon, what lies where in it, and the lock that keeps a second daemon out.
 
+use super::private;
 use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -116,6 +117,7 @@ impl Home {
     pub fn lock_exclusive(&self) -> Result<HomeLock, LockError> {
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(self.lock())?;
+        private::leave_to_owner(&file, &self.dir)?;
         match file.try_lock() {
             Ok(()) => (),
             Err(TryLockError::WouldBlock) => {

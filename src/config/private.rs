@@ -29,11 +29,35 @@ pub(super) fn read(path: &Path, most: u64, holds: &'static str) -> Result<Zeroiz
     Ok(text)
 }
 
-/// Writes a file that its owner alone may read. A link stays a link: what it points to is replaced. Who may give files away
-/// (root, setting up a service) leaves it to the directory's owner, or the service could not read it.
+/// Keeps others who take it out of the directory of `path` until it is dropped. The home's own lock would not do: a
+/// daemon has that for as long as it runs.
+pub(super) fn lock_dir(path: &Path) -> Result<File, ConfigError> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let dir = directory(&path);
+    let lock = || File::open(dir).and_then(|file| file.lock().map(|()| file));
+    lock().map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => ConfigError::Missing { path: path.clone() },
+        _ => ConfigError::Io { what: format!("cannot lock {}", dir.display()), source },
+    })
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// What root makes while setting up a service is the directory's owner's, or the service could not open it.
+pub(super) fn leave_to_owner(file: &File, dir: &Path) -> io::Result<()> {
+    let (owner, ours) = (fs::metadata(dir)?, file.metadata()?);
+    if ours.uid() == 0 && owner.uid() != 0 {
+        std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
+}
+
+/// Writes a file that its owner alone may read: see [`leave_to_owner`]. A link stays a link: what it points to is replaced.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), ConfigError> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = directory(&path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let write = || -> io::Result<()> {
         let mut temp = tempfile::Builder::new()
@@ -41,10 +65,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), ConfigError> {
             .permissions(fs::Permissions::from_mode(0o600))
             .tempfile_in(dir)?;
         temp.write_all(text.as_bytes())?;
-        let (owner, ours) = (fs::metadata(dir)?, temp.as_file().metadata()?);
-        if ours.uid() == 0 && owner.uid() != 0 {
-            std::os::unix::fs::fchown(temp.as_file(), Some(owner.uid()), Some(owner.gid()))?;
-        }
+        leave_to_owner(temp.as_file(), dir)?;
         temp.as_file().sync_all()?;
         temp.persist(&path)?;
         File::open(dir)?.sync_all()
@@ -69,5 +90,8 @@ mod tests {
         std::os::unix::fs::chown(dir.path(), Some(12345), Some(54321)).unwrap();
         write(&path, "{ }").unwrap();
         assert_eq!(owner(), (12345, 54321, 0o600));
+        let home = super::super::Home::new(dir.path().to_owned());
+        drop(home.lock_exclusive().unwrap());
+        assert_eq!(fs::metadata(home.lock()).map(|lock| (lock.uid(), lock.gid())).unwrap(), (12345, 54321));
     }
 }

@@ -121,7 +121,10 @@ fn a_password_written_by_hand_becomes_a_key() {
         r#"{{"node_guid": "{GUID}", "node_name": "nas",
             "networks": [{{"network_name": "home", "network_password": "correct horse"}}]}}"#
     ));
+    let looked = ServerFile::read(&place.path()).unwrap();
+    assert!(looked.notes.is_empty() && fs::read_to_string(place.path()).unwrap().contains("horse"));
     let loaded = ServerFile::load(&place.path()).unwrap();
+    assert_eq!(loaded.file, looked.file);
     assert_eq!(loaded.file.networks[0].network_key, Secret::derive("home", b"correct horse"));
     assert_eq!(loaded.notes.len(), 1);
     assert!(loaded.notes[0].contains("home") && !loaded.notes[0].contains("horse"), "{:?}", loaded.notes);

@@ -1,13 +1,12 @@
-//! `/metrics`: the node's counters and gauges as Prometheus reads them (text exposition format 0.0.4). Labels have words of
-//! ours and numbers alone: networks are numbered as in `server.json`.
+//! `/metrics`: the node's counters and gauges as Prometheus reads them. Labels have words of ours and numbers alone.
 
+use super::exposition::{Exposition, network};
 use super::openapi::Problems;
 use crate::api::Problem;
 use crate::daemon::{Gauges, Handle};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use std::fmt::Write as _;
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -63,29 +62,11 @@ fn networks_told(text: &mut Exposition, networks: &[Gauges]) {
     }
 }
 
-fn network(at: usize) -> String {
-    format!("network=\"{at}\"")
-}
-
 /// A counter's name by the conventions: its unit last but one.
 fn counter(name: &str) -> String {
     match name.strip_prefix("bytes_") {
         Some(of) => format!("{of}_bytes_total"),
         None => format!("{name}_total"),
-    }
-}
-
-#[derive(Default)]
-struct Exposition(String);
-
-impl Exposition {
-    fn family(&mut self, name: &str, kind: &str, help: &str, values: impl IntoIterator<Item = (String, u64)>) {
-        let help = help.replace('\\', "\\\\").replace('\n', " ");
-        let _ = writeln!(self.0, "# HELP gossip_node_{name} {help}\n# TYPE gossip_node_{name} {kind}");
-        for (labels, value) in values {
-            let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
-            let _ = writeln!(self.0, "gossip_node_{name}{labels} {value}");
-        }
     }
 }
 
@@ -97,8 +78,5 @@ mod tests {
     fn names_have_their_unit_where_the_conventions_want_it() {
         assert_eq!(counter("bytes_sent"), "sent_bytes_total");
         assert_eq!(counter("hello_sent"), "hello_sent_total");
-        let mut text = Exposition::default();
-        text.family("x", "gauge", "a\nb", [(network(1), 7)]);
-        assert_eq!(text.0, "# HELP gossip_node_x a b\n# TYPE gossip_node_x gauge\ngossip_node_x{network=\"1\"} 7\n");
     }
 }

@@ -126,13 +126,20 @@ pub enum Invalid {
 /// A name fit to be shown: 1 to [`MAX_NAME`] bytes, not only spaces, without control, bidirectional, zero-width or
 /// line-separating characters. Who_names, node names and network names all keep to it.
 pub fn check_name(name: &str) -> bool {
-    let forbidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{061C}')
-    };
+    let forbidden = |c: char| c.is_control() || is_unseen(c) || matches!(c, '\u{2028}' | '\u{2029}');
     // Most names are that, and each record that comes has one.
     let plain = name.bytes().all(|byte| byte.is_ascii_graphic());
     (1..=MAX_NAME).contains(&name.len()) && (plain || !name.trim().is_empty() && !name.contains(forbidden))
+}
+
+/// [`check_name`] in words.
+pub fn name_rule() -> String {
+    format!("a name has 1 to {MAX_NAME} bytes, not only spaces, without control, bidirectional or invisible characters")
+}
+
+/// Bidirectional controls, and characters without width: what deceives who reads, as no control character would.
+pub fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 /// All of a record but MSG.

@@ -2,7 +2,7 @@
 // `line` before anybody sees it, as the command line does, and is set as text only.
 
 /** What acts or deceives unseen: C0 except newline and tab, DEL, C1, bidirectional controls, what has no width. */
-const HOSTILE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;
+const HOSTILE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u061c\u202a-\u202e\u2060-\u206f\ufeff]/gu;
 const escaped = (c) => `\\u{${c.codePointAt(0).toString(16)}}`;
 
 /** Foreign text as it may be shown: every hostile character becomes its escape, all others stay. */

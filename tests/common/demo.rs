@@ -21,12 +21,21 @@ pub struct Demo {
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+            let _ = self.child.wait();
+        }
     }
 }
 
 impl Demo {
+    /// What closing its terminal comes to; returns when it has ended.
+    pub fn hang_up(&mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", "HUP", &pid]).status().unwrap().success());
+        self.child.wait().unwrap();
+    }
+
     /// Starts one.
     pub fn start(args: &[&str]) -> Demo {
         let mut child = Command::new(PROGRAM)

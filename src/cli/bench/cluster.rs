@@ -2,21 +2,27 @@
 
 use crate::api::{Draft, RegisterRequest, WaitQuery};
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::init::random;
+use crate::cli::random::random;
 use crate::cli::running::Running;
+use crate::cli::temporary;
 use crate::client::{Client, ClientError};
 use crate::config::{Home, Listen, Network, ServerFile};
 use crate::daemon::Refusal;
-use crate::proto::gossip::Guid;
-use crate::proto::seal::Secret;
-use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
+/// How the directories begin that nodes keep their files in.
+pub const PREFIX: &str = "gossip-bench-";
 /// How long nodes may take to meet, and to agree.
 pub const PATIENCE: Duration = Duration::from_secs(50);
+
+/// Between two looks at how far it is.
+const GLANCE: Duration = Duration::from_millis(200);
+/// Bytes that come in within [`PATIENCE`] though nothing happens, at most.
+const NOISE: u64 = 1 << 20;
 
 /// See the module.
 pub struct Cluster {
@@ -29,14 +35,7 @@ pub struct Cluster {
 impl Cluster {
     /// No nodes yet.
     pub fn new() -> Result<Cluster, Failure> {
-        let place = tempfile::Builder::new().prefix("gossip-bench-").tempdir();
-        let place = place.map_err(|error| Failure::new(Exit::No, "cannot make a directory").why(error.to_string()))?;
-        let mut secret = [0; 32];
-        secret[..16].copy_from_slice(&random()?);
-        secret[16..].copy_from_slice(&random()?);
-        let [a, b, c, d, ..] = random()?;
-        let network = Network::new(format!("bench-{a:02x}{b:02x}{c:02x}{d:02x}"), Secret(secret));
-        Ok(Cluster { nodes: Vec::new(), place, network })
+        Ok(Cluster { nodes: Vec::new(), place: temporary::directory(PREFIX)?, network: temporary::network("bench-")? })
     }
 
     /// Nodes that know each other.
@@ -73,15 +72,23 @@ impl Cluster {
             let request = RegisterRequest { address: first.address.to_string(), timeout_ms: 10_000 };
             node.handle.register(None, request).await.map_err(refused)?;
         }
-        self.wait(Some(others.len() as u64), None).await
-    }
-
-    /// Waits until all reach so many peers, or hold so many records.
-    pub async fn wait(&self, peers: Option<u64>, gossip: Option<u64>) -> Result<(), Failure> {
+        let others = others.len() as u64;
         for node in &self.nodes {
             let timeout_ms = PATIENCE.as_millis() as u64;
-            let query = WaitQuery { network: None, peers, gossip, in_sync: false, timeout_ms };
-            node.handle.wait(query).await.map_err(refused)?;
+            let query = WaitQuery { peers: Some(others), timeout_ms, ..WaitQuery::default() };
+            let waited = node.handle.wait(query).await.map_err(refused)?;
+            if !waited.holds {
+                return Err(Failure::new(Exit::Timeout, "the temporary nodes did not meet in time")
+                    .why(format!("one reaches {} of {others} others", waited.reachable_peers)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until all hold so many records.
+    pub async fn hold(&self, records: u64) -> Result<(), Failure> {
+        for node in &self.nodes {
+            all_here(node, records, |_, _| ()).await?;
         }
         Ok(())
     }
@@ -93,26 +100,42 @@ impl Cluster {
 
     /// Stops them all; their files go with them.
     pub async fn stop(self) -> Result<(), Failure> {
-        let stopping: Vec<_> = self.nodes.into_iter().map(|node| tokio::spawn(node.stop())).collect();
-        for stopping in stopping {
-            stopping.await.map_err(|error| Failure::new(Exit::No, error.to_string()))??;
+        temporary::stop(self.nodes.into_iter()).await
+    }
+}
+
+/// Waits until a daemon holds so many records, for as long as more arrives; `progress` hears of the records and bytes so
+/// far.
+pub async fn all_here(node: &Running, records: u64, mut progress: impl FnMut(u64, u64)) -> Result<(), Failure> {
+    let (mut before, mut moved) = ((0, 0), Instant::now());
+    loop {
+        let timeout_ms = GLANCE.as_millis() as u64;
+        let query = WaitQuery { gossip: Some(records), timeout_ms, ..WaitQuery::default() };
+        if node.handle.wait(query).await.map_err(refused)?.holds {
+            return Ok(());
         }
-        Ok(())
+        let status = node.handle.status(None, 1).await.map_err(refused)?;
+        let (complete, come) =
+            (status.gossip.complete, status.stats.get("bytes_received").copied().unwrap_or_default());
+        progress(complete, come);
+        if complete > before.0 || come > before.1 + NOISE {
+            (before, moved) = ((complete, come), Instant::now());
+        }
+        if moved.elapsed() > PATIENCE {
+            return Err(Failure::new(Exit::Timeout, "nothing more arrives")
+                .why(format!("a temporary node holds {complete} records of {records}")));
+        }
     }
 }
 
 /// A home below `place` for a new node on loopback, which looks for nobody and has no page.
 pub fn home_in(place: &Path, network: Network) -> Result<Home, Failure> {
-    let guid = Guid::random(random()?);
-    let name = format!("bench-{}", &guid.to_string()[..8]);
-    let home = Home::new(place.join(&name));
-    home.create().map_err(|error| Failure::new(Exit::No, "cannot make a home").why(error.to_string()))?;
-    let mut file = ServerFile::new(guid, &name);
-    (file.ip, file.port, file.discovery) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 0, Some(false));
-    file.http.listen = Some(Listen::Off);
-    file.networks.push(network);
-    file.save(&home.server_json())?;
-    Ok(home)
+    let name = format!("bench-{:08x}", u32::from_be_bytes(random()?));
+    let apart = |file: &mut ServerFile| {
+        file.discovery = Some(false);
+        file.http.listen = Some(Listen::Off);
+    };
+    Ok(temporary::home(place.join(&name), &name, network, apart)?.0)
 }
 
 /// Messages of so many bytes, each unlike the others.

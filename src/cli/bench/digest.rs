@@ -40,11 +40,6 @@ pub struct Digest {
 impl Digest {
     /// Has two nodes differ, and meet.
     pub async fn measure(self, context: &Context) -> Result<Report, Failure> {
-        if context.home_said {
-            return Err(Failure::new(Exit::Usage, "bench digest needs nodes of its own")
-                .why("nobody can have a network's nodes differ on purpose")
-                .hint("leave out --home"));
-        }
         let spinner = context.spinner(format!("two nodes hold {} messages", self.records));
         let (cluster, size) = (Cluster::new()?, self.size as usize);
         let homes = [cluster.home()?, cluster.home()?];

@@ -56,7 +56,7 @@ impl Spread {
             writing.await.map_err(|error| Failure::new(Exit::No, error.to_string()))??;
         }
         let written = began.elapsed();
-        cluster.wait(None, Some(self.records.into())).await?;
+        cluster.hold(self.records.into()).await?;
         let took = began.elapsed();
         drop(spinner);
         let mut report = Report::default();
@@ -135,18 +135,23 @@ impl Spread {
         let mut report = Report::default();
         report.add(Row::new(format!("until {peers} peers hold all"), self.rate(took), "records/s").beside(bare));
         let spinner = context.spinner("one message at a time");
-        let mut soon = Vec::new();
+        let (mut soon, mut late) = (Vec::new(), 0_u32);
         for number in 0..u64::from(self.singles) {
             let began = Instant::now();
             let added = client.add(None, text(number, self.size as usize).into()).await.map_err(called)?;
             let adding = began.elapsed();
             let holders = client.holders(&added.guid).await.map_err(called)?;
-            let last = holders.last_after_ms.filter(|_| holders.known >= peers);
-            soon.extend(last.map(|last| adding + Duration::from_secs_f64(last.max(0.0) / 1000.0)));
+            match holders.last_after_ms.filter(|_| holders.known >= peers) {
+                Some(last) => soon.push(adding + Duration::from_secs_f64(last.max(0.0) / 1000.0)),
+                None => late += 1,
+            }
         }
         let sync = quantile(&syncs(context.home.dir()).await?, 0.5).unwrap_or_default();
         drop(spinner);
         latencies(&mut report, soon, sync);
+        if late > 0 {
+            report.add(Row::new("not known to be everywhere within a second", late.into(), "messages"));
+        }
         Ok(report)
     }
 }
@@ -172,11 +177,15 @@ async fn arrival(events: &mut Events) -> Result<(), Failure> {
     tokio::time::timeout(PATIENCE, next).await.map_err(late)?
 }
 
-/// The figures of single messages. Two disks take each, one after the other.
+/// The figures of single messages, if there are any. Two disks take each, one after the other.
 fn latencies(report: &mut Report, mut soon: Vec<Duration>, sync: Duration) {
     soon.sort_unstable();
     for (name, share) in [("add to the last node, p50", 0.5), ("add to the last node, p99", 0.99)] {
-        report.add(Row::time(name, quantile(&soon, share).unwrap_or_default()).beside(2.0 * millis(sync)));
+        if let Some(time) = quantile(&soon, share) {
+            report.add(Row::time(name, time).beside(2.0 * millis(sync)));
+        }
     }
-    report.add(Row::time("add to the last node, max", soon.last().copied().unwrap_or_default()));
+    if let Some(time) = soon.last() {
+        report.add(Row::time("add to the last node, max", *time));
+    }
 }

@@ -1,16 +1,17 @@
 //! `gossip-node bench sync`: how fast a new node gets what it lacks: many records, or long ones.
 
-use super::cluster::{Cluster, PATIENCE, called, home_in, refused, store_all, text};
+use super::cluster::{Cluster, PREFIX, all_here, called, home_in, refused, store_all, text};
 use super::ingest::{bare, blocking};
 use super::report::{Report, Row};
-use crate::api::{RegisterRequest, WaitQuery};
+use crate::api::RegisterRequest;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::running::Running;
+use crate::cli::temporary;
 use crate::config::ServerFile;
-use crate::daemon::Refusal;
 use crate::display;
 use crate::probes;
+use crate::proto::limits::MAX_MSG;
 use clap::Args;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -18,10 +19,7 @@ use tokio::time::Instant;
 
 /// Records in one commit.
 const BATCH: usize = 1000;
-/// The longest message of a bench.
-const LONGEST: u64 = 16 << 20;
-/// Between two looks at how far it is.
-const GLANCE: Duration = Duration::from_millis(200);
+const LONGEST: u64 = MAX_MSG as u64;
 
 /// How fast a new node gets what it lacks
 #[derive(Args, Debug)]
@@ -78,7 +76,7 @@ impl Sync {
     /// A node that joins the network of a daemon that runs.
     async fn joined(&self, context: &Context, report: &mut Report) -> Result<(), Failure> {
         let status = context.client().status(1).await.map_err(context.explain())?;
-        let file = ServerFile::load(&context.home.server_json())?.file;
+        let file = ServerFile::read(&context.home.server_json())?.file;
         let name = &status.network.network_name;
         let network = file.networks.iter().find(|network| network.network_name == *name).cloned();
         let network = network.ok_or_else(|| Failure::new(Exit::NotFound, "server.json has no such network"))?;
@@ -86,8 +84,7 @@ impl Sync {
         if records == 0 {
             return Err(Failure::new(Exit::No, "the network holds nothing yet").hint("gossip-node bench ingest"));
         }
-        let place = tempfile::Builder::new().prefix("gossip-bench-").tempdir();
-        let place = place.map_err(|error| Failure::new(Exit::No, "cannot make a directory").why(error.to_string()))?;
+        let place = temporary::directory(PREFIX)?;
         let home = home_in(place.path(), network)?;
         ServerFile::amend::<_, Failure>(&home.server_json(), |mine| {
             mine.ip = file.ip;
@@ -99,7 +96,7 @@ impl Sync {
         let ip = if file.ip.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { file.ip };
         let began = Instant::now();
         meet(&running, SocketAddr::new(ip, status.network.port)).await?;
-        let took = all_here(context, &running, records, began).await;
+        let took = took(context, &running, records, began).await;
         running.stop().await?;
         let name = format!("all {records} records of {name}, {}", display::bytes(size));
         report.add(Row::new(name, records as f64 / took?.as_secs_f64(), "records/s").beside(bare));
@@ -140,7 +137,7 @@ async fn fetched(context: &Context, cluster: &mut Cluster, records: u64) -> Resu
     let [first, .., new] = &cluster.nodes[..] else { return Ok(Duration::ZERO) };
     let began = Instant::now();
     meet(new, first.address).await?;
-    all_here(context, new, records, began).await
+    took(context, new, records, began).await
 }
 
 async fn meet(new: &Running, address: SocketAddr) -> Result<(), Failure> {
@@ -148,27 +145,11 @@ async fn meet(new: &Running, address: SocketAddr) -> Result<(), Failure> {
     new.handle.register(None, request).await.map(drop).map_err(refused)
 }
 
-async fn all_here(context: &Context, new: &Running, records: u64, began: Instant) -> Result<Duration, Failure> {
+/// How long it took since `began` until all were there.
+async fn took(context: &Context, new: &Running, records: u64, began: Instant) -> Result<Duration, Failure> {
     let progress = context.progress("fetched");
-    let (mut most, mut moved) = (0, Instant::now());
-    loop {
-        let timeout_ms = GLANCE.as_millis() as u64;
-        let query = WaitQuery { gossip: Some(records), timeout_ms, ..WaitQuery::default() };
-        match new.handle.wait(query).await {
-            Ok(waited) if waited.holds => return Ok(began.elapsed()),
-            Ok(_) | Err(Refusal::Timeout(_)) => {}
-            Err(refusal) => return Err(refused(refusal)),
-        }
-        let status = new.handle.status(None, 1).await.map_err(refused)?;
-        let come = status.stats.get("bytes_received").copied().unwrap_or_default();
-        progress.set(status.gossip.complete, come);
-        if come > most {
-            (most, moved) = (come, Instant::now());
-        }
-        if moved.elapsed() > PATIENCE {
-            return Err(Failure::new(Exit::Timeout, "nothing more arrives"));
-        }
-    }
+    all_here(new, records, |complete, come| progress.set(complete, come)).await?;
+    Ok(began.elapsed())
 }
 
 /// `1000`, `64KiB` or `16MiB`.

@@ -4,15 +4,14 @@ use super::chaos::Chaos;
 use crate::api::{NetworkStatus, RegisterRequest, WaitQuery};
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::init::random;
 use crate::cli::running::Running;
+use crate::cli::temporary;
 use crate::cli::ui::Page;
-use crate::config::{Home, Listen, Network, ServerFile};
+use crate::config::{Home, Listen, ServerFile};
 use crate::daemon::{Handle, Refusal};
-use crate::display::{counted, display_line, short, table};
+use crate::display::{counted, display_line, quoted, short, table};
 use crate::proto::gossip::Guid;
-use crate::proto::seal::Secret;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -68,23 +67,16 @@ impl Cluster {
 
     /// Starts so many nodes.
     pub async fn start(&mut self, count: u16, place: &Path) -> Result<(), Failure> {
-        // Nobody types this network's password, so its key is drawn, and its name is no other network's.
-        let mut secret = [0; 32];
-        secret[..16].copy_from_slice(&random()?);
-        secret[16..].copy_from_slice(&random()?);
-        let [a, b, ..] = random()?;
-        self.network = format!("demo-{a:02x}{b:02x}");
+        let network = temporary::network("demo-")?;
+        self.network.clone_from(&network.network_name);
         for number in 1..=count {
             let name = format!("node-{number}");
-            let (guid, home) = (Guid::random(random()?), Home::new(place.join(number.to_string())));
-            home.create().map_err(|error| Failure::new(Exit::No, "cannot make a home").why(error.to_string()))?;
-            let mut file = ServerFile::new(guid, &name);
-            (file.ip, file.port) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-            file.gossip_timer = Duration::from_millis(200);
-            // One page shows all of them.
-            file.http.listen = (number > 1).then_some(Listen::Off);
-            file.networks.push(Network::new(self.network.clone(), Secret(secret)));
-            file.save(&home.server_json())?;
+            let more = |file: &mut ServerFile| {
+                file.gossip_timer = Duration::from_millis(200);
+                // One page shows all of them.
+                file.http.listen = (number > 1).then_some(Listen::Off);
+            };
+            let (home, mut file) = temporary::home(place.join(number.to_string()), &name, network.clone(), more)?;
             let amid = self.chaos.as_ref().map(Chaos::amid).unwrap_or_default();
             let running = Running::start_amid(home.clone(), amid).await?;
             let address = running.address;
@@ -92,7 +84,7 @@ impl Cluster {
             file.port = address.port();
             file.save(&home.server_json())?;
             self.event(&format!("{name} is up at {address}"))?;
-            self.nodes.push(Node { name, guid, home, address, running: Some(running) });
+            self.nodes.push(Node { name, guid: file.node_guid, home, address, running: Some(running) });
         }
         self.chaos.iter().for_each(|chaos| chaos.cast(&self.nodes));
         Ok(())
@@ -135,7 +127,7 @@ impl Cluster {
             };
             match handle.wait(query).await {
                 Ok(waited) if waited.holds => self.event(&format!("{} is in sync with all others", node.name))?,
-                Ok(_) | Err(Refusal::Timeout(_)) => self.event(&format!("{} is not in sync in time", node.name))?,
+                Ok(_) => self.event(&format!("{} is not in sync in time", node.name))?,
                 Err(refusal) => return Err(failed(&format!("{} cannot wait", node.name))(refusal)),
             }
         }
@@ -197,7 +189,7 @@ impl Cluster {
         }
         context.note("The cluster stays up until Ctrl-C. In a second terminal:");
         for (node, command) in self.nodes.iter().zip(["status", "add 'hello'", "list"]) {
-            context.note(&format!("  gossip-node {command} --home {}", node.home.dir().display()));
+            context.note(&format!("  gossip-node {command} --home {}", quoted(node.home.dir().display())));
         }
         if let Some(last) = self.nodes.last() {
             context.note(&format!("Homes: one for each node, up to {}", last.home.dir().display()));
@@ -235,14 +227,7 @@ impl Cluster {
 
     /// Stops all that run.
     pub async fn stop(self) -> Result<(), Failure> {
-        let running = self.nodes.into_iter().filter_map(|node| node.running);
-        let stopping = running.map(|running| tokio::spawn(running.stop()));
-        let mut result = Ok(());
-        for stopping in stopping.collect::<Vec<_>>() {
-            let stopped = stopping.await.unwrap_or_else(|error| Err(Failure::new(Exit::No, error.to_string())));
-            result = result.and(stopped);
-        }
-        result
+        temporary::stop(self.nodes.into_iter().filter_map(|node| node.running)).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Finding;
 use crate::config::Home;
-use crate::display::{bytes, display_line};
+use crate::display::{bytes, display_line, quoted};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
@@ -26,7 +26,7 @@ pub(super) fn home(home: &Home) -> Vec<Finding> {
             let why = "there is nothing here yet";
             return vec![
                 Finding::problem("home", format!("there is no {shown}"), why)
-                    .hint(format!("gossip-node init --home {shown}, or name another home with --home")),
+                    .hint(format!("gossip-node init --home {}, or name another home with --home", quoted(shown))),
             ];
         }
         Err(error) => {
@@ -38,7 +38,7 @@ pub(super) fn home(home: &Home) -> Vec<Finding> {
             let why = "other users of this host can see what is in it";
             found.push(
                 Finding::warning("home", format!("{shown} has mode {mode:04o}"), why)
-                    .hint(format!("chmod 700 {shown}")),
+                    .hint(format!("chmod 700 {}", quoted(shown))),
             );
         }
         Ok(_) => found.push(Finding::ok("home", format!("{shown}, for its owner alone"))),
@@ -49,17 +49,26 @@ pub(super) fn home(home: &Home) -> Vec<Finding> {
 
 fn store(home: &Home) -> Option<Finding> {
     let path = home.gossip_db();
-    let aside: Vec<String> = fs::read_dir(home.dir())
+    let names: Vec<String> = fs::read_dir(home.dir())
         .ok()?
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
-        .filter(|name| name.starts_with("gossip.db.corrupt") || name.starts_with("gossip.db.damaged"))
         .collect();
-    if let Some(name) = aside.first() {
+    // This orders the salvage: nobody is to take it away before that is done.
+    if names.iter().any(|name| name == "gossip.db.damaged") {
+        let why = "damage was met in use; what is whole is salvaged by the daemon, or at its next start";
+        return Some(
+            Finding::problem("store", format!("{} is damaged", path.display()), why)
+                .hint("look after the disk, and leave its files to the daemon: start it where none runs"),
+        );
+    }
+    let is_aside = |name: &&String| name.starts_with("gossip.db.corrupt-") && !name.ends_with("-wal");
+    if let Some(name) = names.iter().find(is_aside) {
         let why = "the store was damaged once; what was whole in it was kept, the rest comes from peers";
-        let dir = home.dir().display();
+        // The star is for its log.
+        let all = quoted(home.dir().join(name).display());
         return Some(
             Finding::warning("store", format!("{} lies beside it", display_line(name)), why)
-                .hint(format!("look after the disk; when all records are here, rm {dir}/{}", display_line(name))),
+                .hint(format!("look after the disk; when all records are here, rm {all}*")),
         );
     }
     let mut start = [0; 16];
@@ -151,7 +160,21 @@ mod tests {
         let found = home(&place);
         assert_eq!(levels(&found), [("home", Level::Warning), ("store", Level::Warning)]);
         assert!(found[0].hint.as_deref().unwrap().starts_with("chmod 700"));
-        fs::write(place.dir().join("gossip.db.corrupt-1"), "").unwrap();
-        assert!(home(&place)[1].what.contains("corrupt-1"));
+        for name in ["gossip.db.corrupt-1-wal", "gossip.db.corrupt-1"] {
+            fs::write(place.dir().join(name), "").unwrap();
+        }
+        let aside = home(&place).remove(1);
+        assert_eq!(aside.what, "gossip.db.corrupt-1 lies beside it");
+        assert!(aside.hint.unwrap().ends_with("gossip.db.corrupt-1*"));
+    }
+
+    #[test]
+    fn a_salvage_that_is_to_come_is_not_for_people_to_call_off() {
+        let place = Home::new(tempfile::tempdir().unwrap().path().join("my home"));
+        place.create().unwrap();
+        fs::write(place.dir().join("gossip.db.damaged"), "").unwrap();
+        let found = home(&place).remove(1);
+        assert_eq!((found.level, found.what.ends_with("gossip.db is damaged")), (Level::Problem, true));
+        assert!(!found.hint.unwrap().contains("rm "));
     }
 }

@@ -1,8 +1,10 @@
 //! The host: its ports, interfaces, buffers, and what may stand between it and others.
 
+use super::node::is_lonely;
 use super::{Daemon, Finding};
-use crate::config::ServerFile;
+use crate::config::{SPARE_PORT, ServerFile};
 use crate::display::bytes;
+use crate::net::BUFFER;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -10,7 +12,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 
 /// What the daemon asks of the kernel for what comes in.
-const WANTED: u64 = 4 << 20;
+const WANTED: u64 = BUFFER as u64;
 /// Bytes of headers before a datagram's payload: of UDP, and of IPv4 or IPv6.
 const HEADERS: (usize, usize) = (8 + 20, 8 + 40);
 /// Where programs of a firewall are, beside what `PATH` names.
@@ -36,7 +38,7 @@ pub(super) fn ports(file: &ServerFile, daemon: Option<&Daemon>) -> Vec<Finding> 
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let who = holder(file.port).map_or("another program".into(), |who| format!("another program ({who})"));
             Finding::problem("port", format!("UDP {addr} is taken"), format!("{who} has it: a daemon cannot start"))
-                .hint("stop that one, or take another port: gossip-node config set port 6886")
+                .hint(format!("stop that one, or take another port: gossip-node config set port {SPARE_PORT}"))
         }
         Err(error) => {
             let why = "a daemon cannot start";
@@ -147,8 +149,8 @@ fn is_there(program: &str) -> bool {
     dirs.into_iter().any(|dir| dir.join(program).is_file())
 }
 
-/// What may keep others out. It is said as a warning where nobody is heard.
-pub(super) fn firewall(ports: (u16, u16), lonely: bool) -> Finding {
+/// What may keep others out. It is said as a warning where a daemon hears nobody.
+pub(super) fn firewall(daemon: Option<&Daemon>) -> Finding {
     let there: Vec<&Firewall> = FIREWALLS.iter().filter(|firewall| is_there(firewall.program)).collect();
     // One that is known to be on counts before those of which nothing is known.
     let known = there.iter().find(|firewall| firewall.on.is_some_and(|on| on()));
@@ -156,49 +158,55 @@ pub(super) fn firewall(ports: (u16, u16), lonely: bool) -> Finding {
     let Some(firewall) = found else {
         return Finding::ok("firewall", "no ufw, firewalld, nft or iptables is on here");
     };
-    let (what, line) = (
-        format!("{} is {}", firewall.name, if known.is_some() { "on" } else { "installed" }),
-        opening(firewall.name, ports),
-    );
-    if lonely {
-        let why = "nobody is heard: it may keep them out";
-        Finding::warning("firewall", what, why).hint(line)
-    } else {
-        Finding::ok("firewall", format!("{what}, and lets others through"))
+    let what = format!("{} is {}", firewall.name, if known.is_some() { "on" } else { "installed" });
+    let Some(daemon) = daemon else { return Finding::ok("firewall", what) };
+    match daemon.networks.first() {
+        Some(network) if is_lonely(&daemon.networks) => {
+            let why = "nobody is heard: it may keep them out";
+            let discovery = network.discovery.as_ref().map(|discovery| discovery.port);
+            Finding::warning("firewall", what, why).hint(opening(firewall.name, network.port, discovery))
+        }
+        _ => Finding::ok("firewall", format!("{what}, and lets others through")),
     }
 }
 
 /// What to type to let nodes in.
-fn opening(firewall: &str, (port, discovery): (u16, u16)) -> String {
-    let next = port.checked_add(1) == Some(discovery);
-    let range = |to: &str| if next { format!("{port}{to}{discovery}") } else { format!("{port},{discovery}") };
+fn opening(firewall: &str, port: u16, discovery: Option<u16>) -> String {
+    let next = discovery.is_some_and(|discovery| port.checked_add(1) == Some(discovery));
+    let ports = [Some(port), discovery].into_iter().flatten().map(|port| port.to_string()).collect::<Vec<_>>();
+    let range = |to: &str| ports.join(if next { to } else { "," });
     match firewall {
         "ufw" => format!("ufw allow {}/udp", range(":")),
-        "firewalld" if next => {
-            format!("firewall-cmd --permanent --add-port={}/udp && firewall-cmd --reload", range("-"))
-        }
         "firewalld" => {
-            format!(
-                "firewall-cmd --permanent --add-port={port}/udp --add-port={discovery}/udp && firewall-cmd --reload"
-            )
+            let opened = if next { vec![range("-")] } else { ports };
+            let flags: String = opened.iter().map(|ports| format!(" --add-port={ports}/udp")).collect();
+            format!("firewall-cmd --permanent{flags} && firewall-cmd --reload")
         }
-        "nftables" => format!("nft add rule inet filter input udp dport '{{ {port}, {discovery} }}' accept"),
-        _ => format!("iptables -I INPUT -p udp -m multiport --dports {port},{discovery} -j ACCEPT"),
+        "nftables" => format!("nft add rule inet filter input udp dport '{{ {} }}' accept", ports.join(", ")),
+        _ => format!("iptables -I INPUT -p udp -m multiport --dports {} -j ACCEPT", ports.join(",")),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Level;
     use super::*;
 
     #[test]
-    fn the_line_to_type_names_both_ports() {
-        assert_eq!(opening("ufw", (6884, 6885)), "ufw allow 6884:6885/udp");
-        assert_eq!(opening("ufw", (7000, 6885)), "ufw allow 7000,6885/udp");
-        assert!(opening("firewalld", (6884, 6885)).contains("--add-port=6884-6885/udp"));
-        assert!(opening("firewalld", (7000, 6885)).contains("--add-port=7000/udp --add-port=6885/udp"));
-        assert!(opening("nftables", (6884, 6885)).contains("{ 6884, 6885 }"));
-        assert!(opening("iptables", (6884, 6885)).contains("--dports 6884,6885"));
+    fn the_line_to_type_names_the_ports_that_are_used() {
+        assert_eq!(opening("ufw", 6884, Some(6885)), "ufw allow 6884:6885/udp");
+        assert_eq!(opening("ufw", 7000, Some(6885)), "ufw allow 7000,6885/udp");
+        assert!(opening("firewalld", 6884, Some(6885)).contains("--add-port=6884-6885/udp"));
+        assert!(opening("firewalld", 7000, Some(6885)).contains("--add-port=7000/udp --add-port=6885/udp"));
+        assert!(opening("nftables", 6884, Some(6885)).contains("{ 6884, 6885 }"));
+        assert!(opening("iptables", 6884, Some(6885)).contains("--dports 6884,6885"));
+        assert_eq!(opening("ufw", 6884, None), "ufw allow 6884/udp");
+        assert!(opening("firewalld", 6884, None).contains("--permanent --add-port=6884/udp &&"));
+    }
+
+    #[test]
+    fn a_firewall_is_blamed_by_a_daemon_alone() {
+        assert_eq!(firewall(None).level, Level::Ok);
     }
 
     #[test]

@@ -12,7 +12,7 @@ const CLONE: &str = "another node has this node's GUID";
 
 /// Whether nobody answers, in any network.
 pub(super) fn is_lonely(networks: &[NetworkStatus]) -> bool {
-    !networks.iter().flat_map(|network| &network.peers).any(|peer| peer.reach == Reach::Reachable)
+    networks.iter().all(|network| network.count(Reach::Reachable) == 0)
 }
 
 /// All of it.
@@ -33,8 +33,8 @@ pub(super) fn network(daemon: &Daemon) -> Vec<Finding> {
 }
 
 fn peers(status: &NetworkStatus, of: &str) -> Finding {
-    let count = |reach: &[Reach]| status.peers.iter().filter(|peer| reach.contains(&peer.reach)).count() as u64;
-    let (reachable, silent) = (count(&[Reach::Reachable]), count(&[Reach::Suspect, Reach::Unreachable]));
+    let reachable = status.count(Reach::Reachable);
+    let silent = status.count(Reach::Suspect) + status.count(Reach::Unreachable);
     let behind = status.peers.iter().filter(|peer| peer.reach == Reach::Reachable && !peer.in_sync).count() as u64;
     let what = match (reachable, silent) {
         (0, 0) => format!("no peer is known{of}"),

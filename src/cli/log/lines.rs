@@ -2,8 +2,8 @@
 //! strangers sent, and nothing in it acts on who reads it.
 
 use super::pipe::Pipe;
-use crate::display::{display_line, is_hostile};
-use std::fmt::{self, Write as _};
+use crate::display::{display_line, json_safe};
+use std::fmt;
 use std::io::{self, Write};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::{Format, Full, Writer};
@@ -52,20 +52,13 @@ fn text(line: &str) -> String {
     line
 }
 
-/// JSON escapes C0 by itself; the rest of what is hostile is escaped here, which changes no value. A line cut short would
-/// be no JSON, so one that is too long says only that.
+/// A line cut short would be no JSON, so one that is too long says only that.
 fn json(line: &str) -> String {
     let line = line.trim_end_matches('\n');
     if line.len() > LONGEST {
         return format!("{{\"level\":\"WARN\",\"message\":\"a line of {} bytes was too long to log\"}}\n", line.len());
     }
-    let mut out = String::with_capacity(line.len() + 1);
-    for c in line.chars() {
-        // All of them have four digits.
-        let _ = if is_hostile(c) { write!(out, "\\u{:04x}", u32::from(c)) } else { out.write_char(c) };
-    }
-    out.push('\n');
-    out
+    format!("{}\n", json_safe(line))
 }
 
 /// What a level is to the journal (syslog's priorities).
@@ -101,6 +94,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::display::is_hostile;
 
     #[test]
     fn a_line_is_one_line_and_acts_on_nobody() {

@@ -16,6 +16,8 @@ use tracing::Level;
 const LINES: usize = 1024;
 /// Between two looks for what was held back.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks for room, when all is to be written before the end.
+const GLANCE: Duration = Duration::from_millis(10);
 
 enum Item {
     Line(String),
@@ -55,9 +57,15 @@ impl Pipe {
     /// Waits so long for what was written so far.
     pub fn flush(&self, patience: Duration) {
         let (done, wait) = sync_channel(1);
-        if self.lines.try_send(Item::Flush(done)).is_ok() {
-            let _ = wait.recv_timeout(patience);
+        let (until, mut flush) = (now() + patience, Item::Flush(done));
+        while let Err(failed) = self.lines.try_send(flush) {
+            match failed {
+                TrySendError::Full(back) if now() < until => flush = back,
+                _ => return,
+            }
+            std::thread::sleep(GLANCE);
         }
+        let _ = wait.recv_timeout(until.saturating_duration_since(now()));
     }
 }
 
@@ -144,10 +152,10 @@ mod tests {
         pipe.flush(Duration::from_millis(10));
         assert!(now() - began < Duration::from_secs(5), "it held us up");
         drop(let_go);
-        while !read.lock().unwrap().contains(&format!("line {}\n", LINES - 1)) {
-            pipe.flush(Duration::from_secs(10));
-        }
+        // It waits, however many are before it.
+        pipe.flush(Duration::from_secs(60));
         let read = read.lock().unwrap();
+        assert!(read.contains(&format!("line {}\n", LINES - 1)));
         let told: u64 =
             (read.lines().filter_map(|line| line.strip_prefix("<4>")?.split(' ').nth(1)?.parse::<u64>().ok())).sum();
         let written = read.lines().filter(|line| line.starts_with("line ")).count() as u64;

@@ -26,7 +26,7 @@ pub fn curve(times: &[Option<f64>], ascii: bool) -> String {
     let _ = writeln!(out, "    0 % {corner}{}", floor.to_string().repeat(WIDTH));
     let [half, full] = [end / 2.0, end].map(|ms| format!("{} ms", short(ms)));
     let (left, right) = (WIDTH / 2 - half.len() / 2, WIDTH - WIDTH / 2 - half.len() + half.len() / 2);
-    let _ = writeln!(out, "        0{:left$}{half}{full:>right$}", "", left = left.saturating_sub(0));
+    let _ = writeln!(out, "        0{:left$}{half}{full:>right$}", "");
     match times.last() {
         Some(Some(last)) if *last > end => {
             let _ = writeln!(out, "  the last one after {} ms", short(*last));

@@ -16,7 +16,10 @@ use std::time::Instant;
 #[derive(Args, Debug)]
 pub struct Swarm {
     /// Draw everything from seeds: how many nodes, all that goes wrong, and who means harm
-    #[arg(long, conflicts_with_all = ["scenario", "nodes", "loss", "latency", "records", "size", "rate", "crash", "split"])]
+    #[arg(long, conflicts_with_all = [
+        "scenario", "nodes", "loss", "latency", "records", "size", "rate", "crash", "split", "lasting", "profile",
+        "record_gap", "heard_gap", "ascii",
+    ])]
     pub swarm: bool,
     /// How many seeds of a swarm, one after the other [40]
     #[arg(long, value_name = "N", requires = "swarm", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
