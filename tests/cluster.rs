@@ -142,7 +142,7 @@ fn statuses_have_what_scripts_rely_on() {
         assert!(gossip.get(key).is_some(), "{key} in {gossip}");
     }
     let record = &gossip["gossip"][0];
-    assert_eq!(keys(record), "complete date_doubtful date_time guid kind len received sha2 who_name");
+    assert_eq!(keys(record), "complete date_doubtful date_time guid kind len origin received sha2 who_name");
     assert_eq!((record["guid"].as_str(), record["who_name"].as_str()), (Some(guid.as_str()), Some("n2")));
     assert_eq!(record["sha2"], "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
     assert_eq!(gossip["root"], status["network"]["root"]);
