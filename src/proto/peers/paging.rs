@@ -226,6 +226,10 @@ impl Peers {
     pub(in crate::proto) fn compare_list(&mut self, now: Tick, theirs: ListState) {
         let ours = self.list();
         if theirs == ours {
+            // Where thousands join at once, all of them would go on naming all for a minute.
+            if self.is_joining(now) {
+                self.news.drop_alive();
+            }
             (self.pager.different, self.pager.at, self.pager.agreed, self.pager.passes) = (None, None, true, 0);
             return;
         }
