@@ -21,10 +21,6 @@ impl Rank {
         Rank(if own { 0 } else { OTHERS } | (OTHERS - 1 - number % OTHERS))
     }
 
-    fn is_own(self) -> bool {
-        self.0 & OTHERS == 0
-    }
-
     fn sent(self) -> u32 {
         (self.0 / SENT) as u32
     }
@@ -78,13 +74,6 @@ impl News {
         let rank = Rank::new(own, self.last);
         self.ranks.insert(rank, key);
         self.items.insert(key, Item { update, rank });
-    }
-
-    /// Drops what is said of nodes that are well; but not what this node says of itself.
-    pub(super) fn drop_alive(&mut self) {
-        let alive = self.items.iter().filter(|(_, item)| item.update.word == Word::Alive && !item.rank.is_own());
-        let alive: Vec<Key> = alive.map(|(&key, _)| key).collect();
-        alive.iter().for_each(|key| self.remove(key));
     }
 
     /// The next pieces, at most so many; each is sent `times` in all.
@@ -141,19 +130,6 @@ mod tests {
         assert_eq!(take(&mut news, 2), [(3, Word::Alive, 0), (2, Word::Alive, 0)]);
         assert_eq!(take(&mut news, 9).len() + take(&mut news, 9).len(), 6);
         assert!(news.is_empty());
-    }
-
-    #[test]
-    fn who_is_well_needs_no_word_where_lists_are_equal() {
-        let mut news = News::default();
-        news.push(update(1, Word::Alive, 0), false);
-        news.push(update(2, Word::Dead, 5), false);
-        news.push(update(3, Word::Alive, 0), true);
-        take(&mut news, 2);
-        news.drop_alive();
-        let mut left = take(&mut news, 9);
-        left.sort_by_key(|(number, ..)| *number);
-        assert_eq!(left, [(2, Word::Dead, 5), (3, Word::Alive, 0)]);
     }
 
     #[test]

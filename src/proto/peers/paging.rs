@@ -1,6 +1,7 @@
 //! Pages of the peer list, by parts of the ring: how a newcomer gets to know all, and how lists that stay different are
 //! made equal. Every part is asked from as many peers at once as it takes to list who is named.
 
+use super::table::Entry;
 use super::{Errand, Peers};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{
@@ -173,7 +174,8 @@ impl Peers {
 
     /// Asks for a part of a peer's list, or as much of it as we can say what we know of; for how much.
     fn ask(&mut self, whom: Guid, range: Range) -> Range {
-        let mut listed = self.table.range(range).filter(|(_, entry)| entry.guid != whom);
+        let known = |entry: &Entry| entry.guid != whom && !entry.called.is_empty();
+        let mut listed = self.table.range(range).filter(|(_, entry)| known(entry));
         let known = listed.by_ref().take(KNOWN).map(|(_, entry)| entry.mark()).collect();
         let to = listed.next().map_or(range.to, |(place, _)| place);
         let range = Range { from: range.from, to };
@@ -226,10 +228,6 @@ impl Peers {
     pub(in crate::proto) fn compare_list(&mut self, now: Tick, theirs: ListState) {
         let ours = self.list();
         if theirs == ours {
-            // Where thousands join at once, all of them would go on naming all for a minute.
-            if self.is_joining(now) {
-                self.news.drop_alive();
-            }
             (self.pager.different, self.pager.at, self.pager.agreed, self.pager.passes) = (None, None, true, 0);
             return;
         }
@@ -288,17 +286,17 @@ impl Peers {
         }
         if self.pager.next_name <= now && !self.pager.nameless.is_empty() {
             self.pager.next_name = now + NAMES_GAP;
-            self.ask_name();
+            self.ask_names();
         }
     }
 
-    /// Asks for the name of somebody of whom nobody told it.
-    fn ask_name(&mut self) {
+    /// Asks for the names of some of whom nobody told them: an ask is answered with all whose name we do not know.
+    fn ask_names(&mut self) {
         while let Some(place) = self.pager.nameless.pop_first() {
             if self.table.at(place).is_some_and(|entry| entry.called.is_empty() && entry.reach().answers()) {
-                let ask = CardAsk { range: Range { from: place, to: place.wrapping_add(1) }, ..CardAsk::default() };
-                let whom = self.some_contacts(1, None);
-                self.errands.extend(whom.into_iter().map(|guid| Errand::Ask(guid, ask.clone())));
+                for guid in self.some_contacts(1, None) {
+                    self.ask(guid, Range { from: place, to: self.place });
+                }
                 return;
             }
         }
