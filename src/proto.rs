@@ -383,6 +383,6 @@ pub mod settings;
 pub mod sketch;
 pub mod stats;
 pub mod time;
-mod unordered;
+pub(crate) mod unordered;
 pub mod versions;
 pub mod wire;

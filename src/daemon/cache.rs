@@ -4,10 +4,11 @@
 use crate::proto::fact::{Bodies, Body, Fact, LIST, Record};
 use crate::proto::gossip::{Gossip, Guid, Key};
 use crate::proto::limits::{PARTIALS, PIECE};
+use crate::proto::unordered::Unordered;
 use crate::store::{Load, Loaded};
 use bytes::Bytes;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Bytes kept at most.
@@ -23,7 +24,7 @@ pub struct Cache {
 
 #[derive(Default)]
 struct Inner {
-    entries: HashMap<Load, Loaded>,
+    entries: Unordered<Load, Loaded>,
     /// In the order in which they came, those that went since among them.
     order: VecDeque<Load>,
     /// Of all entries, and of all that stand in the order.
@@ -31,7 +32,7 @@ struct Inner {
     /// Where long records stand that were begun lately.
     partials: BTreeMap<Guid, Key>,
     /// Asked of the reader, or to be.
-    missing: HashSet<Load>,
+    missing: Unordered<Load, ()>,
     fresh: Vec<Load>,
 }
 
@@ -104,7 +105,7 @@ impl Cache {
         let found = match inner.entries.get(&load) {
             Some(loaded) => here(loaded).map_or(Body::Gone, Body::Here),
             None => {
-                if inner.missing.insert(load) {
+                if inner.missing.insert(load, ()).is_none() {
                     inner.fresh.push(load);
                 }
                 return Body::NotYet;

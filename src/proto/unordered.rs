@@ -2,16 +2,17 @@
 //! the cache at each level. It cannot be walked in the order of its hashes, which differs from run to run: what is not asked
 //! for by its key comes sorted.
 
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// See the module.
+/// See the module. Its hash is quick rather than safe from who knows the seed, which none does: it is another in each map.
 #[derive(Debug)]
-pub struct Unordered<K, V>(HashMap<K, V>);
+pub struct Unordered<K, V>(HashMap<K, V, RandomState>);
 
 impl<K, V> Default for Unordered<K, V> {
     fn default() -> Unordered<K, V> {
-        Unordered(HashMap::new())
+        Unordered(HashMap::default())
     }
 }
 

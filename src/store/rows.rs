@@ -1,7 +1,7 @@
 //! Rows of `gossip` and `partial` as heads, with the check that every reader makes: the GUID follows from the row.
 
 use crate::proto::fact::LIST;
-use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, Kind};
+use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, Kind, piece_list};
 use crate::proto::time::Timestamp;
 use bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
@@ -202,6 +202,20 @@ pub(super) fn piece(db: &Connection, body: i64, index: u16) -> rusqlite::Result<
         .query_row(params![body, index], |row| Ok(bytes(row.get_ref(0)?).map(Bytes::copy_from_slice)))
         .optional()
         .map(Option::flatten)
+}
+
+/// Puts a piece, or the list of their hashes, in its place.
+pub(super) fn keep_piece(db: &Connection, body: i64, index: u16, bytes: &[u8]) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO piece (body, idx, bytes) VALUES (?1, ?2, ?3)";
+    db.prepare_cached(sql)?.execute(params![body, index, bytes]).map(drop)
+}
+
+/// Makes the list of a whole MSG what follows from its pieces: it is no part of the whole, and may be what was wrong.
+pub(super) fn keep_list(db: &Connection, body: i64, gossip: &Gossip) -> rusqlite::Result<()> {
+    match verified_piece(db, body, gossip.head(), LIST)? {
+        Some(_) => Ok(()),
+        None => keep_piece(db, body, LIST, &piece_list(gossip.msg())),
+    }
 }
 
 /// All pieces of a MSG joined, not verified. Never longer than a MSG that matches `head` would be.

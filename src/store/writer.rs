@@ -242,9 +242,9 @@ impl<'a> Batch<'a> {
             self.abandoned(network, gossip.guid())?;
             self.next_body += 1;
             for (index, bytes) in gossip.msg().chunks(PIECE).enumerate() {
-                self.blob(body, index as u16, bytes)?;
+                rows::keep_piece(self.db, body, index as u16, bytes)?;
             }
-            self.blob(body, LIST, &piece_list(gossip.msg()))?;
+            rows::keep_piece(self.db, body, LIST, &piece_list(gossip.msg()))?;
         }
         self.receipts.push((network, Receipt::Held(gossip.line())));
         Ok(new)
@@ -268,13 +268,6 @@ impl<'a> Batch<'a> {
             self.count(network, 1, head.len() as i64);
         }
         Ok(new)
-    }
-
-    fn blob(&self, body: i64, index: u16, bytes: &[u8]) -> rusqlite::Result<()> {
-        self.db
-            .prepare_cached("INSERT OR REPLACE INTO piece (body, idx, bytes) VALUES (?1, ?2, ?3)")?
-            .execute(params![body, index, bytes])
-            .map(drop)
     }
 
     fn partial(&mut self, network: NetworkId, guid: Guid, head: &Head) -> rusqlite::Result<()> {
@@ -305,7 +298,9 @@ impl<'a> Batch<'a> {
 
     fn list(&mut self, network: NetworkId, guid: Guid, list: &Bytes) -> rusqlite::Result<()> {
         match self.begun(network, guid)? {
-            Some((body, Some(head))) if list.len() == head.piece_count() * 32 => self.blob(body, LIST, list),
+            Some((body, Some(head))) if list.len() == head.piece_count() * 32 => {
+                rows::keep_piece(self.db, body, LIST, list)
+            }
             _ => {
                 self.receipts.push((network, Receipt::Failed(guid)));
                 Ok(())
@@ -328,7 +323,7 @@ impl<'a> Batch<'a> {
                 return Ok(());
             }
         };
-        self.blob(body, index, bytes)?;
+        rows::keep_piece(self.db, body, index, bytes)?;
         self.receipts.push((network, Receipt::Piece(guid, index)));
         let (pieces, _) = rows::pieces_here(self.db, body)?;
         if pieces.len() == head.piece_count() { self.complete(network, guid, body, head) } else { Ok(()) }
@@ -342,8 +337,7 @@ impl<'a> Batch<'a> {
             self.receipts.push((network, Receipt::Wrong(guid)));
             return self.abandoned(network, guid);
         };
-        // What was kept as the list was not read back; it follows from the pieces.
-        self.blob(body, LIST, &piece_list(gossip.msg()))?;
+        rows::keep_list(self.db, body, &gossip)?;
         self.row(network, gossip.key(), gossip.head(), None, Some(body))?;
         self.db.prepare_cached("DELETE FROM partial WHERE body = ?1")?.execute([body])?;
         self.receipts.push((network, Receipt::Held(gossip.line())));
@@ -380,8 +374,7 @@ impl<'a> Batch<'a> {
         let Some(stored) = Stored::read(self.db, network, key)? else { return Ok(false) };
         let (id, body, len) = (stored.id, stored.body, stored.len);
         if let Some(gossip) = stored.whole(self.db)? {
-            // The list is not part of the whole, and may be what was wrong.
-            body.map_or(Ok(()), |body| self.blob(body, LIST, &piece_list(gossip.msg())))?;
+            body.map_or(Ok(()), |body| rows::keep_list(self.db, body, &gossip))?;
             return Ok(true);
         }
         self.db.prepare_cached("DELETE FROM gossip WHERE id = ?1")?.execute([id])?;

@@ -72,8 +72,8 @@ const MISSES: usize = 16;
 #[derive(Default)]
 struct Queue {
     ready: VecDeque<Answer>,
-    /// Those whose bytes are being read, in the order in which they were asked for.
-    waiting: VecDeque<Answer>,
+    /// Those whose bytes are being read, in the order in which they were asked for, and where the record of each stands.
+    waiting: VecDeque<(Answer, Option<Key>)>,
     /// Which of them is tried next, while some may be here now.
     retry: Option<usize>,
     /// Both, so that nothing is queued twice.
@@ -82,8 +82,11 @@ struct Queue {
 
 impl Queue {
     /// What to try next: what was waited for comes first.
-    fn front(&self) -> Option<Answer> {
-        self.retry.map_or(self.ready.front(), |at| self.waiting.get(at)).copied()
+    fn front(&self) -> Option<(Answer, Option<Key>)> {
+        match self.retry {
+            Some(at) => self.waiting.get(at).copied(),
+            None => self.ready.front().map(|&answer| (answer, None)),
+        }
     }
 
     /// That was answered.
@@ -99,12 +102,12 @@ impl Queue {
     }
 
     /// That is not here yet.
-    fn not_yet(&mut self, answer: Answer) {
+    fn not_yet(&mut self, answer: Answer, key: Option<Key>) {
         match self.retry {
             Some(at) => self.retry = (at + 1 < self.waiting.len().min(MISSES)).then_some(at + 1),
             None => {
                 self.ready.pop_front();
-                self.waiting.push_back(answer);
+                self.waiting.push_back((answer, key));
             }
         }
     }
@@ -114,7 +117,8 @@ impl Queue {
 enum Step {
     Packed,
     Full,
-    NotYet,
+    /// It is being read, from where the record stands.
+    NotYet(Option<Key>),
 }
 
 /// Answers by peer, served in turn.
@@ -200,11 +204,12 @@ impl Answers {
     fn pack(&mut self, peer: Guid, shelf: &Shelf<'_, impl Bodies>, room: usize) -> Option<Message> {
         let queue = self.queues.get_mut(&peer)?;
         let (mut tell, mut left) = (Tell::default(), room.saturating_sub(Tell::EMPTY));
-        while let Some(answer) = queue.front() {
+        while let Some((answer, key)) = queue.front() {
+            let key = |guid| key.or_else(|| shelf.key(guid));
             let step = match answer {
-                Answer::Record(guid) => pack_record(guid, shelf, &mut tell, &mut left, room),
+                Answer::Record(guid) => pack_record((guid, key(guid)), shelf.bodies, &mut tell, &mut left, room),
                 Answer::Fragment(guid, piece, index) => {
-                    pack_fragment((guid, piece, index), shelf, &mut tell, &mut left)
+                    pack_fragment((guid, key(guid)), (piece, index), shelf, &mut tell, &mut left)
                 }
                 _ if tell != Tell::default() => Step::Full,
                 Answer::Symbols { key, change, first, chunks } => {
@@ -218,13 +223,13 @@ impl Answers {
                         self.train.extend(pages.into_iter().map(|message| (peer, None, message)));
                         Step::Packed
                     }
-                    None => Step::NotYet,
+                    None => Step::NotYet(None),
                 },
             };
             match step {
                 Step::Full => break,
                 Step::Packed => queue.done(&answer),
-                Step::NotYet => queue.not_yet(answer),
+                Step::NotYet(key) => queue.not_yet(answer, key),
             }
             if !self.train.is_empty() {
                 break;
@@ -237,10 +242,16 @@ impl Answers {
     }
 }
 
-fn pack_record(guid: Guid, shelf: &Shelf<'_, impl Bodies>, tell: &mut Tell, left: &mut usize, room: usize) -> Step {
-    let record = match shelf.key(guid).map(|key| shelf.bodies.record(key)) {
+fn pack_record(
+    (guid, key): (Guid, Option<Key>),
+    bodies: &impl Bodies,
+    tell: &mut Tell,
+    left: &mut usize,
+    room: usize,
+) -> Step {
+    let record = match key.map(|key| bodies.record(key)) {
         Some(Body::Here(record)) => record,
-        Some(Body::NotYet) => return Step::NotYet,
+        Some(Body::NotYet) => return Step::NotYet(key),
         Some(Body::Gone) | None => return pack_lacking(guid, tell, left),
     };
     let name = record.head.who_name().len();
@@ -258,14 +269,15 @@ fn pack_record(guid: Guid, shelf: &Shelf<'_, impl Bodies>, tell: &mut Tell, left
 }
 
 fn pack_fragment(
-    (guid, piece, index): (Guid, u16, u8),
+    (guid, key): (Guid, Option<Key>),
+    (piece, index): (u16, u8),
     shelf: &Shelf<'_, impl Bodies>,
     tell: &mut Tell,
     left: &mut usize,
 ) -> Step {
-    let bytes = match shelf.key(guid).map(|key| shelf.bodies.piece(key, piece)) {
+    let bytes = match key.map(|key| shelf.bodies.piece(key, piece)) {
         Some(Body::Here(bytes)) => bytes,
-        Some(Body::NotYet) => return Step::NotYet,
+        Some(Body::NotYet) => return Step::NotYet(key),
         // It was here while the record was under way. Who asked will ask again.
         Some(Body::Gone) if !shelf.ledger.contains(&guid) => return Step::Packed,
         Some(Body::Gone) | None => return pack_lacking(guid, tell, left),
