@@ -209,8 +209,9 @@ pub const BEACON_ANSWERS: usize = 10;
 /// A beacon is answered this long after the last answer to the same source.
 pub const BEACON_ANSWER_GAP: Duration = Duration::from_secs(10);
 
-/// Who may ask for how much: datagrams that one peer may send in a second before the rest is dropped unread.
-pub const DATAGRAMS_PER_PEER: u32 = 100_000;
+/// Datagrams that one peer may send in a second before the rest is dropped unread: more than any disk takes in of it, and
+/// less than one core can open.
+pub const DATAGRAMS_PER_PEER: u32 = 400_000;
 
 const _: () = {
     assert!(FRAGMENTS == 64, "a piece's fragments are named by the bits of a u64");
@@ -231,6 +232,7 @@ const _: () = {
             && CONTACTS <= SESSIONS
     );
     assert!(8 + 2 + PIECES_PER_ASK * 26 <= MIN_MAX_BODY, "asking for pieces takes one datagram");
+    assert!(DATAGRAMS_PER_PEER as usize * FRAGMENT >= 400_000_000, "a long message comes at 400 MB/s");
     assert!(SLABS * PIECE + ARRIVING <= 4 << 20, "all fetches together take at most 4 MiB");
     assert!(MIN_PREFIX.is_power_of_two() && MAX_PREFIX.is_power_of_two());
     assert!(REPLAY_WINDOW.is_multiple_of(64));

@@ -3,7 +3,7 @@
 use super::probing::DOUBTS;
 use super::rule::Rule;
 use super::*;
-use crate::proto::limits::{CONTACTS, FEW_PEERS, HINTS_PER_TELLER, NEWS, PAGES_PER_HELLO};
+use crate::proto::limits::{CONTACTS, DATAGRAMS_PER_PEER, FEW_PEERS, HINTS_PER_TELLER, NEWS, PAGES_PER_HELLO};
 use crate::proto::seal::{NetworkKey, Secret};
 use crate::proto::stats::Rejected;
 use crate::proto::time::Timestamp;
@@ -235,6 +235,18 @@ fn a_flood_of_handshakes_is_bounded_and_the_dead_make_room() {
     assert!(peers.contacts.all().len() <= CONTACTS);
     (0..NEWS).for_each(|_| peers.news.take(1, 1, &mut Vec::new()));
     assert!(peers.news.is_empty());
+}
+
+#[test]
+fn who_sends_too_much_in_a_second_is_heard_in_the_next() {
+    let mut peers = peers(2);
+    let dropped = |peers: &mut Peers, second: u64, times: u32| {
+        (0..times).filter(|_| peers.heard(secs(second), &guid(1), 1100, None) == Err(Rejected::Budget)).count()
+    };
+    assert_eq!(dropped(&mut peers, 9, DATAGRAMS_PER_PEER), 0);
+    assert_eq!(dropped(&mut peers, 9, 10), 10);
+    assert!(peers.heard(secs(9), &guid(2), 1100, None).is_ok(), "others are not held up");
+    assert_eq!(dropped(&mut peers, 10, 10), 0);
 }
 
 #[test]
