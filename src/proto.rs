@@ -131,8 +131,8 @@
 //! - A REGISTER with a good cookie to our session, and a REGISTERED whose echo is that of a REGISTER to this session and
 //!   address in the last 5 s, *install* the sender's session for its guid, in place of an older one if (epoch, session)
 //!   is greater, or it is the same session with a higher counter, or the older one was silent for 300 s. Its address is
-//!   where the datagram came from, and its counter the floor: what is not above it counts as seen. REGISTERED is the
-//!   answer.
+//!   where the datagram came from, and its counter the floor: what is not above it counts as seen. Where the session was
+//!   installed already, what was seen of it stays known instead. REGISTERED is the answer.
 //! - A guid that is ours: the side with the lesser (epoch, session) takes a new random GUID (UUIDv4), keeps its records,
 //!   and registers with all again.
 //! - After that, a datagram to our session counts if its counter is above the floor, less than 2,048 below the highest

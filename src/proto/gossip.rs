@@ -276,6 +276,17 @@ impl Gossip {
         if made.head == head { Ok(made) } else { Err(Invalid::Mismatch) }
     }
 
+    /// The same where each piece of `msg` was checked against the list that `head` names.
+    pub fn joined(head: Head, msg: Bytes) -> Result<Gossip, Invalid> {
+        if msg.len() != head.len() || <Hash>::from(Sha256::digest(&msg)) != *head.sha2() {
+            return Err(Invalid::Mismatch);
+        }
+        if std::str::from_utf8(&msg).is_err() {
+            return Err(Invalid::Text);
+        }
+        Ok(Gossip { guid: head.guid(), head, msg })
+    }
+
     /// Makes the record that these fields describe.
     pub fn make(
         kind: Kind,

@@ -333,11 +333,15 @@ impl<'a> Batch<'a> {
     /// what is called complete is what the file holds.
     fn complete(&mut self, network: NetworkId, guid: Guid, body: i64, head: Head) -> rusqlite::Result<()> {
         let msg = rows::whole_msg(self.db, body, &head)?;
-        let Ok(gossip) = Gossip::new(head, msg) else {
+        let listed = rows::verified_piece(self.db, body, &head, LIST)?.is_some();
+        let gossip = if listed { Gossip::joined(head, msg) } else { Gossip::new(head, msg) };
+        let Ok(gossip) = gossip else {
             self.receipts.push((network, Receipt::Wrong(guid)));
             return self.abandoned(network, guid);
         };
-        rows::keep_list(self.db, body, &gossip)?;
+        if !listed {
+            rows::keep_list(self.db, body, &gossip)?;
+        }
         self.row(network, gossip.key(), gossip.head(), None, Some(body))?;
         self.db.prepare_cached("DELETE FROM partial WHERE body = ?1")?.execute([body])?;
         self.receipts.push((network, Receipt::Held(gossip.line())));

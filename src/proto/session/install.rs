@@ -47,19 +47,20 @@ impl Sessions {
             self.evict(now, leaver);
         }
         self.tombstones.remove(guid);
-        let floor = last.filter(|last| last.session == session).map_or(counter, |last| last.top.max(counter));
-        let window = Window::new(if self.lacks(Rule::Floor) { 0 } else { floor });
         let old = live.and_then(|live| self.table.remove(live));
-        let sent = match old {
+        let (window, sent) = match old {
+            // Handshakes that cross install it twice: what it said in between may still be on its way.
             Some(mut old) if live == Some(session) => {
                 if old.addr != from {
                     old.sent.forget(now);
                 }
-                old.sent
+                old.window.accept(counter);
+                (old.window, old.sent)
             }
             old => {
                 self.fold(old.as_ref());
-                Sent::new(self.tx_floor)
+                let floor = last.filter(|last| last.session == session).map_or(counter, |last| last.top.max(counter));
+                (Window::new(if self.lacks(Rule::Floor) { 0 } else { floor }), Sent::new(self.tx_floor))
             }
         };
         self.table.insert(session, Entry::new(now, guid, from, epoch, window, sent));

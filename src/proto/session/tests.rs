@@ -320,12 +320,30 @@ fn a_handshake_that_lost_a_datagram_goes_on_from_its_challenge() {
 fn a_register_is_a_floor_and_the_same_session_renews_only_upwards() {
     let (mut a, mut b) = met();
     let late = a.says(s(1), &b);
+    assert!(b.sessions.remove(s(1), a.guid));
+    let register = a.challenged_by(s(1), &mut b);
+    let ahead = a.says(s(1), &b);
+    assert_eq!(b.gets_register(s(1), &a, register), Registering::Installed(Installed { new: true }));
+    assert_eq!(b.gets_register(s(1), &a, register), Registering::Rejected(Rejected::Order));
+    assert_eq!(b.hears(s(1), &a, &late), Verdict::Rejected(Rejected::Replay));
+    assert_eq!(b.hears(s(1), &a, &ahead), Verdict::Accepted(a.guid));
+    assert_eq!(b.hears(s(1), &a, &ahead), Verdict::Rejected(Rejected::Replay));
+}
+
+#[test]
+fn what_was_said_between_two_handshakes_that_cross_is_heard_once() {
+    let (mut a, mut b) = met();
+    let (said, late) = (a.says(s(1), &b), a.says(s(1), &b));
+    assert_eq!(b.hears(s(1), &a, &said), Verdict::Accepted(a.guid));
     let register = a.challenged_by(s(1), &mut b);
     let ahead = a.says(s(1), &b);
     assert_eq!(b.gets_register(s(1), &a, register), Registering::Installed(Installed { new: false }));
     assert_eq!(b.gets_register(s(1), &a, register), Registering::Rejected(Rejected::Order));
+    for header in [late, ahead] {
+        assert_eq!(b.hears(s(1), &a, &header), Verdict::Accepted(a.guid));
+    }
+    assert_eq!(b.hears(s(1), &a, &said), Verdict::Rejected(Rejected::Replay));
     assert_eq!(b.hears(s(1), &a, &late), Verdict::Rejected(Rejected::Replay));
-    assert_eq!(b.hears(s(1), &a, &ahead), Verdict::Accepted(a.guid));
     assert_eq!(b.hears(s(1), &a, &ahead), Verdict::Rejected(Rejected::Replay));
 }
 
