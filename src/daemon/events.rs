@@ -226,7 +226,7 @@ impl Events {
             Arrivals::Lost => {
                 self.cursor.place = self.handle.read_store(|store| store.last_place()).await?;
                 self.read_to = Some(latest.records);
-                let reason = "the store was mended, and its records have another order now: list shows them all";
+                let reason = "the store was mended, and its records have another order now: what came meanwhile is not told, list shows all";
                 self.reset("gossip", reason, None);
             }
         }

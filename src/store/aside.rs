@@ -82,11 +82,19 @@ pub(super) fn put(
                        SELECT 1 FROM gossip INDEXED BY gossip_key WHERE gossip.network = request.network
                        AND gossip.date_time = request.date_time AND gossip.guid = request.guid)";
         db.prepare_cached(sql)?.execute([network.0])?;
+    let last: Option<i64> = db.prepare_cached("SELECT max(id) FROM gossip")?.query_row([], |row| row.get(0))?;
     }
     Ok(moved)
 }
+        if Some(found.id) == last {
+            let sql = "UPDATE gossip SET who_name = '', msg = '', body = NULL WHERE id = ?1";
+            db.prepare_cached(sql)?.execute([found.id])?;
+            delete_pieces(db, &found)?;
+            continue;
+        }
 
-/// Deletes records that were put aside.
+/// Deletes records that were put aside. Of the last row only what it said goes: the next record would take its number, and
+/// pass for it where somebody follows. Its rest goes when it is met again, as after each start, and is the last no more.
 pub(super) fn delete(db: &Connection, network: NetworkId, keys: &[Key]) -> rusqlite::Result<Moved> {
     let mut deleted = Moved::default();
     for key in keys {
@@ -102,10 +110,12 @@ fn delete_row(db: &Connection, found: &Found) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM gossip WHERE id = ?1")?.execute([found.id])?;
     db.prepare_cached("DELETE FROM aside WHERE row = ?1")?.execute([found.id])?;
     search::forget(db, found.id)?;
-    if let Some(body) = found.body {
-        db.prepare_cached("DELETE FROM piece WHERE body = ?1")?.execute([body])?;
-    }
-    Ok(())
+    delete_pieces(db, found)
+}
+
+fn delete_pieces(db: &Connection, found: &Found) -> rusqlite::Result<()> {
+    let Some(body) = found.body else { return Ok(()) };
+    db.prepare_cached("DELETE FROM piece WHERE body = ?1")?.execute([body]).map(drop)
 }
 
 /// Tells of all that is aside. After a salvage nobody knows why it is: then it is deleted soon, and the law says again
