@@ -1,7 +1,7 @@
 //! Records created here, one or many in one commit; and requests with a name, which create one record however often they
 //! come.
 
-use super::handle::{Adding, Command, Handle, Refusal, stopping};
+use super::handle::{ADDING, Adding, Command, Handle, Refusal, stopping, to_the_end};
 use super::receipts::Holders;
 use super::view;
 use super::wall_clock;
@@ -46,15 +46,15 @@ impl Handle {
         let network = self.network(network)?;
         let under_way = UnderWay::begin(self, network, name)?;
         let (handle, request) = (self.clone(), Request { name: name.to_owned(), asked: asked(&new) });
-        // Who asked may go away; the name is taken until it is known what came of it.
-        let creating = tokio::spawn(async move {
+        // The name is taken until it is known what came of it.
+        let creating = async move {
             let _under_way = under_way;
             match handle.known(network, &request).await? {
-                Some(head) => Ok::<_, Refusal>((head, false)),
+                Some(head) => Ok((head, false)),
                 None => Ok((handle.author(network, new, Some(request)).await?, true)),
             }
-        });
-        creating.await.map_err(|error| Refusal::Unavailable(error.to_string()))?
+        };
+        to_the_end(creating).await
     }
 
     /// Answers once a record that was created is held by as many peers as `wait` says, or the time for that is over.

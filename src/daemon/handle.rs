@@ -344,6 +344,13 @@ impl Handle {
 impl Handle {
     /// Keeps the task from turning for so long.
     pub(crate) async fn stall(&self, span: Duration) -> Result<(), Refusal> {
+/// Does all of something, though who asked for it goes away meanwhile, and with it the future that waits.
+pub(super) async fn to_the_end<T: Send + 'static, E: From<Refusal> + Send + 'static>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E> {
+    tokio::spawn(work).await.map_err(|error| Refusal::Unavailable(error.to_string()))?
+}
+
         self.look(0, move |_, _| std::thread::sleep(span)).await
     }
 }

@@ -90,7 +90,7 @@ pub struct Member {
     /// Decrees made here that are on their way to the disk, with who waits.
     decreed: BTreeMap<Guid, (Gossip, oneshot::Sender<Result<api::Added, Refusal>>)>,
     /// Who waits for a record made elsewhere to be on the disk.
-    pub importing: BTreeMap<Guid, Vec<oneshot::Sender<bool>>>,
+    importing: BTreeMap<Guid, Vec<oneshot::Sender<bool>>>,
     /// Who waits for a peer to answer a greeting.
     pub pinging: Pinging,
     /// Who waits for a node to register.
@@ -152,11 +152,21 @@ impl Member {
         }
     }
 
-    /// A decree of this node's own is on its way to the disk: who waits for it.
-    pub fn decreed(&mut self, gossip: Gossip) -> oneshot::Receiver<Result<api::Added, Refusal>> {
+    /// Has a decree of this node's own kept, and says when it is.
+    pub fn decree(&mut self, gossip: Gossip, store: &Store) -> oneshot::Receiver<Result<api::Added, Refusal>> {
         let (reply, answer) = oneshot::channel();
         self.cache.keep_gossip(&gossip);
-        self.decreed.insert(gossip.guid(), (gossip, reply));
+        self.decreed.insert(gossip.guid(), (gossip.clone(), reply));
+        // Not as a record of a person's: its date may be ahead of the clock, and the next ones must not be.
+        store.submit(self.id, Fact::Gossip(gossip));
+        answer
+    }
+
+    /// Has a record that was made elsewhere kept, and says whether it is.
+    pub fn import(&mut self, gossip: Gossip, store: &Store) -> oneshot::Receiver<bool> {
+        let (reply, answer) = oneshot::channel();
+        self.importing.entry(gossip.guid()).or_default().push(reply);
+        store.submit(self.id, Fact::Gossip(gossip));
         answer
     }
 

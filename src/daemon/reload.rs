@@ -2,7 +2,7 @@
 //! good changes nothing.
 
 use super::engine::Moment;
-use super::handle::{Handle, Refusal};
+use super::handle::{Handle, Refusal, to_the_end};
 use super::member::Member;
 use super::{Loudness, pace, plant};
 use crate::api;
@@ -22,7 +22,7 @@ pub struct InForce {
     waiting: Mutex<Vec<String>>,
     /// Where seeds were found, by name.
     seeds: Mutex<BTreeMap<String, SocketAddr>>,
-    /// One reads it at a time.
+    /// One reads or changes it, and tells the nodes, at a time.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -81,6 +81,11 @@ impl InForce {
         Ok(ring)
     }
 
+    /// Keeps others from reading or changing it for as long as the answer lives.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
     /// A seed has this address.
     pub(super) fn planted(&self, seed: &str, addr: SocketAddr) {
         self.seeds.lock().unwrap_or_else(PoisonError::into_inner).insert(seed.to_owned(), addr);
@@ -119,7 +124,12 @@ impl Handle {
 
     /// Reads `server.json` again, and takes up what can be taken up.
     pub async fn reload(&self) -> Result<api::Reloaded, ReloadError> {
-        let _turn = self.in_force.turn.lock().await;
+        let handle = self.clone();
+        to_the_end(async move { handle.read_again().await }).await
+    }
+
+    async fn read_again(&self) -> Result<api::Reloaded, ReloadError> {
+        let _turn = self.in_force.turn().await;
         let path = self.in_force.path.clone();
         let read = tokio::task::spawn_blocking(move || ServerFile::load(&path)).await;
         let read = read.map_err(|error| Refusal::Unavailable(error.to_string()))?;
