@@ -75,6 +75,8 @@ use tokio::task::JoinHandle;
 const COMMANDS: usize = 256;
 /// How often the name of a seed is looked up while that fails.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(30);
+/// So far the wall clock and ours may drift apart.
+const STEP: Duration = Duration::from_secs(1);
 
 /// Why a daemon did not start. Each says what, why and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -158,10 +160,11 @@ impl Daemon {
     }
 }
 
-/// A monotonic clock with the wall clock that it began at.
+/// A monotonic clock, and where the wall clock stands to it.
 #[derive(Clone, Copy, Debug)]
 struct Clock {
     began: Instant,
+    /// What the wall clock said when it began, or would have said by how it goes now.
     wall: Timestamp,
 }
 
@@ -177,6 +180,20 @@ impl Clock {
 
     fn instant(&self, at: Tick) -> Instant {
         self.began + Duration::from_micros(at.0)
+    }
+
+    /// The wall clock says this. It may have been set since, or have gone on while this one stood, as where a laptop slept;
+    /// of less than a step nothing is made, or the date of one thing would be another one each time that it is shown.
+    fn compare(&mut self, wall: Timestamp) {
+        let began = wall.0.saturating_sub(self.now().0);
+        if began.abs_diff(self.wall.0) > STEP.as_micros() as u64 {
+            self.wall = Timestamp(began);
+        }
+    }
+
+    /// What the wall clock says at a tick that was, or will say at one to come.
+    fn date(&self, tick: Tick) -> Timestamp {
+        Timestamp(self.wall.0.saturating_add(tick.0))
     }
 }
 
@@ -391,5 +408,24 @@ async fn plant(handle: Handle, seed: String) {
         }
         tracing::warn!(%seed, "cannot look the seed up: {error}");
         tokio::time::sleep(LOOK_UP_AGAIN).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_wall_clock_as_it_is_now() {
+        let mut clock = Clock::start();
+        let (first, tick) = (clock.wall, Tick(5));
+        clock.compare(Timestamp(wall_clock().0 + 100_000));
+        assert_eq!(clock.date(tick), Timestamp(first.0 + 5), "a drift changes no date");
+        const NIGHT: u64 = 8 * 3_600_000_000;
+        clock.compare(Timestamp(wall_clock().0 + NIGHT));
+        let night = wall_clock().0 + NIGHT;
+        assert!(clock.date(clock.now()).0.abs_diff(night) < 1_000_000, "it slept, or was set");
+        clock.compare(Timestamp(0));
+        assert_eq!(clock.date(tick), Timestamp(5), "no time is before 1970");
     }
 }

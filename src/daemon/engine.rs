@@ -55,7 +55,7 @@ pub struct Moment {
 impl Moment {
     /// The time of something that happened.
     pub fn wall(&self, tick: Tick) -> Timestamp {
-        Timestamp(self.clock.wall.0.saturating_add(tick.0.min(self.now.0)))
+        self.clock.date(tick.min(self.now))
     }
 }
 
@@ -244,6 +244,7 @@ impl Engine {
                 }
             }
             Command::Look { network, look } => {
+                self.clock.compare(wall_clock());
                 if let Some(member) = self.members.get_mut(network) {
                     look(member, Moment { addr: self.addr, clock: self.clock, now, http: self.http.get().copied() });
                 }
