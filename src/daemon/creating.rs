@@ -15,8 +15,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How long a named request is known.
-const KNOWN: Duration = Duration::from_secs(24 * 3600);
 /// Records of one commit at most.
 pub const BATCH: usize = 4096;
 
@@ -111,7 +109,7 @@ impl Handle {
         };
         let Some((before, row)) = self.read_store(read).await? else { return Ok(None) };
         let age = wall_clock().0.saturating_sub(row.head.date_time().0);
-        if Duration::from_micros(age) > KNOWN {
+        if Duration::from_micros(age) > Request::KNOWN {
             return Ok(None);
         }
         if before != request.asked {

@@ -76,29 +76,22 @@ pub(super) fn put(
         moved.count += 1;
         moved.bytes += found.len;
     }
-    if moved.count > 0 {
-        // A request that comes again would be answered by a record that nobody can read.
-        let sql = "DELETE FROM request WHERE network = ?1 AND NOT EXISTS (
-                       SELECT 1 FROM gossip INDEXED BY gossip_key WHERE gossip.network = request.network
-                       AND gossip.date_time = request.date_time AND gossip.guid = request.guid)";
-        db.prepare_cached(sql)?.execute([network.0])?;
-    let last: Option<i64> = db.prepare_cached("SELECT max(id) FROM gossip")?.query_row([], |row| row.get(0))?;
-    }
     Ok(moved)
 }
+
+/// Deletes records that were put aside. Of the last row only what it said goes: the next record would take its number, and
+/// pass for it where somebody follows. Its rest goes when it is met again, as after each start, and is the last no more.
+pub(super) fn delete(db: &Connection, network: NetworkId, keys: &[Key]) -> rusqlite::Result<Moved> {
+    let last: Option<i64> = db.prepare_cached("SELECT max(id) FROM gossip")?.query_row([], |row| row.get(0))?;
+    let mut deleted = Moved::default();
+    for key in keys {
+        let Some(found) = find(db, of(network), key)? else { continue };
         if Some(found.id) == last {
             let sql = "UPDATE gossip SET who_name = '', msg = '', body = NULL WHERE id = ?1";
             db.prepare_cached(sql)?.execute([found.id])?;
             delete_pieces(db, &found)?;
             continue;
         }
-
-/// Deletes records that were put aside. Of the last row only what it said goes: the next record would take its number, and
-/// pass for it where somebody follows. Its rest goes when it is met again, as after each start, and is the last no more.
-pub(super) fn delete(db: &Connection, network: NetworkId, keys: &[Key]) -> rusqlite::Result<Moved> {
-    let mut deleted = Moved::default();
-    for key in keys {
-        let Some(found) = find(db, of(network), key)? else { continue };
         delete_row(db, &found)?;
         deleted.count += 1;
         deleted.bytes += found.len;

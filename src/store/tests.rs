@@ -4,6 +4,8 @@
 mod aside;
 #[cfg(test)]
 mod paging;
+#[cfg(test)]
+mod requests;
 
 use super::*;
 use crate::proto::fact::{LIST, PeerFact, Receipt, Record, Restored};
