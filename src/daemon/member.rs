@@ -175,6 +175,7 @@ impl Member {
         let (guid, held) = match receipt {
             Receipt::Held(line) => (line.key.guid, true),
             Receipt::Failed(guid) | Receipt::Wrong(guid) => (guid, false),
+        self.heed.receive(&self.name, receipt, || store.last_error());
             Receipt::Piece(..) | Receipt::Cleared(_) => return self.node.handle_receipt(now, receipt),
         };
         for reply in self.importing.remove(&guid).into_iter().flatten() {
@@ -198,10 +199,6 @@ impl Member {
             // Who asked may have gone; the record is kept all the same.
             let _ = reply.send(added.ok_or_else(|| refused(store)));
         } else {
-            if let Receipt::Failed(_) = receipt {
-                let why = store.last_error().unwrap_or_else(|| "unknown".to_owned());
-                tracing::warn!("the disk takes no records ({why}): this node only reads until it does");
-            }
             self.node.handle_receipt(now, receipt);
         }
     }
