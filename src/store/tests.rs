@@ -532,6 +532,18 @@ fn a_full_disk_fails_facts_until_there_is_room() {
     running.author(&long);
     assert_eq!(running.store.last_error(), None);
     running.assert_sound();
+#[test]
+fn who_cannot_read_just_now_does_not_say_that_the_disk_is_full() {
+    let disk = Disk::new();
+    let running = disk.open();
+    let away = disk.dir.path().join("away");
+    fs::rename(disk.path(), &away).unwrap();
+    assert!(running.store.totals(running.home).is_err());
+    assert_eq!(running.store.last_error(), None);
+    fs::rename(away, disk.path()).unwrap();
+    assert!(running.store.totals(running.home).is_ok());
+}
+
     assert_eq!(running.keys().len(), 3);
 }
 
