@@ -68,10 +68,16 @@ impl Handle {
         Ok(api::Created { head, held_by: Some(held_by), waited: Some(holders.suffice(held_by)) })
     }
 
-    /// Creates records, all that can be in one commit; an answer for each.
+    /// Creates records, all that can be in one commit; an answer for each. At most [`BATCH`] of them, with 64 MiB.
     pub async fn add_all(&self, network: Option<&str>, all: Vec<New>) -> Result<Vec<Result<Gossip, Refusal>>, Refusal> {
         let network = self.network(network)?;
         let size: usize = all.iter().map(|new| new.msg.len()).sum();
+        if all.len() > BATCH || size > ADDING << 10 {
+            let what = format!("{} records with {size} bytes", all.len());
+            let rule =
+                format!("a batch has at most {BATCH} records and {} MiB, not {what}: make several", ADDING >> 10);
+            return Err(Refusal::Invalid(rule));
+        }
         let _room = self.adding(size).await?;
         let checked: Vec<Result<(), Refusal>> = all.iter().map(New::check).collect();
         let good = all.into_iter().zip(&checked).filter(|(_, checked)| checked.is_ok());
@@ -183,5 +189,20 @@ mod tests {
         let hashes: std::collections::BTreeSet<_> = all.iter().map(asked).collect();
         assert_eq!(hashes.len(), all.len());
         assert_eq!(asked(&all[0]), asked(&new(None, "ab")));
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_never_fits_is_refused_and_keeps_nobody_waiting() {
+        let key = crate::proto::seal::Secret([7; 32]);
+        let builder = crate::Daemon::builder().network("home").key(key).bind(([127, 0, 0, 1], 0));
+        let daemon = builder.in_memory().start().await.unwrap();
+        let handle = daemon.handle().control().clone();
+        let new = |msg: &Bytes| New { who_name: None, msg: msg.clone() };
+        let (large, small) = (Bytes::from(vec![b'x'; MAX_MSG]), Bytes::from_static(b"x"));
+        for all in [vec![new(&large); 5], vec![new(&small); BATCH + 1]] {
+            let refused = handle.add_all(None, all).await;
+            assert!(matches!(refused, Err(Refusal::Invalid(_))), "{refused:?}");
+        }
+        handle.add(None, None, small).await.unwrap();
     }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
 /// Kibibytes of MSG that may be on their way from callers to the disk.
-const ADDING: usize = 64 << 10;
+pub(super) const ADDING: usize = 64 << 10;
 /// Kibibytes of bodies that may be on their way in.
 const ARRIVING: usize = 128 << 10;
 /// Who may follow events at once.
