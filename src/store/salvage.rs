@@ -43,28 +43,23 @@ pub(super) fn resume(path: &Path) -> io::Result<Option<String>> {
             aside.display()
         )));
     }
-    for suffix in [".salvaging", ".salvaging-wal", ".salvaging-shm"] {
-        remove_if_there(&beside(path, suffix))?;
-    }
+    clear(path)?;
     Ok(None)
+}
+
+/// Removes a new file that is not whole.
+fn clear(path: &Path) -> io::Result<()> {
+    [".salvaging", ".salvaging-wal", ".salvaging-shm"]
+        .iter()
+        .try_for_each(|suffix| remove_if_there(&beside(path, suffix)))
 }
 
 /// Makes a whole store out of a damaged one, and says what became of it.
 pub(super) fn salvage(path: &Path, why: &str) -> Result<String, StoreError> {
     File::create(marker(path))?;
-    let building = beside(path, ".salvaging");
-    super::create_private(&building)?;
-    let found = {
-        let pages = Pages::open(path, &beside(path, "-wal"))?;
-        let Opened::Whole(mut db) = schema::open(&building)? else {
-            return Err(io::Error::other("a new store is damaged at once").into());
-        };
-        let found = fill(&mut db, &pages)?;
-        // Everything into the file itself: only that is renamed.
-        db.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get::<_, String>(0))?;
-        found
-    };
-    fs::rename(&building, beside(path, ".salvaged"))?;
+    // What is left of a try that failed would fill the disk, and be in the way of the next one.
+    clear(path)?;
+    let found = build(path).inspect_err(|_| drop(clear(path)))?;
     let aside = swap(path)?;
     Ok(format!(
         "the store was damaged ({why}): {} records, {} peers and {} networks were salvaged from it, others come back \
@@ -74,6 +69,22 @@ pub(super) fn salvage(path: &Path, why: &str) -> Result<String, StoreError> {
         found.networks,
         aside.display()
     ))
+}
+
+/// Makes `.salvaged` out of the damaged store.
+fn build(path: &Path) -> Result<Found, StoreError> {
+    let building = beside(path, ".salvaging");
+    super::create_private(&building)?;
+    let pages = Pages::open(path, &beside(path, "-wal"))?;
+    let Opened::Whole(mut db) = schema::open(&building)? else {
+        return Err(io::Error::other("a new store is damaged at once").into());
+    };
+    let found = fill(&mut db, &pages)?;
+    // Everything into the file itself: only that is renamed.
+    db.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get::<_, String>(0))?;
+    drop(db);
+    fs::rename(&building, beside(path, ".salvaged"))?;
+    Ok(found)
 }
 
 /// Puts `.salvaged` in place of the store, which goes aside with its log. All steps may have been done before.

@@ -755,6 +755,8 @@ fn damage_met_in_use_is_salvaged_at_once_and_what_is_lost_is_said() {
     let all = furnished(&disk);
     let victim = gossip(50, "hello 50 ".repeat(51));
     ruin(&disk, &"hello 50 ".repeat(51));
+    // What a salvage that failed left is in nobody's way.
+    fs::write(salvage::beside(&disk.path(), ".salvaging"), [0xAA; 100]).unwrap();
     let running = disk.open();
     assert!(running.store.notes().is_empty(), "the start does not see it");
     assert_eq!(running.keys(), all);
