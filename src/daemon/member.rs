@@ -15,7 +15,7 @@ use crate::config::RingKey;
 use crate::proto::fact::{Fact, PeerFact, Receipt};
 use crate::proto::gossip::{Draft, Gossip, Guid, Line};
 use crate::proto::node::Node;
-use crate::proto::time::Tick;
+use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Authored, NetworkId, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -217,8 +217,11 @@ impl Member {
             }
         }
         for (guid, peer) in self.node.peers().iter().filter(|(_, peer)| peer.met.is_some()) {
-            let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update: wall_clock() };
+            let last_update = peer.heard.map_or(peer.remembered, date);
+            let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update };
             store.submit(self.id, Fact::Peer(fact));
+        let wall = wall_clock();
+        let date = |heard: Tick| Timestamp(wall.0.saturating_sub(now.since(heard).as_micros() as u64));
         }
     }
 
