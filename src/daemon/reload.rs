@@ -135,19 +135,19 @@ impl Handle {
         let read = read.map_err(|error| Refusal::Unavailable(error.to_string()))?;
         let next = read.map_err(ReloadError::Config).inspect_err(|error| tracing::error!("not reloaded: {error}"))?;
         let before = self.in_force.loaded();
-        let file = before.file.adopt(&next.file);
         let (applied, restart): (Vec<Change>, Vec<Change>) =
             before.file.changes(&next.file).into_iter().partition(|change| !needs_restart(&change.key));
         let mut notes = next.notes;
-        if before.file.log != file.log && Loudness::of_process().is_of_environment() {
+        if before.file.log != next.file.log && Loudness::of_process().is_of_environment() {
             notes.push("log: GOSSIP_NODE_LOG of the daemon's environment goes before it".to_owned());
         }
         let names = |changes: &[Change]| changes.iter().map(|change| change.key.clone()).collect::<Vec<String>>();
         let (taken, waiting) = (names(&applied), names(&restart));
         let said = next.said.into_iter().filter(|key| !needs_restart(key));
         let said = said.chain(before.said.iter().filter(|key| needs_restart(key)).cloned()).collect();
-        self.in_force.change(|loaded| (loaded.file, loaded.said) = (file.clone(), said));
-        self.take_up(&before.file, &file).await?;
+        // The node may have got another GUID since.
+        self.in_force.change(|loaded| (loaded.file, loaded.said) = (loaded.file.adopt(&next.file), said));
+        self.take_up(&before.file, &next.file).await?;
         notes.iter().for_each(|note| tracing::warn!("{note}"));
         tracing::info!(applied = taken.join(", "), restart = waiting.join(", "), "server.json is read again");
         *self.in_force.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
