@@ -283,10 +283,11 @@ impl Engine {
                 }
                 member.cache.ask(|load| self.store.load(member.id, load));
                 member.registered();
+                self.socket.flush();
+                member.unsent += self.socket.take_unsent();
             }
             self.wake = self.wake.min(member.wake);
         }
-        self.socket.flush();
         self.changed.send_modify(|changes| *changes += 1);
     }
 

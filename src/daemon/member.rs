@@ -69,6 +69,8 @@ pub struct Member {
     pub splits: Splits,
     /// What it sends.
     pub rate: Rate,
+    /// Datagrams that the kernel did not take.
+    pub unsent: u64,
     /// With whom it talks, while somebody wants to know.
     pub tally: Tally,
     /// What its beacons told, where discovery is on.
@@ -111,6 +113,7 @@ impl Member {
             news,
             splits,
             rate,
+            unsent: 0,
             tally,
             discovery,
             heed,
@@ -172,10 +175,10 @@ impl Member {
 
     /// Takes the disk's word.
     pub fn receive(&mut self, now: Tick, receipt: Receipt, store: &Store) {
+        self.heed.receive(&self.name, receipt, || store.last_error());
         let (guid, held) = match receipt {
             Receipt::Held(line) => (line.key.guid, true),
             Receipt::Failed(guid) | Receipt::Wrong(guid) => (guid, false),
-        self.heed.receive(&self.name, receipt, || store.last_error());
             Receipt::Piece(..) | Receipt::Cleared(_) => return self.node.handle_receipt(now, receipt),
         };
         for reply in self.importing.remove(&guid).into_iter().flatten() {
@@ -216,13 +219,18 @@ impl Member {
                 self.node.handle_receipt(now, Receipt::Held(*line));
             }
         }
+        let wall = wall_clock();
+        let date = |heard: Tick| Timestamp(wall.0.saturating_sub(now.since(heard).as_micros() as u64));
         for (guid, peer) in self.node.peers().iter().filter(|(_, peer)| peer.met.is_some()) {
             let last_update = peer.heard.map_or(peer.remembered, date);
             let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update };
             store.submit(self.id, Fact::Peer(fact));
-        let wall = wall_clock();
-        let date = |heard: Tick| Timestamp(wall.0.saturating_sub(now.since(heard).as_micros() as u64));
         }
+    }
+
+    /// A counter beside those of the node: name, count, and what is counted.
+    pub fn unsent(&self) -> (&'static str, u64, &'static str) {
+        ("datagrams_unsent", self.unsent, "Datagrams that the kernel did not take: no room, no route, a firewall.")
     }
 
     /// Answers those whose node has registered since they asked.
