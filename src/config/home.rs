@@ -175,7 +175,7 @@ impl Home {
 
     fn remote_socket(&self, home: &Path, runtime: Option<PathBuf>) -> PathBuf {
         let hash = Sha256::digest(home.as_os_str().as_bytes());
-        let name: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("{:016x}", hash[..8].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)));
         let fits = |dir: &PathBuf| dir.as_os_str().len() + 1 + name.len() <= SOCKET_PATH;
         let dir = runtime.map(|dir| dir.join("gossip-node")).filter(fits).unwrap_or_else(|| {
             // The home's owner is the daemon's user, whoever asks.
