@@ -265,10 +265,6 @@ impl Handle {
         }
     }
 
-    pub(super) fn id(&self, name: Option<&str>) -> Result<NetworkId, Refusal> {
-        self.network(name).map(|index| self.networks[index].id)
-    }
-
     async fn view(&self, network: usize) -> Result<View, Refusal> {
         self.look(network, |member, moment| View::new(member, moment)).await
     }
@@ -344,15 +340,15 @@ impl Handle {
 impl Handle {
     /// Keeps the task from turning for so long.
     pub(crate) async fn stall(&self, span: Duration) -> Result<(), Refusal> {
+        self.look(0, move |_, _| std::thread::sleep(span)).await
+    }
+}
+
 /// Does all of something, though who asked for it goes away meanwhile, and with it the future that waits.
 pub(super) async fn to_the_end<T: Send + 'static, E: From<Refusal> + Send + 'static>(
     work: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Result<T, E> {
     tokio::spawn(work).await.map_err(|error| Refusal::Unavailable(error.to_string()))?
-}
-
-        self.look(0, move |_, _| std::thread::sleep(span)).await
-    }
 }
 
 pub(super) fn stopping() -> Refusal {

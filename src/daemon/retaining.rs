@@ -2,7 +2,7 @@
 
 use super::engine::Moment;
 use super::handle::{Handle, Refusal, stopping};
-use super::meant::meant;
+use super::meant::{begun, meant};
 use super::member::Member;
 use super::view;
 use super::wall_clock;
@@ -71,7 +71,7 @@ impl Handle {
     /// Why a record whose GUID is in this span is not here any more, where that is known.
     pub(super) async fn why_gone(&self, index: usize, span: RangeInclusive<Guid>) -> Result<Option<String>, Refusal> {
         self.look(index, move |member, _| {
-            let (guid, left) = member.node.retention().gone.find(low, high)?;
+            let (guid, left) = member.node.retention().gone.find(*span.start(), *span.end())?;
             Some(match left {
                 Left::Expired => format!("{guid} left the network: it is older than the network keeps records"),
                 Left::Forgotten => format!("{guid} left the network: the node that it came from was forgotten"),
@@ -128,21 +128,9 @@ fn forget(
 
 /// The one origin of records whose GUID begins so.
 fn origin(member: &Member, who: &str) -> Option<Guid> {
-    let digits: String = who.chars().filter(|&c| c != '-').collect();
-    let (low, high) = span(&digits).filter(|_| digits.len() >= 4)?;
-    let mut found = member.node.ledger().origins().filter(|guid| (low..=high).contains(guid));
+    let span = begun(who)?;
+    let mut found = member.node.ledger().origins().filter(|guid| span.contains(guid));
     found.next().filter(|_| found.next().is_none())
-}
-
-/// The first and the last GUID that begin with these hex digits.
-fn span(digits: &str) -> Option<(Guid, Guid)> {
-    let digits: String = digits.chars().filter(|&c| c != '-').collect();
-    let fill = |filler: char| {
-        let filled: String = digits.chars().chain(std::iter::repeat(filler)).take(32).collect();
-        filled.parse::<Guid>().ok()
-    };
-    (digits.len() <= 32).then_some(())?;
-    Some((fill('0')?, fill('f')?))
 }
 
 /// A time as somebody gave it: none where it is to stay as it is.

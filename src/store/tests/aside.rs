@@ -46,7 +46,7 @@ fn what_left_is_out_of_all_lists_and_comes_back_as_gone_until_it_is_deleted() {
         assert_eq!(listed.iter().map(Row::key).collect::<Vec<_>>(), held);
         for key in &gone[..3] {
             assert!(running.store.row(running.home, *key).unwrap().is_none());
-            assert!(running.store.find(running.home, &key.guid.to_string()).unwrap().is_empty());
+            assert!(running.store.find(running.home, &(key.guid..=key.guid)).unwrap().is_empty());
             assert!(matches!(running.load(Load::Record(*key)), Loaded::Gone));
         }
         assert_eq!(running.store.totals(running.home).unwrap().complete, 3);
