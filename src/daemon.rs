@@ -83,7 +83,7 @@ const STEP: Duration = Duration::from_secs(1);
 #[non_exhaustive]
 pub enum StartError {
     /// Another daemon has this home.
-    #[error("{home} is in use by the gossip-node with pid {pid}")]
+    #[error("{home} is in use by the gossip-node with pid {pid}: stop that one, or take another home")]
     Locked {
         /// The home.
         home: String,
@@ -91,7 +91,7 @@ pub enum StartError {
         pid: String,
     },
     /// The UDP address cannot be had.
-    #[error("cannot bind UDP {addr}: {source}")]
+    #[error("cannot bind UDP {addr}: {source}: take an address of this host, and a port that is free")]
     Bind {
         /// The address.
         addr: SocketAddr,

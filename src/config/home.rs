@@ -41,7 +41,7 @@ impl Drop for HomeLock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another daemon has it.
-    #[error("another gossip-node (pid {pid}) uses this home: stop it, or choose another with --home")]
+    #[error("another gossip-node (pid {pid}) uses this home")]
     Held {
         /// Its process.
         pid: String,

@@ -242,7 +242,7 @@ impl Handle {
         // That it is looked at and dropped is the answer, whether or not there is a network.
         self.send(Command::Look { network: 0, look: Box::new(|_, _| drop(reply)) }).await?;
         let _ = answer.await;
-        if self.is_stopping() { Err(stopping()) } else { Ok(()) }
+        self.lives()
     }
 
     /// Asks the daemon to say goodbye and stop; [`super::Daemon::stopped`] then returns.
@@ -252,6 +252,11 @@ impl Handle {
 
     pub(crate) fn is_stopping(&self) -> bool {
         *self.stop.borrow()
+    }
+
+    /// Refuses where the daemon is stopping.
+    pub(crate) fn lives(&self) -> Result<(), Refusal> {
+        if self.is_stopping() { Err(stopping()) } else { Ok(()) }
     }
 
     pub(crate) fn network(&self, name: Option<&str>) -> Result<usize, Refusal> {
