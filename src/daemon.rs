@@ -217,6 +217,7 @@ impl Prepared {
     fn prepare(home: Home) -> Result<Prepared, StartError> {
         // Before the lock, which would make its file in whatever directory this is.
         let loaded = ServerFile::load(&home.server_json())?;
+        let share_at = if members.len() > 1 && file.share_networks { Tick(0) } else { Tick::NEVER };
         let lock = lock(&home)?;
         loaded.notes.iter().for_each(|note| tracing::warn!("{note}"));
         Loudness::of_process().configure(loaded.file.log.as_ref());
@@ -277,7 +278,7 @@ impl Prepared {
             clock,
             changed,
             wake: Tick::NEVER,
-            share_at: Tick(0),
+            share_at,
             http: Arc::clone(&http),
             farewell: left,
         };

@@ -69,7 +69,7 @@ pub struct Engine {
     pub(super) clock: Clock,
     pub(super) changed: watch::Sender<u64>,
     pub(super) wake: Tick,
-    /// When the networks hear of each other again.
+    /// When the networks hear of each other again, where there are several and `server.json` allows it.
     pub(super) share_at: Tick,
     pub(super) http: Arc<OnceLock<SocketAddr>>,
     /// Tells what became of the goodbye.
