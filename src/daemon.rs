@@ -4,6 +4,7 @@
 
 mod arriving;
 mod cache;
+mod clock;
 mod creating;
 mod discovering;
 mod engine;
@@ -56,6 +57,7 @@ use crate::proto::node::Node;
 use crate::proto::settings::{Pace, PeerSelect, Settings};
 use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Store, StoreError};
+use clock::{Clock, wall_clock};
 use discovering::Discovering;
 use engine::Engine;
 use handle::Known;
@@ -66,7 +68,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use thread::Thread;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -75,8 +77,6 @@ use tokio::task::JoinHandle;
 const COMMANDS: usize = 256;
 /// How often the name of a seed is looked up while that fails.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(30);
-/// So far the wall clock and ours may drift apart.
-const STEP: Duration = Duration::from_secs(1);
 
 /// Why a daemon did not start. Each says what, why and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -160,49 +160,6 @@ impl Daemon {
     }
 }
 
-/// A monotonic clock, and where the wall clock stands to it.
-#[derive(Clone, Copy, Debug)]
-struct Clock {
-    began: Instant,
-    /// What the wall clock said when it began, or would have said by how it goes now.
-    wall: Timestamp,
-}
-
-impl Clock {
-    #[expect(clippy::disallowed_methods, reason = "the daemon owns the clocks")]
-    fn start() -> Clock {
-        Clock { began: Instant::now(), wall: wall_clock() }
-    }
-
-    fn now(&self) -> Tick {
-        Tick(self.began.elapsed().as_micros() as u64)
-    }
-
-    fn instant(&self, at: Tick) -> Instant {
-        self.began + Duration::from_micros(at.0)
-    }
-
-    /// The wall clock says this. It may have been set since, or have gone on while this one stood, as where a laptop slept;
-    /// of less than a step nothing is made, or the date of one thing would be another one each time that it is shown.
-    fn compare(&mut self, wall: Timestamp) {
-        let began = wall.0.saturating_sub(self.now().0);
-        if began.abs_diff(self.wall.0) > STEP.as_micros() as u64 {
-            self.wall = Timestamp(began);
-        }
-    }
-
-    /// What the wall clock says at a tick that was, or will say at one to come.
-    fn date(&self, tick: Tick) -> Timestamp {
-        Timestamp(self.wall.0.saturating_add(tick.0))
-    }
-}
-
-/// The wall clock.
-#[expect(clippy::disallowed_methods, reason = "the daemon owns the clocks")]
-fn wall_clock() -> Timestamp {
-    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64)
-}
-
 /// All that a daemon needs, read from its home.
 struct Prepared {
     home: Home,
@@ -217,7 +174,6 @@ impl Prepared {
     fn prepare(home: Home) -> Result<Prepared, StartError> {
         // Before the lock, which would make its file in whatever directory this is.
         let loaded = ServerFile::load(&home.server_json())?;
-        let share_at = if members.len() > 1 && file.share_networks { Tick(0) } else { Tick::NEVER };
         let lock = lock(&home)?;
         loaded.notes.iter().for_each(|note| tracing::warn!("{note}"));
         Loudness::of_process().configure(loaded.file.log.as_ref());
@@ -261,6 +217,7 @@ impl Prepared {
         let (left, farewell) = watch::channel(None);
         let leave = Arc::new(watch::Sender::new(false));
         let (store, seeds) = (Arc::new(store), file.seeds.clone());
+        let share_at = if members.len() > 1 && file.share_networks { Tick(0) } else { Tick::NEVER };
         let in_force = Arc::new(InForce::new(home.server_json(), loaded));
         let known = |member: &Member| {
             let (name, news, pulse) = (member.name.clone(), member.news.subscribe(), Arc::new(Pulse::default()));
@@ -409,24 +366,5 @@ async fn plant(handle: Handle, seed: String) {
         }
         tracing::warn!(%seed, "cannot look the seed up: {error}");
         tokio::time::sleep(LOOK_UP_AGAIN).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_those_of_the_wall_clock_as_it_is_now() {
-        let mut clock = Clock::start();
-        let (first, tick) = (clock.wall, Tick(5));
-        clock.compare(Timestamp(wall_clock().0 + 100_000));
-        assert_eq!(clock.date(tick), Timestamp(first.0 + 5), "a drift changes no date");
-        const NIGHT: u64 = 8 * 3_600_000_000;
-        clock.compare(Timestamp(wall_clock().0 + NIGHT));
-        let night = wall_clock().0 + NIGHT;
-        assert!(clock.date(clock.now()).0.abs_diff(night) < 1_000_000, "it slept, or was set");
-        clock.compare(Timestamp(0));
-        assert_eq!(clock.date(tick), Timestamp(5), "no time is before 1970");
     }
 }
