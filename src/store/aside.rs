@@ -65,7 +65,7 @@ pub(super) fn put(
     for key in keys {
         let Some(found) = find(db, network, key)? else { continue };
         if let Some(older) = find(db, shadow, key)? {
-            delete_row(db, &older)?;
+            rows::delete(db, older.id, older.body)?;
             moved.replaced += 1;
             moved.replaced_bytes += older.len;
         }
@@ -89,26 +89,14 @@ pub(super) fn delete(db: &Connection, network: NetworkId, keys: &[Key]) -> rusql
         if Some(found.id) == last {
             let sql = "UPDATE gossip SET who_name = '', msg = '', body = NULL WHERE id = ?1";
             db.prepare_cached(sql)?.execute([found.id])?;
-            delete_pieces(db, &found)?;
+            rows::delete_pieces(db, found.body)?;
             continue;
         }
-        delete_row(db, &found)?;
+        rows::delete(db, found.id, found.body)?;
         deleted.count += 1;
         deleted.bytes += found.len;
     }
     Ok(deleted)
-}
-
-fn delete_row(db: &Connection, found: &Found) -> rusqlite::Result<()> {
-    db.prepare_cached("DELETE FROM gossip WHERE id = ?1")?.execute([found.id])?;
-    db.prepare_cached("DELETE FROM aside WHERE row = ?1")?.execute([found.id])?;
-    search::forget(db, found.id)?;
-    delete_pieces(db, found)
-}
-
-fn delete_pieces(db: &Connection, found: &Found) -> rusqlite::Result<()> {
-    let Some(body) = found.body else { return Ok(()) };
-    db.prepare_cached("DELETE FROM piece WHERE body = ?1")?.execute([body]).map(drop)
 }
 
 /// Tells of all that is aside. After a salvage nobody knows why it is: then it is deleted soon, and the law says again

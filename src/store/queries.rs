@@ -198,7 +198,7 @@ fn decrees(db: &Connection, network: NetworkId) -> rusqlite::Result<Vec<Line>> {
 
 /// Each key with kind and origin, in order, from the covering index alone.
 fn lines(db: &Connection, network: NetworkId, each: &mut dyn FnMut(Key, Option<(Kind, Guid)>)) -> rusqlite::Result<()> {
-    for (first, last) in rows::spans(Timestamp(0)) {
+    for (first, last) in rows::spans(Timestamp(0), rows::LATEST) {
         let mut statement = db.prepare_cached(
             "SELECT date_time, guid, kind, origin, network FROM gossip INDEXED BY gossip_key
              WHERE network = ?1 AND date_time BETWEEN ?2 AND ?3 ORDER BY date_time, guid",
