@@ -8,6 +8,7 @@
 
 mod arrivals;
 mod aside;
+#[cfg(feature = "cli")]
 pub mod bare;
 mod lists;
 mod mending;

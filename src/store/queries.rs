@@ -59,11 +59,10 @@ pub struct Totals {
 }
 
 impl Store {
-    /// Gives a node what the disk knew: keys in order, long records begun, peers. Returns the newest date among the
-    /// keys. A million keys take about 0.3 s.
+    /// Gives a node what the disk knew: keys in order, long records begun, peers. A million keys take about 0.3 s.
     ///
     /// Where this fails by damage ([`StoreError::is_damage`]), open the store again: that salvages it.
-    pub fn restore(&self, network: NetworkId, each: &mut dyn FnMut(Restored)) -> Result<Option<Timestamp>, StoreError> {
+    pub fn restore(&self, network: NetworkId, each: &mut dyn FnMut(Restored)) -> Result<(), StoreError> {
         self.shared.reading(|db| restore(db, network, each))
     }
 
@@ -143,19 +142,10 @@ impl Store {
             Ok(totals.optional()?.unwrap_or_default())
         })
     }
-
-    /// Long records begun, oldest first.
-    pub fn partials(&self, network: NetworkId) -> Result<Vec<Row>, StoreError> {
-        self.shared.reading(|db| partials(db, network))
-    }
 }
 
 /// All that the disk knows of a network.
-pub(super) fn restore(
-    db: &Connection,
-    network: NetworkId,
-    each: &mut dyn FnMut(Restored),
-) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn restore(db: &Connection, network: NetworkId, each: &mut dyn FnMut(Restored)) -> rusqlite::Result<()> {
     let decrees = decrees(db, network)?;
     decrees.iter().for_each(|line| each(Restored::Held(*line)));
     let (mut newest, mut keys, mut in_order) = (None, 0, true);
@@ -174,8 +164,7 @@ pub(super) fn restore(
     aside::restore(db, network, each)?;
     restore_partials(db, network, each)?;
     restore_peers(db, network, each)?;
-    aside::restore_silences(db, network, each)?;
-    Ok(newest.map(|key| key.date_time))
+    aside::restore_silences(db, network, each)
 }
 
 fn damage(why: String) -> rusqlite::Error {
