@@ -4,6 +4,7 @@
 
 mod arriving;
 mod cache;
+mod clock;
 mod creating;
 mod discovering;
 mod engine;
@@ -56,6 +57,7 @@ use crate::proto::node::Node;
 use crate::proto::settings::{Pace, PeerSelect, Settings};
 use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Store, StoreError};
+use clock::{Clock, wall_clock};
 use discovering::Discovering;
 use engine::Engine;
 use handle::Known;
@@ -66,7 +68,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use thread::Thread;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -81,7 +83,7 @@ const LOOK_UP_AGAIN: Duration = Duration::from_secs(30);
 #[non_exhaustive]
 pub enum StartError {
     /// Another daemon has this home.
-    #[error("{home} is in use by the gossip-node with pid {pid}")]
+    #[error("{home} is in use by the gossip-node with pid {pid}: stop that one, or take another home")]
     Locked {
         /// The home.
         home: String,
@@ -89,7 +91,7 @@ pub enum StartError {
         pid: String,
     },
     /// The UDP address cannot be had.
-    #[error("cannot bind UDP {addr}: {source}")]
+    #[error("cannot bind UDP {addr}: {source}: take an address of this host, and a port that is free")]
     Bind {
         /// The address.
         addr: SocketAddr,
@@ -158,34 +160,6 @@ impl Daemon {
     }
 }
 
-/// A monotonic clock with the wall clock that it began at.
-#[derive(Clone, Copy, Debug)]
-struct Clock {
-    began: Instant,
-    wall: Timestamp,
-}
-
-impl Clock {
-    #[expect(clippy::disallowed_methods, reason = "the daemon owns the clocks")]
-    fn start() -> Clock {
-        Clock { began: Instant::now(), wall: wall_clock() }
-    }
-
-    fn now(&self) -> Tick {
-        Tick(self.began.elapsed().as_micros() as u64)
-    }
-
-    fn instant(&self, at: Tick) -> Instant {
-        self.began + Duration::from_micros(at.0)
-    }
-}
-
-/// The wall clock.
-#[expect(clippy::disallowed_methods, reason = "the daemon owns the clocks")]
-fn wall_clock() -> Timestamp {
-    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64)
-}
-
 /// All that a daemon needs, read from its home.
 struct Prepared {
     home: Home,
@@ -243,6 +217,7 @@ impl Prepared {
         let (left, farewell) = watch::channel(None);
         let leave = Arc::new(watch::Sender::new(false));
         let (store, seeds) = (Arc::new(store), file.seeds.clone());
+        let share_at = if members.len() > 1 && file.share_networks { Tick(0) } else { Tick::NEVER };
         let in_force = Arc::new(InForce::new(home.server_json(), loaded));
         let known = |member: &Member| {
             let (name, news, pulse) = (member.name.clone(), member.news.subscribe(), Arc::new(Pulse::default()));
@@ -260,7 +235,7 @@ impl Prepared {
             clock,
             changed,
             wake: Tick::NEVER,
-            share_at: Tick(0),
+            share_at,
             http: Arc::clone(&http),
             farewell: left,
         };

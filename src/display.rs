@@ -63,7 +63,12 @@ pub fn clipped(text: &str, most: usize) -> String {
 
 /// Bytes as two digits each.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a text does not fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 /// What is shown as one word of a command line, in quotes where a shell wants them.

@@ -29,6 +29,7 @@ pub struct Socket {
     state: UdpSocketState,
     incoming: Vec<u8>,
     train: Train,
+    unsent: u64,
     faults: Option<watch::Receiver<Faults>>,
 }
 
@@ -64,7 +65,7 @@ impl Socket {
         let state = UdpSocketState::new(UdpSockRef::from(&*io))?;
         let incoming = vec![0; BATCH.max(2048 * state.gro_segments())];
         let train = Train { to: addr, segment: 0, bytes: Vec::with_capacity(BATCH), open: false };
-        let socket = Socket { io, state, incoming, train, faults: None };
+        let socket = Socket { io, state, incoming, train, unsent: 0, faults: None };
         Ok((socket, (granted < BUFFER).then_some(granted)))
     }
 
@@ -127,9 +128,15 @@ impl Socket {
         self.train.open = datagram.len() == self.train.segment;
     }
 
+    /// How many datagrams the kernel did not take since this was asked last: for want of room or of a route, or since a firewall
+    /// forbids them.
+    pub fn take_unsent(&mut self) -> u64 {
+        std::mem::take(&mut self.unsent)
+    }
+
     /// Sends what is kept.
     pub fn flush(&mut self) {
-        let Socket { io, state, train, .. } = self;
+        let Socket { io, state, train, unsent, .. } = self;
         if train.bytes.is_empty() {
             return;
         }
@@ -145,11 +152,13 @@ impl Socket {
         if let Err(error) = state.try_send(UdpSockRef::from(&**io), &transmit) {
             // A link that takes no runs says so at the first one, which goes one by one then, as all do from now on.
             if !single && state.max_gso_segments() == 1 {
-                for one in train.bytes.chunks(train.segment) {
+                let fails = |one: &&[u8]| {
                     let transmit = Transmit { contents: one, segment_size: None, ..transmit };
-                    drop(state.try_send(UdpSockRef::from(&**io), &transmit));
-                }
+                    state.try_send(UdpSockRef::from(&**io), &transmit).is_err()
+                };
+                *unsent += train.bytes.chunks(train.segment).filter(fails).count() as u64;
             } else {
+                *unsent += train.bytes.len().div_ceil(train.segment) as u64;
                 tracing::debug!(to = %train.to, %error, "datagrams not sent");
             }
         }
@@ -192,6 +201,19 @@ mod tests {
             .unwrap();
         }
         assert_eq!(came, sizes.into_iter().enumerate().collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn what_the_kernel_does_not_take_is_counted() {
+        let (mut socket, _) = Socket::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let own = socket.local_addr().unwrap();
+        // From a loopback address nothing leads to another host.
+        let away = SocketAddr::from(([192, 0, 2, 1], 6884));
+        (0..3).for_each(|_| socket.send(away, &[7; 100]));
+        socket.send(away, &[7; 20]);
+        socket.send(own, &[7; 100]);
+        socket.flush();
+        assert_eq!((socket.take_unsent(), socket.take_unsent()), (4, 0));
     }
 
     #[tokio::test]

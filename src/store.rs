@@ -8,6 +8,7 @@
 
 mod arrivals;
 mod aside;
+#[cfg(feature = "cli")]
 pub mod bare;
 mod lists;
 mod mending;
@@ -311,8 +312,9 @@ impl Shared {
             Ok(done)
         };
         run().map_err(|error| {
-            self.failed(&error);
+            // Whatever else hinders who reads says nothing about what the disk takes.
             if schema::is_damage(&error) {
+                self.failed(&error);
                 self.queue.push(NetworkId(0), Job::Mend);
             }
             StoreError::Sqlite(error)

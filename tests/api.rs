@@ -385,6 +385,7 @@ const FAMILIES: &[&str] = &[
     "datagrams_received_total",
     "datagrams_rejected_total",
     "datagrams_sent_total",
+    "datagrams_unsent_total",
     "did_you_here_received_total",
     "did_you_here_sent_total",
     "differences_found_total",

@@ -286,6 +286,8 @@ async fn what_is_missing_or_wrong_is_said_before_anything_is_taken() {
     assert!(said(Daemon::builder().network("home").password("").in_memory()).await.contains("empty"));
     assert!(said(node("nas")).await.contains(".in_memory()"));
     assert!(said(node("nas").home(&home).seed("nowhere")).await.contains("seeds.0"));
+    let renamed = node("nas").home(&home).configure(|file| file.networks[0].network_name = "work".to_owned());
+    assert!(said(renamed).await.contains("no network \"home\""));
     assert!(!home.join("server.json").exists(), "nothing wrong is written");
     let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let refused = said(node("nas").home(&home).bind(taken.local_addr().unwrap())).await;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Retention {
-    /// Records that are older leave the network: a time such as `720h`; null: they stay.
+    /// Records that are older leave the network: a time such as `30d`; null: they stay.
     pub max_age: Option<String>,
     /// A node that is not reached for longer is forgotten, together with what it said; null: nobody is.
     pub origin_timeout: Option<String>,

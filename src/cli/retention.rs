@@ -120,7 +120,7 @@ mod tests {
         let text = shown(&off);
         assert!(text.contains("max_age         off") && text.contains("nobody yet") && !text.contains("horizon"));
         let horizon = Some("2026-01-10T12:00:00Z".to_owned());
-        let on = api::Retention { max_age: Some("720h".into()), horizon, aside: 3, ..off };
-        assert!(["720h: older", "horizon", "3 that left"].iter().all(|part| shown(&on).contains(part)));
+        let on = api::Retention { max_age: Some("30d".into()), horizon, aside: 3, ..off };
+        assert!(["30d: older", "horizon", "3 that left"].iter().all(|part| shown(&on).contains(part)));
     }
 }

@@ -123,10 +123,10 @@ fn not_bound(error: BindError, home: &Home) -> Failure {
 }
 
 fn not_started(error: StartError, home: &Home) -> Failure {
-    let what = error.to_string();
     match error {
-        StartError::Locked { .. } => {
-            Failure::new(Exit::Refused, what).hint("stop that one first, or give this one another home with --home")
+        StartError::Locked { home, pid } => {
+            Failure::new(Exit::Refused, format!("{home} is in use by the gossip-node with pid {pid}"))
+                .hint("stop that one first, or give this one another home with --home")
         }
         StartError::Bind { addr, source } => {
             let failure = Failure::new(Exit::Refused, format!("cannot bind UDP {addr}")).why(source.to_string());

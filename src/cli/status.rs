@@ -306,7 +306,7 @@ mod tests {
             root: "9f3c1a2b00000000".into(),
             discovery: None,
             retention: api::Retention {
-                max_age: Some("720h".into()),
+                max_age: Some("30d".into()),
                 origin_timeout: None,
                 guid: None,
                 date_time: None,
@@ -394,7 +394,7 @@ mod tests {
             "10 (-2)",
             "it missed 3 probes",
             "sends 2.1 datagrams/s, 310 B/s\n",
-            "records are kept for 720h: gossip-node retention",
+            "records are kept for 30d: gossip-node retention",
             "clock is 3.1 s behind of most of 3 peers",
             "192.0.2.9:6884 seems to speak protocol version 2",
         ] {

@@ -25,11 +25,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The shortest text that [`parse_duration`] reads as `span`.
+/// `span` in the largest unit that shows it without a fraction, as [`parse_duration`] reads it.
 pub fn show_duration(span: Duration) -> String {
     let micros = span.as_micros();
     match micros {
         0 => "0s".to_owned(),
+        _ if micros.is_multiple_of(86_400_000_000) => format!("{}d", micros / 86_400_000_000),
         _ if micros.is_multiple_of(3_600_000_000) => format!("{}h", micros / 3_600_000_000),
         _ if micros.is_multiple_of(60_000_000) => format!("{}m", micros / 60_000_000),
         _ if micros.is_multiple_of(1_000_000) => format!("{}s", micros / 1_000_000),
@@ -183,9 +184,19 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_back() {
-        for micros in [0, 1, 300, 1500, 500_000, 1_000_000, 90_000_000, 120_000_000, 7_200_000_000] {
+        for (micros, shown) in [
+            (0, "0s"),
+            (1, "1us"),
+            (1500, "1500us"),
+            (500_000, "500ms"),
+            (1_000_000, "1s"),
+            (90_000_000, "90s"),
+            (120_000_000, "2m"),
+            (90_000_000_000, "25h"),
+            (2_592_000_000_000, "30d"),
+        ] {
             let span = Duration::from_micros(micros);
-            assert_eq!(parse_duration(&show_duration(span)), Ok(span), "{}", show_duration(span));
+            assert_eq!((show_duration(span).as_str(), parse_duration(shown)), (shown, Ok(span)));
         }
     }
 }

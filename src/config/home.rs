@@ -7,11 +7,16 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The kernel's `sun_path` has 108 bytes, the last of which is zero.
 const SOCKET_PATH: usize = 107;
 /// Where the service that a package installs has its home.
 const SERVICE_HOME: &str = "/var/lib/gossip-node";
+
+/// How often a lock that another has is tried again, and after what time.
+const TRIES: usize = 10;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A daemon's directory. One directory is one daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +41,7 @@ impl Drop for HomeLock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another daemon has it.
-    #[error("another gossip-node (pid {pid}) uses this home: stop it, or choose another with --home")]
+    #[error("another gossip-node (pid {pid}) uses this home")]
     Held {
         /// Its process.
         pid: String,
@@ -118,7 +123,13 @@ impl Home {
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(self.lock())?;
         private::leave_to_owner(&file, &self.dir)?;
-        match file.try_lock() {
+        // Who only looks whether it is in use has it for a moment, too.
+        let (mut locked, mut tries) = (file.try_lock(), 0..TRIES);
+        while matches!(locked, Err(TryLockError::WouldBlock)) && tries.next().is_some() {
+            std::thread::sleep(PAUSE);
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => (),
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
@@ -164,7 +175,7 @@ impl Home {
 
     fn remote_socket(&self, home: &Path, runtime: Option<PathBuf>) -> PathBuf {
         let hash = Sha256::digest(home.as_os_str().as_bytes());
-        let name: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("{:016x}", hash[..8].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)));
         let fits = |dir: &PathBuf| dir.as_os_str().len() + 1 + name.len() <= SOCKET_PATH;
         let dir = runtime.map(|dir| dir.join("gossip-node")).filter(fits).unwrap_or_else(|| {
             // The home's owner is the daemon's user, whoever asks.
@@ -260,6 +271,20 @@ mod tests {
         drop(lock);
         home.lock_exclusive().expect("the lock ends with its holder, whoever has its file open");
         drop(child);
+    }
+
+    #[test]
+    fn who_only_looks_is_no_daemon() {
+        let (_dir, home) = temp();
+        drop(home.lock_exclusive().unwrap());
+        let looked = File::open(home.lock()).unwrap();
+        looked.try_lock_shared().unwrap();
+        let looking = std::thread::spawn(move || {
+            std::thread::sleep(2 * PAUSE);
+            drop(looked);
+        });
+        home.lock_exclusive().unwrap();
+        looking.join().unwrap();
     }
 
     #[test]

@@ -281,6 +281,9 @@ fn a_set_that_is_refused_changes_nothing() {
         ("networks.1.network_name", "x", "networks.1.network_key is missing"),
         ("networks.0.network_password", "hunter2", "gossip-node init"),
         ("networks", r#"[{"network_name": "x", "network_password": "hunter2"}]"#, "gossip-node init"),
+        ("networks.0.network_key", "hunter2", "gossip-node init"),
+        ("networks.0.other_keys", r#"[{"network_key": "hunter2"}]"#, "keys add"),
+        ("networks", r#"[{"network_name": "x", "other_keys": [{"network_key": "hunter2"}]}]"#, "keys add"),
         ("", "x", "is not a known key"),
     ] {
         let error = file.set(key, value).expect_err(key).to_string();

@@ -45,6 +45,8 @@ const TIMING_KEYS: &[&str] = &[
 const SPANS: &[&str] = &["probe_timeout", "table_age"];
 const SPAN_KEYS: &[&str] = &["least", "most"];
 const PASSWORD: &str = "network_password";
+/// What stands in its place: as good as it.
+const KEY: &str = "network_key";
 const INIT: &str = "`gossip-node init` makes it";
 
 /// Refuses unknown and missing keys, and any shape of `networks` about which a message of serde's could show a secret.
@@ -177,17 +179,22 @@ pub(super) fn replace_passwords(value: &mut Value) -> Result<Vec<String>, Config
     Ok(replaced)
 }
 
+/// Whether a password or a key is in it.
+fn has_secret(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter().any(has_secret),
+        Value::Object(object) => object.iter().any(|(key, value)| key == PASSWORD || key == KEY || has_secret(value)),
+        _ => false,
+    }
+}
+
 /// Puts `new` where `path` says. One behind the end of a list appends to it.
 pub(super) fn set(root: &mut Value, path: &str, new: Value) -> Result<(), ConfigError> {
     let mut at = root;
     let mut done = String::new();
-    let has_password = |value: &Value| value.get(PASSWORD).is_some();
-    if path.ends_with(PASSWORD)
-        || has_password(&new)
-        || new.as_array().is_some_and(|list| list.iter().any(has_password))
-    {
-        let hint = "run `gossip-node init`, which asks for it";
-        return Err(ConfigError::value(path, "would show a password to all who list processes", hint));
+    if path.ends_with(PASSWORD) || path.ends_with(KEY) || has_secret(&new) {
+        let hint = "run `gossip-node init` or `gossip-node keys add`, which ask for it";
+        return Err(ConfigError::value(path, "would show a password or key to all who list processes", hint));
     }
     for segment in path.split('.') {
         at = match at {

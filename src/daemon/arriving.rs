@@ -26,8 +26,6 @@ pub struct Arrived {
 pub struct Arriving {
     handle: Handle,
     network: usize,
-    /// Behind the last one that was told.
-    place: Place,
     news: watch::Receiver<Latest>,
     /// How far records had come when the store had no more of them.
     read_to: Option<u64>,
@@ -45,7 +43,7 @@ impl Handle {
             None => self.read_store(|store| store.last_place()).await?,
         };
         let (handle, news) = (self.clone(), self.news(network));
-        Ok(Arriving { handle, network, place, news, read_to: None, ready: VecDeque::new(), read: place })
+        Ok(Arriving { handle, network, news, read_to: None, ready: VecDeque::new(), read: place })
     }
 }
 
@@ -68,7 +66,6 @@ impl Arriving {
                     Err(refusal) => return Some(Err(refusal)),
                 };
                 self.ready.pop_front();
-                self.place = place;
                 match msg {
                     Some(msg) => return Some(Ok(Arrived { place, row, msg })),
                     // It left meanwhile, or was damaged: then it is fetched again and arrives once more.
@@ -103,7 +100,7 @@ impl Arriving {
                 self.read = next;
                 self.read_to = (!more).then_some(latest.records);
             }
-            Arrivals::Behind { .. } | Arrivals::Lost => (self.place, self.read) = Default::default(),
+            Arrivals::Behind { .. } | Arrivals::Lost => self.read = Place::default(),
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::proto::unordered::Unordered;
 use crate::store::{Load, Loaded};
 use bytes::Bytes;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Bytes kept at most.
@@ -29,8 +29,8 @@ struct Inner {
     order: VecDeque<Load>,
     /// Of all entries, and of all that stand in the order.
     bytes: usize,
-    /// Where long records stand that were begun lately.
-    partials: BTreeMap<Guid, Key>,
+    /// Long records that were begun lately, the newest last.
+    partials: VecDeque<Key>,
     /// Asked of the reader, or to be.
     missing: Unordered<Load, ()>,
     fresh: Vec<Load>,
@@ -44,9 +44,9 @@ impl Cache {
             Fact::Partial(guid, head) => {
                 let mut inner = self.inner.borrow_mut();
                 if inner.partials.len() >= 2 * PARTIALS {
-                    inner.partials.pop_first();
+                    inner.partials.pop_front();
                 }
-                inner.partials.insert(*guid, Key { date_time: head.date_time(), guid: *guid });
+                inner.partials.push_back(Key { date_time: head.date_time(), guid: *guid });
             }
             Fact::List(guid, bytes) => self.keep_piece(guid, LIST, bytes),
             Fact::Piece(guid, index, bytes) => self.keep_piece(guid, *index, bytes),
@@ -56,7 +56,7 @@ impl Cache {
     }
 
     fn keep_piece(&self, guid: &Guid, index: u16, bytes: &Bytes) {
-        let key = self.inner.borrow().partials.get(guid).copied();
+        let key = self.inner.borrow().partials.iter().rev().find(|key| key.guid == *guid).copied();
         if let Some(key) = key {
             self.insert(Load::Piece(key, index), Loaded::Piece(bytes.clone()));
         }
@@ -231,6 +231,18 @@ mod tests {
         assert!(matches!(cache.record(gossip(1).key()), Body::Here(_)), "there is room for it");
         let inner = cache.inner.borrow();
         assert_eq!(inner.bytes, PIECE + OVERHEAD * inner.order.len());
+    }
+
+    #[test]
+    fn of_many_long_records_those_begun_last_are_known() {
+        let (cache, head) = (Cache::default(), gossip(1).head().clone());
+        let begin = |first: u8| cache.keep(&Fact::Partial(Guid([first; 16]), head.clone()));
+        (0..2 * PARTIALS).for_each(|number| begin(1 + (number % 255) as u8));
+        begin(0);
+        begin(7);
+        let key = Key { date_time: head.date_time(), guid: Guid([0; 16]) };
+        cache.keep(&Fact::Piece(key.guid, 3, Bytes::from_static(b"coo")));
+        assert!(matches!(cache.piece(key, 3), Body::Here(_)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Records created here, one or many in one commit; and requests with a name, which create one record however often they
 //! come.
 
-use super::handle::{Adding, Command, Handle, Refusal, stopping};
+use super::handle::{ADDING, Adding, Command, Handle, Refusal, stopping, to_the_end};
 use super::receipts::Holders;
 use super::view;
 use super::wall_clock;
@@ -15,8 +15,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How long a named request is known.
-const KNOWN: Duration = Duration::from_secs(24 * 3600);
 /// Records of one commit at most.
 pub const BATCH: usize = 4096;
 
@@ -46,15 +44,15 @@ impl Handle {
         let network = self.network(network)?;
         let under_way = UnderWay::begin(self, network, name)?;
         let (handle, request) = (self.clone(), Request { name: name.to_owned(), asked: asked(&new) });
-        // Who asked may go away; the name is taken until it is known what came of it.
-        let creating = tokio::spawn(async move {
+        // The name is taken until it is known what came of it.
+        let creating = async move {
             let _under_way = under_way;
             match handle.known(network, &request).await? {
-                Some(head) => Ok::<_, Refusal>((head, false)),
+                Some(head) => Ok((head, false)),
                 None => Ok((handle.author(network, new, Some(request)).await?, true)),
             }
-        });
-        creating.await.map_err(|error| Refusal::Unavailable(error.to_string()))?
+        };
+        to_the_end(creating).await
     }
 
     /// Answers once a record that was created is held by as many peers as `wait` says, or the time for that is over.
@@ -70,10 +68,16 @@ impl Handle {
         Ok(api::Created { head, held_by: Some(held_by), waited: Some(holders.suffice(held_by)) })
     }
 
-    /// Creates records, all that can be in one commit; an answer for each.
+    /// Creates records, all that can be in one commit; an answer for each. At most [`BATCH`] of them, with 64 MiB.
     pub async fn add_all(&self, network: Option<&str>, all: Vec<New>) -> Result<Vec<Result<Gossip, Refusal>>, Refusal> {
         let network = self.network(network)?;
         let size: usize = all.iter().map(|new| new.msg.len()).sum();
+        if all.len() > BATCH || size > ADDING << 10 {
+            let what = format!("{} records with {size} bytes", all.len());
+            let rule =
+                format!("a batch has at most {BATCH} records and {} MiB, not {what}: make several", ADDING >> 10);
+            return Err(Refusal::Invalid(rule));
+        }
         let _room = self.adding(size).await?;
         let checked: Vec<Result<(), Refusal>> = all.iter().map(New::check).collect();
         let good = all.into_iter().zip(&checked).filter(|(_, checked)| checked.is_ok());
@@ -111,7 +115,7 @@ impl Handle {
         };
         let Some((before, row)) = self.read_store(read).await? else { return Ok(None) };
         let age = wall_clock().0.saturating_sub(row.head.date_time().0);
-        if Duration::from_micros(age) > KNOWN {
+        if Duration::from_micros(age) > Request::KNOWN {
             return Ok(None);
         }
         if before != request.asked {
@@ -185,5 +189,20 @@ mod tests {
         let hashes: std::collections::BTreeSet<_> = all.iter().map(asked).collect();
         assert_eq!(hashes.len(), all.len());
         assert_eq!(asked(&all[0]), asked(&new(None, "ab")));
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_never_fits_is_refused_and_keeps_nobody_waiting() {
+        let key = crate::proto::seal::Secret([7; 32]);
+        let builder = crate::Daemon::builder().network("home").key(key).bind(([127, 0, 0, 1], 0));
+        let daemon = builder.in_memory().start().await.unwrap();
+        let handle = daemon.handle().control().clone();
+        let new = |msg: &Bytes| New { who_name: None, msg: msg.clone() };
+        let (large, small) = (Bytes::from(vec![b'x'; MAX_MSG]), Bytes::from_static(b"x"));
+        for all in [vec![new(&large); 5], vec![new(&small); BATCH + 1]] {
+            let refused = handle.add_all(None, all).await;
+            assert!(matches!(refused, Err(Refusal::Invalid(_))), "{refused:?}");
+        }
+        handle.add(None, None, small).await.unwrap();
     }
 }

@@ -2,16 +2,16 @@
 //! daemon's task no more than what a fresh beacon of another node of our networks needs: so whatever comes to the
 //! discovery port, the nodes have no work with it.
 
-use super::Clock;
 use super::handle::{Handle, Refusal};
 use super::member::Member;
+use super::{Clock, wall_clock};
 use crate::api;
 use crate::config::{RingKey, ServerFile};
 use crate::discovery::{Arrival, Discovery};
 use crate::display::rfc3339;
 use crate::proto::beacon::{Answers, Beacon, BeaconKey, Beacons, Ignored};
 use crate::proto::limits::NAMESAKES;
-use crate::proto::time::{Tick, Timestamp};
+use crate::proto::time::Tick;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -151,9 +151,10 @@ impl Discovering {
 
     fn show(&mut self) {
         self.show_at = Tick::NEVER;
+        self.clock.compare(wall_clock());
         let sources: Vec<String> = self.discovery.sources().map(|source| source.to_string()).collect();
         for Network { beacons, shown, .. } in &self.networks {
-            let at = |tick: Tick| rfc3339(Timestamp(self.clock.wall.0.saturating_add(tick.0)));
+            let at = |tick: Tick| rfc3339(self.clock.date(tick));
             let heard = beacons.heard().take(SHOWN).map(|(guid, addr, tick)| api::Neighbour {
                 guid: guid.to_string(),
                 ip: host(addr),

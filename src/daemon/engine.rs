@@ -55,7 +55,7 @@ pub struct Moment {
 impl Moment {
     /// The time of something that happened.
     pub fn wall(&self, tick: Tick) -> Timestamp {
-        Timestamp(self.clock.wall.0.saturating_add(tick.0.min(self.now.0)))
+        self.clock.date(tick.min(self.now))
     }
 }
 
@@ -69,7 +69,7 @@ pub struct Engine {
     pub(super) clock: Clock,
     pub(super) changed: watch::Sender<u64>,
     pub(super) wake: Tick,
-    /// When the networks hear of each other again.
+    /// When the networks hear of each other again, where there are several and `server.json` allows it.
     pub(super) share_at: Tick,
     pub(super) http: Arc<OnceLock<SocketAddr>>,
     /// Tells what became of the goodbye.
@@ -244,6 +244,7 @@ impl Engine {
                 }
             }
             Command::Look { network, look } => {
+                self.clock.compare(wall_clock());
                 if let Some(member) = self.members.get_mut(network) {
                     look(member, Moment { addr: self.addr, clock: self.clock, now, http: self.http.get().copied() });
                 }
@@ -282,10 +283,11 @@ impl Engine {
                 }
                 member.cache.ask(|load| self.store.load(member.id, load));
                 member.registered();
+                self.socket.flush();
+                member.unsent += self.socket.take_unsent();
             }
             self.wake = self.wake.min(member.wake);
         }
-        self.socket.flush();
         self.changed.send_modify(|changes| *changes += 1);
     }
 

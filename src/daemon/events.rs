@@ -78,7 +78,7 @@ impl Handle {
     pub async fn events(&self, query: api::EventsQuery, last: Option<&str>) -> Result<Events, Refusal> {
         let permit = self.follow()?;
         let network = self.network(query.network.as_deref())?;
-        let id = self.id(query.network.as_deref())?;
+        let id = self.networks[network].id;
         let last = match last {
             None => None,
             Some(text) => {
@@ -96,7 +96,7 @@ impl Handle {
                     None | Some("new") => self.read_store(|store| store.last_place()).await?,
                     Some("all") => Place::default(),
                     Some(guid) => {
-                        let key = self.find(id, guid).await?;
+                        let key = self.find(network, guid).await?;
                         let place = self.read_store(move |store| store.place(id, key)).await?;
                         let wait = || Refusal::Invalid(format!("{} is not complete yet", key.guid));
                         place.ok_or_else(wait)?
@@ -226,7 +226,7 @@ impl Events {
             Arrivals::Lost => {
                 self.cursor.place = self.handle.read_store(|store| store.last_place()).await?;
                 self.read_to = Some(latest.records);
-                let reason = "the store was mended, and its records have another order now: list shows them all";
+                let reason = "the store was mended, and its records have another order now: what came meanwhile is not told, list shows all";
                 self.reset("gossip", reason, None);
             }
         }

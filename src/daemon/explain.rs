@@ -5,7 +5,7 @@ use super::meant::meant;
 use super::view;
 use crate::api;
 use crate::display::rfc3339;
-use crate::proto::time::{Tick, Timestamp};
+use crate::proto::time::Tick;
 
 impl Handle {
     /// Why a peer is in its state. `who` is its name, its address, or the beginning of its GUID.
@@ -16,7 +16,7 @@ impl Handle {
             let known = view::peer(member, moment, &guid).zip(member.node.peers().explain(&guid));
             let (peer, explained) = known.ok_or_else(|| Refusal::NotFound(format!("{who:?} is gone just now")))?;
             // What is still to come has a time as well, which `Moment::wall` would cut off.
-            let wall = |tick: Tick| rfc3339(Timestamp(moment.clock.wall.0.saturating_add(tick.0)));
+            let wall = |tick: Tick| rfc3339(moment.clock.date(tick));
             let told = |(at, what): (Tick, String)| api::Moment { at: wall(at), what };
             Ok(api::Explanation {
                 peer,

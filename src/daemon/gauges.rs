@@ -46,7 +46,7 @@ impl Handle {
                 let (node, stats) = (&member.node, member.node.stats());
                 let count = |reach| node.peers().iter().filter(|(_, peer)| peer.reach == reach).count() as u64;
                 Gauges {
-                    counters: stats.described(),
+                    counters: stats.described().into_iter().chain([member.unsent()]).collect(),
                     rejected: Rejected::ALL.iter().map(|&cause| (cause.name(), stats.rejected(cause))).collect(),
                     peers: [
                         ("reachable", count(Reach::Reachable)),

@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
 /// Kibibytes of MSG that may be on their way from callers to the disk.
-const ADDING: usize = 64 << 10;
+pub(super) const ADDING: usize = 64 << 10;
 /// Kibibytes of bodies that may be on their way in.
 const ARRIVING: usize = 128 << 10;
 /// Who may follow events at once.
@@ -242,7 +242,7 @@ impl Handle {
         // That it is looked at and dropped is the answer, whether or not there is a network.
         self.send(Command::Look { network: 0, look: Box::new(|_, _| drop(reply)) }).await?;
         let _ = answer.await;
-        if self.is_stopping() { Err(stopping()) } else { Ok(()) }
+        self.lives()
     }
 
     /// Asks the daemon to say goodbye and stop; [`super::Daemon::stopped`] then returns.
@@ -254,6 +254,11 @@ impl Handle {
         *self.stop.borrow()
     }
 
+    /// Refuses where the daemon is stopping.
+    pub(crate) fn lives(&self) -> Result<(), Refusal> {
+        if self.is_stopping() { Err(stopping()) } else { Ok(()) }
+    }
+
     pub(crate) fn network(&self, name: Option<&str>) -> Result<usize, Refusal> {
         let names = || self.networks.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");
         match name {
@@ -263,10 +268,6 @@ impl Handle {
             None if self.networks.len() == 1 => Ok(0),
             None => Err(Refusal::Invalid(format!("this daemon is in several networks; name one of: {}", names()))),
         }
-    }
-
-    pub(super) fn id(&self, name: Option<&str>) -> Result<NetworkId, Refusal> {
-        self.network(name).map(|index| self.networks[index].id)
     }
 
     async fn view(&self, network: usize) -> Result<View, Refusal> {
@@ -346,6 +347,13 @@ impl Handle {
     pub(crate) async fn stall(&self, span: Duration) -> Result<(), Refusal> {
         self.look(0, move |_, _| std::thread::sleep(span)).await
     }
+}
+
+/// Does all of something, though who asked for it goes away meanwhile, and with it the future that waits.
+pub(super) async fn to_the_end<T: Send + 'static, E: From<Refusal> + Send + 'static>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E> {
+    tokio::spawn(work).await.map_err(|error| Refusal::Unavailable(error.to_string()))?
 }
 
 pub(super) fn stopping() -> Refusal {

@@ -1,6 +1,7 @@
 //! [`Heed`]: what people should be told once when it begins, and not each time that it shows: a clock that is wrong, a
-//! neighbour with another version of the protocol.
+//! neighbour with another version of the protocol, a disk that refuses.
 
+use crate::proto::fact::Receipt;
 use crate::proto::node::Node;
 use crate::proto::seal::PROTOCOL_VERSION;
 use crate::proto::time::Tick;
@@ -17,6 +18,7 @@ pub struct Heed {
     next: Tick,
     last: Tick,
     clock: bool,
+    refused: bool,
 }
 
 impl Heed {
@@ -43,5 +45,40 @@ impl Heed {
             );
         }
         (self.last, self.next) = (now, now + LOOK);
+    }
+
+    /// The disk keeps something or does not, and `why` if it cannot: pieces of what was given up fail without a reason.
+    pub fn receive(&mut self, network: &str, receipt: Receipt, why: impl FnOnce() -> Option<String>) {
+        match receipt {
+            Receipt::Held(_) | Receipt::Piece(..) => self.refused = false,
+            Receipt::Failed(_) if !self.refused => {
+                let Some(why) = why() else { return };
+                self.refused = true;
+                tracing::warn!(%network, "the disk takes no records ({why}): this node only reads until it does");
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::gossip::Guid;
+
+    #[test]
+    fn a_disk_that_refuses_is_told_of_once_until_it_takes_something_again() {
+        let (mut heed, guid, told) = (Heed::default(), Guid([1; 16]), std::cell::Cell::new(0));
+        let full = || {
+            told.set(told.get() + 1);
+            Some("full".to_owned())
+        };
+        heed.receive("home", Receipt::Failed(guid), || None);
+        assert!(!heed.refused, "the piece of a record that was given up");
+        (0..3).for_each(|_| heed.receive("home", Receipt::Failed(guid), full));
+        assert_eq!(told.get(), 1);
+        heed.receive("home", Receipt::Piece(guid, 0), full);
+        heed.receive("home", Receipt::Failed(guid), full);
+        assert_eq!(told.get(), 2);
     }
 }

@@ -2,10 +2,7 @@
 //! missing by peers as any other.
 
 use super::handle::{Handle, Refusal, stopping};
-use super::member::Member;
-use crate::proto::fact::Fact;
-use crate::proto::gossip::{Gossip, Line};
-use tokio::sync::oneshot;
+use crate::proto::gossip::Gossip;
 
 /// What became of a record that was brought here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,23 +20,16 @@ pub enum Imported {
 impl Handle {
     /// Keeps records that were made elsewhere; answers when they are on disk.
     pub async fn import(&self, network: Option<&str>, records: Vec<Gossip>) -> Result<Vec<Imported>, Refusal> {
-        let (index, id) = (self.network(network)?, self.id(network)?);
-        let lines: Vec<_> = records.iter().map(Gossip::line).collect();
-        // Asked for before anything is kept, so that no answer is missed.
+        let (index, store) = (self.network(network)?, self.store.clone());
         let answers = self.look(index, move |member, _| {
-            let mut expect = |line: Line| match line.key.guid {
-                guid if member.node.ledger().contains(&guid) => Err(Imported::Known),
-                _ if member.node.retention().verdict(&line).is_some() => Err(Imported::Left),
-                guid => Ok(expect(member, guid)),
+            let import = |gossip: Gossip| match gossip.line() {
+                line if member.node.ledger().contains(&line.key.guid) => Err(Imported::Known),
+                line if member.node.retention().verdict(&line).is_some() => Err(Imported::Left),
+                _ => Ok(member.import(gossip, &store)),
             };
-            lines.into_iter().map(&mut expect).collect::<Vec<_>>()
+            records.into_iter().map(import).collect::<Vec<_>>()
         });
         let answers = answers.await?;
-        for (gossip, answer) in records.into_iter().zip(&answers) {
-            if answer.is_ok() {
-                self.store.submit(id, Fact::Gossip(gossip));
-            }
-        }
         let mut imported = Vec::with_capacity(answers.len());
         for answer in answers {
             imported.push(match answer {
@@ -54,8 +44,28 @@ impl Handle {
     }
 }
 
-fn expect(member: &mut Member, guid: crate::proto::gossip::Guid) -> oneshot::Receiver<bool> {
-    let (reply, answer) = oneshot::channel();
-    member.importing.entry(guid).or_default().push(reply);
-    answer
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::WaitQuery;
+    use crate::proto::gossip::{Guid, Kind};
+    use crate::proto::seal::Secret;
+    use crate::proto::time::Timestamp;
+
+    #[tokio::test]
+    async fn what_is_brought_is_kept_though_who_brought_it_hangs_up() {
+        let builder = crate::Daemon::builder().network("home").key(Secret([7; 32])).bind(([127, 0, 0, 1], 0));
+        let daemon = builder.in_memory().start().await.unwrap();
+        let handle = daemon.handle().control().clone();
+        let made = Gossip::make(Kind::Message, Timestamp(1), Guid([1; 16]), "dove", "coo".into()).unwrap();
+        // It has begun, and no more.
+        tokio::select! {
+            biased;
+            imported = handle.import(None, vec![made.clone()]) => panic!("at once: {imported:?}"),
+            () = std::future::ready(()) => {}
+        }
+        let query = WaitQuery { gossip: Some(1), timeout_ms: 10_000, ..WaitQuery::default() };
+        assert!(handle.wait(query).await.unwrap().holds);
+        assert_eq!(handle.import(None, vec![made]).await.unwrap(), [Imported::Known]);
+    }
 }

@@ -2,7 +2,7 @@
 //! changed is in `server.json` before the node knows of it, so no crash takes it back.
 
 use super::engine::Moment;
-use super::handle::{Handle, Refusal, stopping};
+use super::handle::{Handle, Refusal, stopping, to_the_end};
 use super::member::Member;
 use super::wall_clock;
 use crate::api;
@@ -52,18 +52,16 @@ impl Handle {
         let name = self.networks[index].name.clone();
         let derived = tokio::task::spawn_blocking(move || Secret::derive(&name, &password)).await;
         let key = RingKey { network_key: derived.map_err(|_| stopping())?, added: Some(wall_clock()) };
-        let added = key.clone();
-        self.amend(index, move |network| network.add_key(key)).await?;
-        let key = NetworkKey::new(&added.network_key);
-        self.tell(index, move |member, moment| member.node.add_key(moment.now, &key)).await?;
+        let opened = NetworkKey::new(&key.network_key);
+        let tell = move |member: &mut Member, moment: Moment| member.node.add_key(moment.now, &opened);
+        self.change(index, move |network| network.add_key(key), tell).await?;
         self.keys(network).await
     }
 
     /// Seals with a key of the ring: answers when its sketch is whole and it does.
     pub async fn use_key(&self, network: Option<&str>, key: KeyId) -> Result<api::Keys, Refusal> {
         let index = self.network(network)?;
-        self.amend(index, move |network| network.use_key(key)).await?;
-        self.tell(index, move |member, _| member.node.use_key(key)).await?;
+        self.change(index, move |network| network.use_key(key), move |member, _| member.node.use_key(key)).await?;
         let used = async {
             while self.look(index, |member, _| member.node.settings().keys.primary().key_id()).await? != key {
                 tokio::time::sleep(GLANCE).await;
@@ -86,34 +84,33 @@ impl Handle {
         if !forced && let Some(why) = still_used(found, &keys.unknown) {
             return Err(Refusal::InUse(why));
         }
-        self.amend(index, move |network| network.remove_key(key)).await?;
-        self.tell(index, move |member, _| member.node.remove_key(key)).await?;
+        let tell = move |member: &mut Member, _: Moment| member.node.remove_key(key);
+        self.change(index, move |network| network.remove_key(key), tell).await?;
         self.keys(network).await
     }
 
-    /// Changes what `server.json` says of a network, and then what the daemon's other parts know of its keys.
-    async fn amend(
+    /// Changes what `server.json` says of a network's keys, and then what its node and the daemon's other parts know of them:
+    /// one change after the other, and each to its end, so that all of them know the same.
+    async fn change(
         &self,
         index: usize,
         change: impl FnOnce(&mut Network) -> Result<(), KeyError> + Send + 'static,
+        tell: impl FnOnce(&mut Member, Moment) -> Result<(), KeyError> + Send + 'static,
     ) -> Result<(), Refusal> {
-        let (in_force, name) = (self.in_force.clone(), self.networks[index].name.clone());
-        let amended = tokio::task::spawn_blocking(move || in_force.amend_ring(&name, change));
-        let ring = amended.await.map_err(|_| stopping())??;
-        self.look(index, move |member, _| drop(member.ring.send_replace(ring))).await
-    }
-
-    /// Has a node change its ring.
-    async fn tell(
-        &self,
-        index: usize,
-        change: impl FnOnce(&mut Member, Moment) -> Result<(), KeyError> + Send + 'static,
-    ) -> Result<(), Refusal> {
-        let changed = self.look(index, move |member, moment| {
-            member.touch();
-            change(member, moment)
-        });
-        match changed.await? {
+        let handle = self.clone();
+        let changing = async move {
+            let _turn = handle.in_force.turn().await;
+            let (in_force, name) = (handle.in_force.clone(), handle.networks[index].name.clone());
+            let amended = tokio::task::spawn_blocking(move || in_force.amend_ring(&name, change));
+            let ring = amended.await.map_err(|_| stopping())??;
+            let tell = move |member: &mut Member, moment: Moment| {
+                member.ring.send_replace(ring);
+                member.touch();
+                tell(member, moment)
+            };
+            handle.look(index, tell).await
+        };
+        match to_the_end(changing).await? {
             // The file and the node differ only where somebody changed the file by hand.
             Err(error) => Err(Refusal::Conflict(format!(
                 "{error}: server.json says otherwise since it was changed by hand; it holds from the next start on"
@@ -165,4 +162,35 @@ fn shown(member: &mut Member, moment: Moment) -> api::Keys {
         used_by: user(Some(key.key_id())),
     };
     api::Keys { network_name: member.name.clone(), keys: keyring.iter().map(key).collect(), unknown: user(None) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ServerFile;
+
+    #[tokio::test]
+    async fn a_change_of_keys_is_made_to_its_end_though_who_asked_hangs_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let builder = crate::Daemon::builder().network("home").key(Secret([7; 32])).bind(([127, 0, 0, 1], 0));
+        let daemon = builder.home(dir.path()).start().await.unwrap();
+        let handle = daemon.handle().control().clone();
+        handle.add_key(None, Zeroizing::new(b"another".to_vec())).await.unwrap();
+        let key = NetworkKey::new(&Secret::derive("home", b"another")).key_id();
+
+        // It has begun, and no more.
+        tokio::select! {
+            biased;
+            used = handle.use_key(None, key) => panic!("at once: {used:?}"),
+            () = std::future::ready(()) => {}
+        }
+        let used = async {
+            while !handle.keys(None).await.unwrap().keys.iter().any(|of| of.primary && of.key_id == key.to_string()) {
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
+        tokio::time::timeout(BUILDING, used).await.expect("it goes on by itself");
+        let file = ServerFile::load(&dir.path().join("server.json")).unwrap().file;
+        assert_eq!(file.networks[0].ring().next().unwrap().key_id(), key);
+    }
 }

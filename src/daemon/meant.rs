@@ -6,6 +6,7 @@ use crate::display::short;
 use crate::proto::gossip::Guid;
 use crate::proto::node::Node;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 
 /// Fewest hex digits that name a peer.
 const LEAST_PREFIX: usize = 4;
@@ -24,13 +25,17 @@ pub fn meant(node: &Node, who: &str) -> Result<Guid, Refusal> {
     find(&all, who)
 }
 
+/// The GUIDs that begin with what somebody gave, if that is enough of one.
+pub fn begun(who: &str) -> Option<RangeInclusive<Guid>> {
+    Guid::span(who).filter(|_| who.chars().filter(|&c| c != '-').count() >= LEAST_PREFIX)
+}
+
 fn find(peers: &[Called<'_>], who: &str) -> Result<Guid, Refusal> {
-    let digits: String = who.chars().filter(|&c| c != '-').map(|c| c.to_ascii_lowercase()).collect();
-    let is_prefix = digits.len() >= LEAST_PREFIX && digits.chars().all(|c| c.is_ascii_hexdigit());
+    let begun = begun(who);
     let (ip, at) = (who.parse::<IpAddr>().ok(), who.parse::<SocketAddr>().ok());
     let by_address = |addr: SocketAddr| ip == Some(addr.ip()) || at == Some(addr);
-    let by_guid = |guid: Guid| is_prefix && guid.to_string().replace('-', "").starts_with(&digits);
-    let is_meant = |&(guid, name, addr): &Called<'_>| name == who || by_address(addr) || by_guid(guid);
+    let by_guid = |guid: &Guid| begun.as_ref().is_some_and(|span| span.contains(guid));
+    let is_meant = |&(ref guid, name, addr): &Called<'_>| name == who || by_address(addr) || by_guid(guid);
     let found: Vec<Called<'_>> = peers.iter().copied().filter(is_meant).collect();
     match found[..] {
         [(guid, ..)] => Ok(guid),

@@ -15,7 +15,7 @@ use crate::config::RingKey;
 use crate::proto::fact::{Fact, PeerFact, Receipt};
 use crate::proto::gossip::{Draft, Gossip, Guid, Line};
 use crate::proto::node::Node;
-use crate::proto::time::Tick;
+use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Authored, NetworkId, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -69,6 +69,8 @@ pub struct Member {
     pub splits: Splits,
     /// What it sends.
     pub rate: Rate,
+    /// Datagrams that the kernel did not take.
+    pub unsent: u64,
     /// With whom it talks, while somebody wants to know.
     pub tally: Tally,
     /// What its beacons told, where discovery is on.
@@ -90,7 +92,7 @@ pub struct Member {
     /// Decrees made here that are on their way to the disk, with who waits.
     decreed: BTreeMap<Guid, (Gossip, oneshot::Sender<Result<api::Added, Refusal>>)>,
     /// Who waits for a record made elsewhere to be on the disk.
-    pub importing: BTreeMap<Guid, Vec<oneshot::Sender<bool>>>,
+    importing: BTreeMap<Guid, Vec<oneshot::Sender<bool>>>,
     /// Who waits for a peer to answer a greeting.
     pub pinging: Pinging,
     /// Who waits for a node to register.
@@ -111,6 +113,7 @@ impl Member {
             news,
             splits,
             rate,
+            unsent: 0,
             tally,
             discovery,
             heed,
@@ -152,16 +155,27 @@ impl Member {
         }
     }
 
-    /// A decree of this node's own is on its way to the disk: who waits for it.
-    pub fn decreed(&mut self, gossip: Gossip) -> oneshot::Receiver<Result<api::Added, Refusal>> {
+    /// Has a decree of this node's own kept, and says when it is.
+    pub fn decree(&mut self, gossip: Gossip, store: &Store) -> oneshot::Receiver<Result<api::Added, Refusal>> {
         let (reply, answer) = oneshot::channel();
         self.cache.keep_gossip(&gossip);
-        self.decreed.insert(gossip.guid(), (gossip, reply));
+        self.decreed.insert(gossip.guid(), (gossip.clone(), reply));
+        // Not as a record of a person's: its date may be ahead of the clock, and the next ones must not be.
+        store.submit(self.id, Fact::Gossip(gossip));
+        answer
+    }
+
+    /// Has a record that was made elsewhere kept, and says whether it is.
+    pub fn import(&mut self, gossip: Gossip, store: &Store) -> oneshot::Receiver<bool> {
+        let (reply, answer) = oneshot::channel();
+        self.importing.entry(gossip.guid()).or_default().push(reply);
+        store.submit(self.id, Fact::Gossip(gossip));
         answer
     }
 
     /// Takes the disk's word.
     pub fn receive(&mut self, now: Tick, receipt: Receipt, store: &Store) {
+        self.heed.receive(&self.name, receipt, || store.last_error());
         let (guid, held) = match receipt {
             Receipt::Held(line) => (line.key.guid, true),
             Receipt::Failed(guid) | Receipt::Wrong(guid) => (guid, false),
@@ -188,10 +202,6 @@ impl Member {
             // Who asked may have gone; the record is kept all the same.
             let _ = reply.send(added.ok_or_else(|| refused(store)));
         } else {
-            if let Receipt::Failed(_) = receipt {
-                let why = store.last_error().unwrap_or_else(|| "unknown".to_owned());
-                tracing::warn!("the disk takes no records ({why}): this node only reads until it does");
-            }
             self.node.handle_receipt(now, receipt);
         }
     }
@@ -209,10 +219,18 @@ impl Member {
                 self.node.handle_receipt(now, Receipt::Held(*line));
             }
         }
+        let wall = wall_clock();
+        let date = |heard: Tick| Timestamp(wall.0.saturating_sub(now.since(heard).as_micros() as u64));
         for (guid, peer) in self.node.peers().iter().filter(|(_, peer)| peer.met.is_some()) {
-            let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update: wall_clock() };
+            let last_update = peer.heard.map_or(peer.remembered, date);
+            let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update };
             store.submit(self.id, Fact::Peer(fact));
         }
+    }
+
+    /// A counter beside those of the node: name, count, and what is counted.
+    pub fn unsent(&self) -> (&'static str, u64, &'static str) {
+        ("datagrams_unsent", self.unsent, "Datagrams that the kernel did not take: no room, no route, a firewall.")
     }
 
     /// Answers those whose node has registered since they asked.

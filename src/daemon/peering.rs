@@ -9,7 +9,7 @@ use super::view;
 use crate::api;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::MAX_DATAGRAM;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -133,7 +133,30 @@ impl Handle {
     }
 
     fn is_own(&self, addr: SocketAddr) -> bool {
-        let any = self.addr.ip().is_unspecified() && addr.ip().is_loopback();
-        addr == self.addr || any && addr.port() == self.addr.port()
+        let is_host = |ip: IpAddr| {
+            let all = if_addrs::get_if_addrs();
+            ip.is_loopback() || all.is_ok_and(|all| all.iter().any(|interface| interface.ip() == ip))
+        };
+        let any = self.addr.ip().is_unspecified() && addr.port() == self.addr.port();
+        addr == self.addr || any && is_host(addr.ip())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::seal::Secret;
+
+    #[tokio::test]
+    async fn a_node_at_all_addresses_of_its_host_knows_each_of_them_as_its_own() {
+        let builder = crate::Daemon::builder().network("home").key(Secret([7; 32])).bind(([0, 0, 0, 0], 0));
+        let daemon = builder.discovery(false).in_memory().start().await.unwrap();
+        let handle = daemon.handle().control().clone();
+        let port = daemon.addr().port();
+        let hosts = if_addrs::get_if_addrs().unwrap().into_iter().map(|interface| interface.ip());
+        let all = hosts.filter(IpAddr::is_ipv4).chain([IpAddr::from([127, 0, 0, 2])]);
+        all.for_each(|ip| assert!(handle.is_own(SocketAddr::new(ip, port)), "{ip}"));
+        assert!(!handle.is_own(SocketAddr::from(([192, 0, 2, 1], port))));
+        assert!(!handle.is_own(SocketAddr::from(([127, 0, 0, 1], port ^ 1))));
     }
 }

@@ -57,8 +57,8 @@ impl Handle {
 
     /// Which peers are known to hold a record, after all were asked.
     pub async fn holders(&self, network: Option<&str>, guid: &str) -> Result<api::Holders, Refusal> {
-        let (index, id) = (self.network(network)?, self.id(network)?);
-        let guid = self.find(id, guid).await?.guid;
+        let index = self.network(network)?;
+        let guid = self.find(index, guid).await?.guid;
         let held_by = self.wait_held(index, guid, Holders::All, ASKING).await?;
         self.look(index, move |member, _| {
             let peers = member.node.peers();

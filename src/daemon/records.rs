@@ -6,7 +6,7 @@ use super::view;
 use crate::api::{self, PAGE};
 use crate::proto::gossip::{Guid, Key};
 use crate::proto::time::Timestamp;
-use crate::store::{Cursor, Indexed, ListFilter, MATCHES, NetworkId, Order, Page, Row, START, Store, Words};
+use crate::store::{Cursor, Indexed, ListFilter, MATCHES, Order, Page, Row, START, Store, Words};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub struct Listed {
 impl Handle {
     /// Records that match: a page of them, or the newest; see [`api::ListQuery`].
     pub async fn list(&self, query: api::ListQuery) -> Result<Listed, Refusal> {
-        let id = self.id(query.network.as_deref())?;
+        let id = self.networks[self.network(query.network.as_deref())?].id;
         let limit = query.limit.unwrap_or(LISTED) as usize;
         let [since, until] = [&query.since, &query.until].map(|time| time.as_deref().map(parse_time).transpose());
         let text = query.q.as_deref().filter(|q| !q.trim().is_empty());
@@ -68,8 +68,8 @@ impl Handle {
 
     /// A record by GUID or unique prefix of it; `msg` is there whenever the record is complete.
     pub async fn read(&self, network: Option<&str>, guid: &str) -> Result<api::Gossip, Refusal> {
-        let id = self.id(network)?;
-        let key = self.find(id, guid).await?;
+        let index = self.network(network)?;
+        let (id, key) = (self.networks[index].id, self.find(index, guid).await?);
         let row = self.read_store(move |store| store.row(id, key)).await?;
         let row = row.ok_or_else(|| Refusal::NotFound(format!("record {} is no longer here", key.guid)))?;
         let mut gossip = view::gossip(&row);
@@ -77,10 +77,9 @@ impl Handle {
             let msg = self.read_store(move |store| store.msg(id, key)).await?;
             gossip.msg = msg.map(|msg| String::from_utf8_lossy(&msg).into_owned());
         }
-        let (index, guid) = (self.network(network)?, key.guid);
         gossip.held_by = Some(match row.complete {
-            true => self.wait_held(index, guid, Holders::All, ASKING).await?,
-            false => self.held_by(index, guid).await?,
+            true => self.wait_held(index, key.guid, Holders::All, ASKING).await?,
+            false => self.held_by(index, key.guid).await?,
         });
         Ok(gossip)
     }
@@ -130,35 +129,31 @@ impl Handle {
 
     /// MSG alone, byte for byte.
     pub async fn msg(&self, network: Option<&str>, guid: &str) -> Result<Bytes, Refusal> {
-        let id = self.id(network)?;
-        let key = self.find(id, guid).await?;
+        let index = self.network(network)?;
+        let (id, key) = (self.networks[index].id, self.find(index, guid).await?);
         let msg = self.read_store(move |store| store.msg(id, key)).await?;
         msg.ok_or_else(|| Refusal::NotFound(format!("the MSG of {} is not complete yet", key.guid)))
     }
 
-    pub(super) async fn find(&self, id: NetworkId, guid: &str) -> Result<Key, Refusal> {
-        let digits: String = guid.chars().filter(|&c| c != '-').collect();
-        if digits.len() < LEAST_PREFIX || digits.len() > 32 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+    pub(super) async fn find(&self, network: usize, guid: &str) -> Result<Key, Refusal> {
+        let begun = Guid::span(guid).filter(|_| guid.chars().filter(|&c| c != '-').count() >= LEAST_PREFIX);
+        let Some(begun) = begun else {
             let rule = format!("{guid:?} is no GUID, nor {LEAST_PREFIX} or more hex digits that one begins with");
             return Err(Refusal::Invalid(rule));
-        }
+        };
         // The node knows where each record stands; only what begins a GUID, or is not complete, has to be looked for.
-        if let (32, Ok(guid)) = (digits.len(), digits.parse::<Guid>())
-            && let Some(network) = self.networks.iter().position(|known| known.id == id)
-            && let Some(key) = self.look(network, move |member, _| member.node.ledger().key(guid)).await?
+        let first = *begun.start();
+        if begun.end() == &first
+            && let Some(key) = self.look(network, move |member, _| member.node.ledger().key(first)).await?
         {
             return Ok(key);
         }
-        let wanted = digits.clone();
+        let (id, wanted) = (self.networks[network].id, begun.clone());
         let found = self.read_store(move |store| store.find(id, &wanted)).await?;
         match found[..] {
             [key] => Ok(key),
             [] => {
-                let index = self.networks.iter().position(|known| known.id == id);
-                let gone = match index {
-                    Some(index) => self.why_gone(index, &digits).await?,
-                    None => None,
-                };
+                let gone = self.why_gone(network, begun).await?;
                 Err(Refusal::NotFound(gone.unwrap_or_else(|| format!("no record's GUID begins with {guid}"))))
             }
             _ => {

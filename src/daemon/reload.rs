@@ -2,7 +2,7 @@
 //! good changes nothing.
 
 use super::engine::Moment;
-use super::handle::{Handle, Refusal};
+use super::handle::{Handle, Refusal, to_the_end};
 use super::member::Member;
 use super::{Loudness, pace, plant};
 use crate::api;
@@ -22,7 +22,7 @@ pub struct InForce {
     waiting: Mutex<Vec<String>>,
     /// Where seeds were found, by name.
     seeds: Mutex<BTreeMap<String, SocketAddr>>,
-    /// One reads it at a time.
+    /// One reads or changes it, and tells the nodes, at a time.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -81,6 +81,11 @@ impl InForce {
         Ok(ring)
     }
 
+    /// Keeps others from reading or changing it for as long as the answer lives.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
     /// A seed has this address.
     pub(super) fn planted(&self, seed: &str, addr: SocketAddr) {
         self.seeds.lock().unwrap_or_else(PoisonError::into_inner).insert(seed.to_owned(), addr);
@@ -119,25 +124,30 @@ impl Handle {
 
     /// Reads `server.json` again, and takes up what can be taken up.
     pub async fn reload(&self) -> Result<api::Reloaded, ReloadError> {
-        let _turn = self.in_force.turn.lock().await;
+        let handle = self.clone();
+        to_the_end(async move { handle.read_again().await }).await
+    }
+
+    async fn read_again(&self) -> Result<api::Reloaded, ReloadError> {
+        let _turn = self.in_force.turn().await;
         let path = self.in_force.path.clone();
         let read = tokio::task::spawn_blocking(move || ServerFile::load(&path)).await;
         let read = read.map_err(|error| Refusal::Unavailable(error.to_string()))?;
         let next = read.map_err(ReloadError::Config).inspect_err(|error| tracing::error!("not reloaded: {error}"))?;
         let before = self.in_force.loaded();
-        let file = before.file.adopt(&next.file);
         let (applied, restart): (Vec<Change>, Vec<Change>) =
             before.file.changes(&next.file).into_iter().partition(|change| !needs_restart(&change.key));
         let mut notes = next.notes;
-        if before.file.log != file.log && Loudness::of_process().is_of_environment() {
+        if before.file.log != next.file.log && Loudness::of_process().is_of_environment() {
             notes.push("log: GOSSIP_NODE_LOG of the daemon's environment goes before it".to_owned());
         }
         let names = |changes: &[Change]| changes.iter().map(|change| change.key.clone()).collect::<Vec<String>>();
         let (taken, waiting) = (names(&applied), names(&restart));
         let said = next.said.into_iter().filter(|key| !needs_restart(key));
         let said = said.chain(before.said.iter().filter(|key| needs_restart(key)).cloned()).collect();
-        self.in_force.change(|loaded| (loaded.file, loaded.said) = (file.clone(), said));
-        self.take_up(&before.file, &file).await?;
+        // The node may have got another GUID since.
+        self.in_force.change(|loaded| (loaded.file, loaded.said) = (loaded.file.adopt(&next.file), said));
+        self.take_up(&before.file, &next.file).await?;
         notes.iter().for_each(|note| tracing::warn!("{note}"));
         tracing::info!(applied = taken.join(", "), restart = waiting.join(", "), "server.json is read again");
         *self.in_force.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;

@@ -2,7 +2,7 @@
 
 use super::engine::Moment;
 use super::handle::{Handle, Refusal, stopping};
-use super::meant::meant;
+use super::meant::{begun, meant};
 use super::member::Member;
 use super::view;
 use super::wall_clock;
@@ -10,10 +10,11 @@ use crate::api;
 use crate::config::parse_duration;
 use crate::display::rfc3339;
 use crate::proto::decree::{Decree, Forget, Terms};
-use crate::proto::fact::Fact;
-use crate::proto::gossip::{Gossip, Guid};
+use crate::proto::gossip::Guid;
 use crate::proto::retention::Left;
 use crate::proto::time::Timestamp;
+use crate::store::Store;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -38,15 +39,16 @@ impl Handle {
         if (&max_age, &origin_timeout) == (&None, &None) {
             return Err(Refusal::Invalid("nothing is to be changed: give max_age or origin_timeout".to_owned()));
         }
+        let store = self.store.clone();
         let made = self.look(index, move |member, _| {
             let now = member.node.retention().terms();
             let terms = Terms {
                 max_age: max_age.unwrap_or(now.max_age),
                 origin_timeout: origin_timeout.unwrap_or(now.origin_timeout),
             };
-            proclaim(member, Decree::Settings(terms))
+            proclaim(member, &store, Decree::Settings(terms))
         });
-        self.kept(index, made.await??).await?;
+        made.await??.await.map_err(|_| stopping())??;
         self.retention(network).await
     }
 
@@ -57,26 +59,19 @@ impl Handle {
         request: api::ForgetRequest,
     ) -> Result<api::Forgotten, Refusal> {
         let index = self.network(network)?;
-        let made = self.look(index, move |member, moment| forget(member, moment, &request)).await??;
+        let store = self.store.clone();
+        let made = self.look(index, move |member, moment| forget(member, moment, &store, &request)).await??;
         let (mut forgotten, made) = made;
         if let Some(made) = made {
-            forgotten.record = Some(self.kept(index, made).await?);
+            forgotten.record = Some(made.await.map_err(|_| stopping())??);
         }
         Ok(forgotten)
     }
 
-    /// Has a decree kept, and waits for it.
-    async fn kept(&self, index: usize, (gossip, answer): Made) -> Result<api::Added, Refusal> {
-        // Not as a record of a person's: its date may be ahead of the clock, and the next ones must not be.
-        self.store.submit(self.networks[index].id, Fact::Gossip(gossip));
-        answer.await.map_err(|_| stopping())?
-    }
-
-    /// Why a record is not here any more, where that is known: `digits` are a GUID or begin one.
-    pub(super) async fn why_gone(&self, index: usize, digits: &str) -> Result<Option<String>, Refusal> {
-        let Some((low, high)) = span(digits) else { return Ok(None) };
+    /// Why a record whose GUID is in this span is not here any more, where that is known.
+    pub(super) async fn why_gone(&self, index: usize, span: RangeInclusive<Guid>) -> Result<Option<String>, Refusal> {
         self.look(index, move |member, _| {
-            let (guid, left) = member.node.retention().gone.find(low, high)?;
+            let (guid, left) = member.node.retention().gone.find(*span.start(), *span.end())?;
             Some(match left {
                 Left::Expired => format!("{guid} left the network: it is older than the network keeps records"),
                 Left::Forgotten => format!("{guid} left the network: the node that it came from was forgotten"),
@@ -86,19 +81,20 @@ impl Handle {
     }
 }
 
-/// A decree on its way to the disk, and who waits for it.
-type Made = (Gossip, oneshot::Receiver<Result<api::Added, Refusal>>);
+/// What becomes of a decree on its way to the disk.
+type Made = oneshot::Receiver<Result<api::Added, Refusal>>;
 
-fn proclaim(member: &mut Member, decree: Decree) -> Result<Made, Refusal> {
+fn proclaim(member: &mut Member, store: &Store, decree: Decree) -> Result<Made, Refusal> {
     let name = member.node.settings().node_name.clone();
     let gossip = member.node.decree(wall_clock(), &name, decree);
     let gossip = gossip.map_err(|invalid| Refusal::Invalid(invalid.to_string()))?;
-    Ok((gossip.clone(), member.decreed(gossip)))
+    Ok(member.decree(gossip, store))
 }
 
 fn forget(
     member: &mut Member,
     moment: Moment,
+    store: &Store,
     request: &api::ForgetRequest,
 ) -> Result<(api::Forgotten, Option<Made>), Refusal> {
     let (origin, name) = match meant(&member.node, &request.node) {
@@ -117,7 +113,7 @@ fn forget(
     match up_to {
         _ if request.dry_run => Ok((forgotten, None)),
         Some(up_to) => {
-            let made = proclaim(member, Decree::Forget(Forget { origin, up_to }))?;
+            let made = proclaim(member, store, Decree::Forget(Forget { origin, up_to }))?;
             Ok((forgotten, Some(made)))
         }
         None => {
@@ -132,21 +128,9 @@ fn forget(
 
 /// The one origin of records whose GUID begins so.
 fn origin(member: &Member, who: &str) -> Option<Guid> {
-    let digits: String = who.chars().filter(|&c| c != '-').collect();
-    let (low, high) = span(&digits).filter(|_| digits.len() >= 4)?;
-    let mut found = member.node.ledger().origins().filter(|guid| (low..=high).contains(guid));
+    let span = begun(who)?;
+    let mut found = member.node.ledger().origins().filter(|guid| span.contains(guid));
     found.next().filter(|_| found.next().is_none())
-}
-
-/// The first and the last GUID that begin with these hex digits.
-fn span(digits: &str) -> Option<(Guid, Guid)> {
-    let digits: String = digits.chars().filter(|&c| c != '-').collect();
-    let fill = |filler: char| {
-        let filled: String = digits.chars().chain(std::iter::repeat(filler)).take(32).collect();
-        filled.parse::<Guid>().ok()
-    };
-    (digits.len() <= 32).then_some(())?;
-    Some((fill('0')?, fill('f')?))
 }
 
 /// A time as somebody gave it: none where it is to stay as it is.

@@ -13,11 +13,8 @@ use std::time::Duration;
 const SHARE: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// Lets each member tell what the others know, if it is time, and `server.json` allows it.
+    /// Lets each member tell what the others know, if it is time.
     pub(super) fn share(&mut self, now: Tick) {
-        if self.members.len() < 2 || !self.in_force.loaded().file.share_networks {
-            self.share_at = Tick::NEVER;
-        }
         if self.share_at > now {
             return;
         }

@@ -80,7 +80,9 @@ impl View {
             discovery: member.discovery.as_ref().map(|shown| shown.borrow().clone()),
             peers,
         };
-        let stats = stats.by_name().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+        let (name, count, _) = member.unsent();
+        let stats = stats.by_name().into_iter().chain([(name, count)]);
+        let stats = stats.map(|(name, count)| (name.to_owned(), count)).collect();
         View { network, stats, reachable, in_sync }
     }
 }

@@ -192,6 +192,7 @@ impl Builder {
             Ok(handle) => Ok(Daemon::keep(daemon, handle, memory)),
             Err(error) => {
                 daemon.handle().stop();
+                let _ = daemon.stopped().await;
                 Err(BuildError::Incomplete(error.to_string()))
             }
         }
@@ -251,6 +252,11 @@ impl Builder {
             file.seeds = self.seeds;
         }
         self.configure.into_iter().for_each(|Configure(change)| change(&mut file));
+        if file.network_mut(&first).is_none() {
+            return Err(BuildError::Incomplete(format!(
+                "configure(..) leaves no network {first:?}, which was said first"
+            )));
+        }
         if before.as_ref() != Some(&file) {
             file.save(&path)?;
         }

@@ -191,7 +191,7 @@ impl Handle {
         if !(1..=PAGE).contains(&query.limit) {
             return Err(Refusal::Invalid(format!("a page has 1 to {PAGE} records, not {}", query.limit)).into());
         }
-        self.lives()?;
+        self.control.lives()?;
         let Query { limit, who_name, contains, since, until, .. } = query.clone();
         let filter = ListFilter { limit, since, until, who: who_name, grep: contains, ..ListFilter::default() };
         let order = if query.newest_first { Order::Newest } else { Order::Oldest };
@@ -210,7 +210,7 @@ impl Handle {
     /// # Errors
     /// When the disk cannot be read, or the node has stopped.
     pub async fn subscribe(&self, since: Since) -> Result<Subscription, Error> {
-        self.lives()?;
+        self.control.lives()?;
         Ok(Subscription::new(self.control.arriving(self.network, since.place()).await?))
     }
 
@@ -264,12 +264,5 @@ impl Handle {
     /// When it has stopped already.
     pub async fn leave(&self) -> Result<api::Left, Error> {
         Ok(self.control.leave().await?)
-    }
-
-    fn lives(&self) -> Result<(), Error> {
-        match self.control.is_stopping() {
-            true => Err(Refusal::Unavailable("the daemon is stopping".to_owned()).into()),
-            false => Ok(()),
-        }
     }
 }

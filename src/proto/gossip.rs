@@ -7,6 +7,7 @@ use crate::proto::time::Timestamp;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// A SHA-256 hash.
@@ -45,6 +46,15 @@ impl Guid {
     /// A node's GUID: a random UUID (version 4) made of 16 random bytes.
     pub fn random(bytes: [u8; 16]) -> Guid {
         Guid(uuid::Builder::from_random_bytes(bytes).into_uuid().into_bytes())
+    }
+
+    /// The first and the last that begin with these hex digits, hyphens or not; `None` if none does.
+    pub fn span(digits: &str) -> Option<RangeInclusive<Guid>> {
+        let digits = digits.chars().filter(|&c| c != '-').map(|c| c.to_digit(16).map(|digit| digit as u8));
+        let digits: Vec<u8> = digits.collect::<Option<_>>()?;
+        let digit = |at: usize, filler: u8| digits.get(at).copied().unwrap_or(filler);
+        let fill = |filler| Guid(std::array::from_fn(|at| digit(2 * at, filler) << 4 | digit(2 * at + 1, filler)));
+        (1..=32).contains(&digits.len()).then(|| fill(0)..=fill(15))
     }
 }
 
@@ -365,6 +375,17 @@ mod tests {
         assert_eq!(uuid::Uuid::from_bytes(guid.0).get_version_num(), 8);
         assert_eq!(guid.to_string(), "43c54ed2-0173-8495-93c7-8a8c49826092");
         assert_eq!(guid.to_string().parse::<Guid>().unwrap(), guid);
+    }
+
+    #[test]
+    fn a_prefix_is_a_span_of_guids() {
+        let (low, high) = Guid::span("ab-C").unwrap().into_inner();
+        assert_eq!((low.0[..3].to_vec(), high.0[..3].to_vec()), (vec![0xab, 0xc0, 0], vec![0xab, 0xcf, 0xff]));
+        let guid = hello().guid();
+        assert_eq!(Guid::span(&guid.to_string().to_uppercase()), Some(guid..=guid));
+        for none in ["", "-", "xy", &"0".repeat(33)] {
+            assert_eq!(Guid::span(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub(super) fn put(
     for key in keys {
         let Some(found) = find(db, network, key)? else { continue };
         if let Some(older) = find(db, shadow, key)? {
-            delete_row(db, &older)?;
+            rows::delete(db, older.id, older.body)?;
             moved.replaced += 1;
             moved.replaced_bytes += older.len;
         }
@@ -76,36 +76,27 @@ pub(super) fn put(
         moved.count += 1;
         moved.bytes += found.len;
     }
-    if moved.count > 0 {
-        // A request that comes again would be answered by a record that nobody can read.
-        let sql = "DELETE FROM request WHERE network = ?1 AND NOT EXISTS (
-                       SELECT 1 FROM gossip INDEXED BY gossip_key WHERE gossip.network = request.network
-                       AND gossip.date_time = request.date_time AND gossip.guid = request.guid)";
-        db.prepare_cached(sql)?.execute([network.0])?;
-    }
     Ok(moved)
 }
 
-/// Deletes records that were put aside.
+/// Deletes records that were put aside. Of the last row only what it said goes: the next record would take its number, and
+/// pass for it where somebody follows. Its rest goes when it is met again, as after each start, and is the last no more.
 pub(super) fn delete(db: &Connection, network: NetworkId, keys: &[Key]) -> rusqlite::Result<Moved> {
+    let last: Option<i64> = db.prepare_cached("SELECT max(id) FROM gossip")?.query_row([], |row| row.get(0))?;
     let mut deleted = Moved::default();
     for key in keys {
         let Some(found) = find(db, of(network), key)? else { continue };
-        delete_row(db, &found)?;
+        if Some(found.id) == last {
+            let sql = "UPDATE gossip SET who_name = '', msg = '', body = NULL WHERE id = ?1";
+            db.prepare_cached(sql)?.execute([found.id])?;
+            rows::delete_pieces(db, found.body)?;
+            continue;
+        }
+        rows::delete(db, found.id, found.body)?;
         deleted.count += 1;
         deleted.bytes += found.len;
     }
     Ok(deleted)
-}
-
-fn delete_row(db: &Connection, found: &Found) -> rusqlite::Result<()> {
-    db.prepare_cached("DELETE FROM gossip WHERE id = ?1")?.execute([found.id])?;
-    db.prepare_cached("DELETE FROM aside WHERE row = ?1")?.execute([found.id])?;
-    search::forget(db, found.id)?;
-    if let Some(body) = found.body {
-        db.prepare_cached("DELETE FROM piece WHERE body = ?1")?.execute([body])?;
-    }
-    Ok(())
 }
 
 /// Tells of all that is aside. After a salvage nobody knows why it is: then it is deleted soon, and the law says again

@@ -171,7 +171,7 @@ impl Listing<'_> {
             Some(Cursor::Key(key)) => Some(key),
             _ => None,
         };
-        let (first, last) = (self.filter.since.unwrap_or_default(), self.filter.until.unwrap_or(Timestamp(u64::MAX)));
+        let (first, last) = (self.filter.since.unwrap_or_default(), self.filter.until.unwrap_or(rows::LATEST));
         let bound = |key: Key| -> Bound { (key.date_time, key.guid.0.to_vec()) };
         // The one end is given by the cursor, if there is one, and lies outside of the page.
         let (mut low, mut high) = ((first, Vec::new()), (last, LAST_GUID.to_vec()));
@@ -184,7 +184,7 @@ impl Listing<'_> {
             return Ok(());
         }
         let newest = self.order == Order::Newest;
-        let mut spans = rows::spans_between(low.0, high.0);
+        let mut spans = rows::spans(low.0, high.0);
         if newest {
             spans.reverse();
         }

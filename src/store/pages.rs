@@ -29,9 +29,18 @@ pub(super) struct Pages {
     newer: BTreeMap<u32, u64>,
 }
 
+/// Where a row begins.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    in_log: bool,
+    page: u32,
+    at: u16,
+}
+
 /// One row of some table.
 pub(super) struct Cell {
     pub rowid: i64,
+    pub spot: Spot,
     payload: Vec<u8>,
     /// Type and place of each column.
     columns: Vec<(u64, usize)>,
@@ -113,25 +122,28 @@ impl Pages {
 
     /// Calls `each` with every row of every table: those in the log, then those in the file.
     pub fn each_row(&self, each: &mut dyn FnMut(Cell) -> rusqlite::Result<()>) -> Result<(), super::StoreError> {
-        let mut page = [0; PAGE];
-        for number in self.newer.keys().copied() {
-            self.page(number, &mut page)?;
-            self.leaf(number, &page, each)?;
-        }
-        for number in 1..=self.count {
-            let read = read_full(&self.file, &mut page, u64::from(number - 1) * PAGE as u64)?;
-            page[read..].fill(0);
-            self.leaf(number, &page, each)?;
+        let in_log = self.newer.keys().map(|number| (true, *number));
+        for (in_log, number) in in_log.chain((1..=self.count).map(|number| (false, number))) {
+            self.leaf(in_log, number, each)?;
         }
         Ok(())
     }
 
+    /// The row that began there; `None` if it cannot be read any more.
+    pub fn row(&self, spot: Spot) -> Option<Cell> {
+        let mut page = [0; PAGE];
+        self.either(spot.in_log, spot.page, &mut page).ok()?;
+        self.cell(&page, spot)
+    }
+
     fn leaf(
         &self,
+        in_log: bool,
         number: u32,
-        page: &[u8; PAGE],
         each: &mut dyn FnMut(Cell) -> rusqlite::Result<()>,
     ) -> Result<(), super::StoreError> {
+        let mut page = [0; PAGE];
+        self.either(in_log, number, &mut page)?;
         // The first page begins with the file's header.
         let start = if number == 1 { 100 } else { 0 };
         if page[start] != LEAF {
@@ -139,17 +151,17 @@ impl Pages {
         }
         let count = usize::from(u16::from_be_bytes([page[start + 3], page[start + 4]]));
         for pointer in page[start + 8..].chunks_exact(2).take(count) {
-            let at = usize::from(u16::from_be_bytes([pointer[0], pointer[1]]));
-            if let Some(cell) = page.get(at..).and_then(|bytes| self.cell(bytes)) {
+            let spot = Spot { in_log, page: number, at: u16::from_be_bytes([pointer[0], pointer[1]]) };
+            if let Some(cell) = self.cell(&page, spot) {
                 each(cell)?;
             }
         }
         Ok(())
     }
 
-    /// The row whose cell begins here; `None` if it makes no sense.
-    fn cell(&self, bytes: &[u8]) -> Option<Cell> {
-        let (size, bytes) = varint(bytes)?;
+    /// The row whose cell begins there; `None` if it makes no sense.
+    fn cell(&self, page: &[u8; PAGE], spot: Spot) -> Option<Cell> {
+        let (size, bytes) = varint(page.get(usize::from(spot.at)..)?)?;
         let (rowid, bytes) = varint(bytes)?;
         let size = usize::try_from(size).ok().filter(|size| *size <= MAX_ROW)?;
         let mut payload = Vec::with_capacity(size);
@@ -169,7 +181,17 @@ impl Pages {
             }
         }
         let columns = columns(&payload)?;
-        Some(Cell { rowid: rowid as i64, payload, columns })
+        Some(Cell { rowid: rowid as i64, spot, payload, columns })
+    }
+
+    /// A page as it is in the log, or in the file; what the file is too short for is zeros.
+    fn either(&self, in_log: bool, number: u32, page: &mut [u8; PAGE]) -> io::Result<()> {
+        if in_log {
+            return self.page(number, page);
+        }
+        let read = read_full(&self.file, page, u64::from(number - 1) * PAGE as u64)?;
+        page[read..].fill(0);
+        Ok(())
     }
 
     /// The newest content of a page.

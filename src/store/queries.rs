@@ -13,6 +13,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 /// Bytes of MSG in a [`Row`].
 pub const START: usize = 4 << 10;
@@ -58,11 +59,10 @@ pub struct Totals {
 }
 
 impl Store {
-    /// Gives a node what the disk knew: keys in order, long records begun, peers. Returns the newest date among the
-    /// keys. A million keys take about 0.3 s.
+    /// Gives a node what the disk knew: keys in order, long records begun, peers. A million keys take about 0.3 s.
     ///
     /// Where this fails by damage ([`StoreError::is_damage`]), open the store again: that salvages it.
-    pub fn restore(&self, network: NetworkId, each: &mut dyn FnMut(Restored)) -> Result<Option<Timestamp>, StoreError> {
+    pub fn restore(&self, network: NetworkId, each: &mut dyn FnMut(Restored)) -> Result<(), StoreError> {
         self.shared.reading(|db| restore(db, network, each))
     }
 
@@ -110,10 +110,9 @@ impl Store {
         }
     }
 
-    /// Up to [`MATCHES`] records, complete or not, whose GUIDs begin with these hex digits; hyphens do not matter.
-    /// Reads all keys: about 0.1 s for a million.
-    pub fn find(&self, network: NetworkId, prefix_hex: &str) -> Result<Vec<Key>, StoreError> {
-        let Some((low, high)) = guid_range(prefix_hex) else { return Ok(Vec::new()) };
+    /// Up to [`MATCHES`] records, complete or not, whose GUIDs are in this span. Reads all keys: about 0.1 s for a million.
+    pub fn find(&self, network: NetworkId, span: &RangeInclusive<Guid>) -> Result<Vec<Key>, StoreError> {
+        let (low, high) = (span.start().0, span.end().0);
         self.shared.reading(|db| {
             let mut found = Vec::new();
             for sql in [
@@ -143,19 +142,10 @@ impl Store {
             Ok(totals.optional()?.unwrap_or_default())
         })
     }
-
-    /// Long records begun, oldest first.
-    pub fn partials(&self, network: NetworkId) -> Result<Vec<Row>, StoreError> {
-        self.shared.reading(|db| partials(db, network))
-    }
 }
 
 /// All that the disk knows of a network.
-pub(super) fn restore(
-    db: &Connection,
-    network: NetworkId,
-    each: &mut dyn FnMut(Restored),
-) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn restore(db: &Connection, network: NetworkId, each: &mut dyn FnMut(Restored)) -> rusqlite::Result<()> {
     let decrees = decrees(db, network)?;
     decrees.iter().for_each(|line| each(Restored::Held(*line)));
     let (mut newest, mut keys, mut in_order) = (None, 0, true);
@@ -174,8 +164,7 @@ pub(super) fn restore(
     aside::restore(db, network, each)?;
     restore_partials(db, network, each)?;
     restore_peers(db, network, each)?;
-    aside::restore_silences(db, network, each)?;
-    Ok(newest.map(|key| key.date_time))
+    aside::restore_silences(db, network, each)
 }
 
 fn damage(why: String) -> rusqlite::Error {
@@ -198,7 +187,7 @@ fn decrees(db: &Connection, network: NetworkId) -> rusqlite::Result<Vec<Line>> {
 
 /// Each key with kind and origin, in order, from the covering index alone.
 fn lines(db: &Connection, network: NetworkId, each: &mut dyn FnMut(Key, Option<(Kind, Guid)>)) -> rusqlite::Result<()> {
-    for (first, last) in rows::spans(Timestamp(0)) {
+    for (first, last) in rows::spans(Timestamp(0), rows::LATEST) {
         let mut statement = db.prepare_cached(
             "SELECT date_time, guid, kind, origin, network FROM gossip INDEXED BY gossip_key
              WHERE network = ?1 AND date_time BETWEEN ?2 AND ?3 ORDER BY date_time, guid",
@@ -338,20 +327,6 @@ pub(super) fn partials(db: &Connection, network: NetworkId) -> rusqlite::Result<
     Ok(partials)
 }
 
-/// The first and last GUID with this prefix; `None` if it is no prefix of a GUID.
-fn guid_range(prefix_hex: &str) -> Option<([u8; 16], [u8; 16])> {
-    let digits = prefix_hex.chars().filter(|c| *c != '-').map(|c| c.to_digit(16).map(|digit| digit as u8));
-    let digits: Vec<u8> = digits.collect::<Option<_>>()?;
-    if digits.is_empty() || digits.len() > 32 {
-        return None;
-    }
-    let fill = |filler: u8| {
-        let digit = |at: usize| digits.get(at).copied().unwrap_or(filler);
-        std::array::from_fn(|at| digit(2 * at) << 4 | digit(2 * at + 1))
-    };
-    Some((fill(0), fill(15)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -383,12 +358,5 @@ mod tests {
         ] {
             assert_eq!(contains(text.as_bytes(), part.as_bytes()), there, "{text} {part}");
         }
-    }
-
-    #[test]
-    fn a_prefix_is_a_range_of_guids() {
-        let (low, high) = guid_range("ab-C").unwrap();
-        assert_eq!((low[..3].to_vec(), high[..3].to_vec()), (vec![0xab, 0xc0, 0], vec![0xab, 0xcf, 0xff]));
-        assert!(guid_range("").is_none() && guid_range("xy").is_none() && guid_range(&"0".repeat(33)).is_none());
     }
 }

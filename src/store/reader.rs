@@ -5,7 +5,7 @@ use super::queue::Job;
 use super::rows::{self, Stored};
 use super::{NetworkId, Shared};
 use crate::proto::fact::Record;
-use crate::proto::gossip::{Guid, Key};
+use crate::proto::gossip::Key;
 use bytes::Bytes;
 use rusqlite::{Connection, params};
 use std::sync::Arc;
@@ -142,41 +142,22 @@ fn piece(db: &Connection, network: NetworkId, key: Key, index: u16) -> rusqlite:
     Ok(stored.piece(db, index)?.map_or(Loaded::Bad(key), Loaded::Piece))
 }
 
-fn page(db: &Connection, network: NetworkId, after: Key, limit: usize) -> rusqlite::Result<Vec<Key>> {
-    let mut keys = Vec::new();
-    walk(db, network, Some(after), limit.min(PAGE), &mut |key| keys.push(key))?;
-    Ok(keys)
-}
-
 /// Up to `limit` keys after `after` in order, from the covering index alone.
-pub(super) fn walk(
-    db: &Connection,
-    network: NetworkId,
-    after: Option<Key>,
-    limit: usize,
-    each: &mut dyn FnMut(Key),
-) -> rusqlite::Result<()> {
-    let mut left = limit;
-    let start = after.unwrap_or_default();
-    // Before all GUIDs of a date: the empty blob.
-    let mut guid = after.map(|key| key.guid.0.to_vec()).unwrap_or_default();
-    for (first, last) in rows::spans(start.date_time) {
+fn page(db: &Connection, network: NetworkId, after: Key, limit: usize) -> rusqlite::Result<Vec<Key>> {
+    let (mut keys, mut guid, limit) = (Vec::new(), &after.guid.0[..], limit.min(PAGE));
+    for (first, last) in rows::spans(after.date_time, rows::LATEST) {
         let mut statement = db.prepare_cached(
             "SELECT date_time, guid FROM gossip INDEXED BY gossip_key
              WHERE network = ?1 AND (date_time, guid) > (?2, ?3) AND date_time <= ?4
              ORDER BY date_time, guid LIMIT ?5",
         )?;
-        let mut found = statement.query(params![network.0, first, guid, last, left.min(i64::MAX as usize) as i64])?;
+        let mut found = statement.query(params![network.0, first, guid, last, (limit - keys.len()) as i64])?;
         while let Some(row) = found.next()? {
             // A GUID of another length is damage; it is left out, and its record comes back from others.
-            if let (Ok(at), Ok(guid)) = (row.get_ref(0)?.as_i64(), row.get_ref(1)?.as_blob())
-                && let Ok(guid) = guid.try_into()
-            {
-                left -= 1;
-                each(Key { date_time: rows::timestamp(at), guid: Guid(guid) });
-            }
+            keys.extend(rows::key(row).ok());
         }
-        guid.clear();
+        // Before all GUIDs of a date: the empty blob.
+        guid = &[];
     }
-    Ok(())
+    Ok(keys)
 }

@@ -4,10 +4,14 @@
 use super::rows::{self, date};
 use super::{NetworkId, Store, StoreError};
 use crate::proto::gossip::{Guid, Hash, Key};
+use crate::proto::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
 
-/// Requests that are kept; for one more, the oldest goes.
-const KEPT: i64 = 4096;
+/// Requests that are kept at most, 100 MB; for one more, the oldest goes.
+const KEPT: i64 = 1 << 20;
+/// Of the oldest so many are looked at for each new one: more than one, so that those too old get fewer.
+const OLDEST: i64 = 4;
 
 pub(super) const SCHEMA: &str = "
     CREATE TABLE request (
@@ -25,10 +29,17 @@ pub struct Request {
     pub asked: Hash,
 }
 
+impl Request {
+    /// How long it is known.
+    pub const KNOWN: Duration = Duration::from_secs(24 * 3600);
+}
+
 impl Store {
-    /// What was asked under this name, and the record that came of it.
+    /// What was asked under this name, and the record that came of it; none where that is not here any more.
     pub fn requested(&self, network: NetworkId, name: &str) -> Result<Option<(Hash, Key)>, StoreError> {
-        let sql = "SELECT date_time, guid, asked FROM request WHERE network = ?1 AND name = ?2";
+        let sql = "SELECT date_time, guid, asked FROM request WHERE network = ?1 AND name = ?2 AND EXISTS (
+                       SELECT 1 FROM gossip INDEXED BY gossip_key WHERE gossip.network = request.network
+                       AND gossip.date_time = request.date_time AND gossip.guid = request.guid)";
         self.shared.reading(|db| {
             let found = db.prepare_cached(sql)?.query_row(params![network.0, name], |row| {
                 let key = Key { date_time: rows::timestamp(row.get(0)?), guid: Guid(row.get(1)?) };
@@ -49,6 +60,8 @@ pub(super) fn keep(db: &Connection, network: NetworkId, request: &Request, key: 
         date(key.date_time),
         key.guid.0
     ])?;
-    let sql = "DELETE FROM request WHERE rowid <= (SELECT max(rowid) FROM request) - ?1";
-    db.prepare_cached(sql)?.execute([KEPT]).map(drop)
+    let known = Timestamp(key.date_time.0.saturating_sub(Request::KNOWN.as_micros() as u64));
+    let sql = "DELETE FROM request WHERE rowid IN (SELECT rowid FROM request ORDER BY rowid LIMIT ?1)
+               AND (date_time < ?2 OR rowid <= (SELECT max(rowid) FROM request) - ?3)";
+    db.prepare_cached(sql)?.execute(params![OLDEST, date(known), KEPT]).map(drop)
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Statement, ToSql, params, par
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
-use super::NetworkId;
+use super::{NetworkId, search};
 
 /// The columns of a head, in the order in which [`head`] wants them.
 pub(super) const HEAD: &str = "date_time, guid, kind, origin, who_name, len, sha2, pieces";
@@ -24,17 +24,12 @@ pub(super) fn timestamp(date: i64) -> Timestamp {
     Timestamp(date as u64)
 }
 
-/// The ranges of `date_time` that hold all dates from `at` on, oldest first. There are two, since the dates from 2^63
-/// on, which nobody needs and anybody may send, are negative in SQLite.
-pub(super) fn spans(at: Timestamp) -> Vec<(i64, i64)> {
-    match date(at) {
-        late if late < 0 => vec![(late, -1)],
-        early => vec![(early, i64::MAX), (i64::MIN, -1)],
-    }
-}
+/// The latest date that can be kept.
+pub(super) const LATEST: Timestamp = Timestamp(u64::MAX);
 
-/// The ranges of `date_time` that hold all dates from `first` to `last`, oldest first.
-pub(super) fn spans_between(first: Timestamp, last: Timestamp) -> Vec<(i64, i64)> {
+/// The ranges of `date_time` that hold all dates from `first` to `last`, oldest first. There may be two, since the dates
+/// from 2^63 on, which nobody needs and anybody may send, are negative in SQLite.
+pub(super) fn spans(first: Timestamp, last: Timestamp) -> Vec<(i64, i64)> {
     match (date(first), date(last)) {
         (early, late) if early >= 0 && late < 0 => vec![(early, i64::MAX), (i64::MIN, late)],
         span => vec![span],
@@ -83,6 +78,20 @@ pub(super) fn insert(
     let msg = ToSqlOutput::Borrowed(msg.map_or(ValueRef::Null, |msg| ValueRef::Text(msg)));
     let values = head_values(network, guid, head).into_iter().chain([msg, body.to_sql()?]);
     Ok(statement.execute(params_from_iter(values))? == 1)
+}
+
+/// Deletes a complete record's row, and what belongs to it.
+pub(super) fn delete(db: &Connection, id: i64, body: Option<i64>) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM gossip WHERE id = ?1")?.execute([id])?;
+    db.prepare_cached("DELETE FROM aside WHERE row = ?1")?.execute([id])?;
+    search::forget(db, id)?;
+    delete_pieces(db, body)
+}
+
+/// Deletes the pieces of a MSG, if it has several.
+pub(super) fn delete_pieces(db: &Connection, body: Option<i64>) -> rusqlite::Result<()> {
+    let Some(body) = body else { return Ok(()) };
+    db.prepare_cached("DELETE FROM piece WHERE body = ?1")?.execute([body]).map(drop)
 }
 
 /// The head in columns [`HEAD`], if the GUID beside it is its own.

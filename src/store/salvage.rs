@@ -2,12 +2,12 @@
 //! set aside under another name, never deleted, and the new one takes its place. Each step may be cut short by a crash:
 //! the new file counts only once it is whole and called so.
 
-use super::pages::{Cell, Pages};
+use super::pages::{Cell, Pages, Spot};
 use super::rows::{self, bytes};
 use super::schema::{self, Opened};
 use super::writer::Batch;
 use super::{NetworkId, StoreError, network};
-use crate::proto::fact::{LIST, PeerFact};
+use crate::proto::fact::PeerFact;
 use crate::proto::gossip::{Gossip, Guid, Head};
 use bytes::Bytes;
 use rusqlite::Connection;
@@ -20,6 +20,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Rows in one transaction.
 const GROUP: usize = 4096;
+/// Bytes of long records in one, about.
+const TOGETHER: usize = 64 << 20;
 
 /// `path` with something behind its name.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -43,28 +45,23 @@ pub(super) fn resume(path: &Path) -> io::Result<Option<String>> {
             aside.display()
         )));
     }
-    for suffix in [".salvaging", ".salvaging-wal", ".salvaging-shm"] {
-        remove_if_there(&beside(path, suffix))?;
-    }
+    clear(path)?;
     Ok(None)
+}
+
+/// Removes a new file that is not whole.
+fn clear(path: &Path) -> io::Result<()> {
+    [".salvaging", ".salvaging-wal", ".salvaging-shm"]
+        .iter()
+        .try_for_each(|suffix| remove_if_there(&beside(path, suffix)))
 }
 
 /// Makes a whole store out of a damaged one, and says what became of it.
 pub(super) fn salvage(path: &Path, why: &str) -> Result<String, StoreError> {
     File::create(marker(path))?;
-    let building = beside(path, ".salvaging");
-    super::create_private(&building)?;
-    let found = {
-        let pages = Pages::open(path, &beside(path, "-wal"))?;
-        let Opened::Whole(mut db) = schema::open(&building)? else {
-            return Err(io::Error::other("a new store is damaged at once").into());
-        };
-        let found = fill(&mut db, &pages)?;
-        // Everything into the file itself: only that is renamed.
-        db.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get::<_, String>(0))?;
-        found
-    };
-    fs::rename(&building, beside(path, ".salvaged"))?;
+    // What is left of a try that failed would fill the disk, and be in the way of the next one.
+    clear(path)?;
+    let found = build(path).inspect_err(|_| drop(clear(path)))?;
     let aside = swap(path)?;
     Ok(format!(
         "the store was damaged ({why}): {} records, {} peers and {} networks were salvaged from it, others come back \
@@ -74,6 +71,22 @@ pub(super) fn salvage(path: &Path, why: &str) -> Result<String, StoreError> {
         found.networks,
         aside.display()
     ))
+}
+
+/// Makes `.salvaged` out of the damaged store.
+fn build(path: &Path) -> Result<Found, StoreError> {
+    let building = beside(path, ".salvaging");
+    super::create_private(&building)?;
+    let pages = Pages::open(path, &beside(path, "-wal"))?;
+    let Opened::Whole(mut db) = schema::open(&building)? else {
+        return Err(io::Error::other("a new store is damaged at once").into());
+    };
+    let found = fill(&mut db, &pages)?;
+    // Everything into the file itself: only that is renamed.
+    db.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get::<_, String>(0))?;
+    drop(db);
+    fs::rename(&building, beside(path, ".salvaged"))?;
+    Ok(found)
 }
 
 /// Puts `.salvaged` in place of the store, which goes aside with its log. All steps may have been done before.
@@ -118,6 +131,8 @@ struct Found {
     networks: u64,
     /// Long records, by the body that has their pieces. Twice on one body: one of them is a leftover.
     long: Vec<(NetworkId, Head, i64)>,
+    /// Where the pieces of each body are.
+    pieces: BTreeMap<(i64, u16), Spot>,
 }
 
 /// Copies what verifies. Rows are known by their columns: no two tables have rows of the same shape.
@@ -128,13 +143,24 @@ fn fill(db: &mut Connection, pages: &Pages) -> Result<Found, StoreError> {
         match read(&cell) {
             Some(Row::Long(network, head, body)) => found.long.push((network, head, body)),
             Some(row) => waiting.push(row),
-            None => (),
+            None => note_piece(&cell, &mut found.pieces),
         }
         if waiting.len() >= GROUP { keep(db, &mut waiting, &mut found) } else { Ok(()) }
     })?;
     keep(db, &mut waiting, &mut found)?;
     long_records(db, pages, &mut found)?;
     Ok(found)
+}
+
+/// Notes where a piece of a long record is.
+fn note_piece(cell: &Cell, pieces: &mut BTreeMap<(i64, u16), Spot>) {
+    let int = |at| cell.value(at)?.as_i64().ok();
+    if let (3, Some(body), Some(index)) = (cell.len(), int(0), int(1).and_then(|index| u16::try_from(index).ok()))
+        && let Some(ValueRef::Blob(_)) = cell.value(2)
+    {
+        // The first one is the newest: pages in the log come first.
+        pieces.entry((body, index)).or_insert(cell.spot);
+    }
 }
 
 enum Row {
@@ -201,39 +227,21 @@ fn keep(db: &mut Connection, waiting: &mut Vec<Row>, found: &mut Found) -> rusql
     transaction.commit()
 }
 
-/// Joins the pieces of long records. They may lie anywhere in the file: one pass finds where, a second for each record
-/// would be too slow, so a pass collects those of as many records as fit some memory.
+/// Joins the pieces of long records, which may lie anywhere in the file.
 fn long_records(db: &mut Connection, pages: &Pages, found: &mut Found) -> Result<(), StoreError> {
-    const MEMORY: usize = 64 << 20;
-    let long = std::mem::take(&mut found.long);
-    let mut rest = long.as_slice();
+    let mut rest = found.long.as_slice();
     while !rest.is_empty() {
-        let mut room = MEMORY;
-        let fitting = rest.iter().take_while(|(_, head, _)| {
-            let fits = room >= head.len();
-            room = room.saturating_sub(head.len());
-            fits
-        });
-        let (now, later) = rest.split_at(fitting.count().max(1));
-        rest = later;
-        let mut pieces: BTreeMap<i64, BTreeMap<u16, Bytes>> =
-            now.iter().map(|(_, _, body)| (*body, BTreeMap::new())).collect();
-        pages.each_row(&mut |cell| {
-            let index = || u16::try_from(cell.value(1)?.as_i64().ok()?).ok().filter(|index| *index != LIST);
-            if cell.len() == 3
-                && let Some(Ok(body)) = cell.value(0).map(|body| body.as_i64())
-                && let Some(parts) = pieces.get_mut(&body)
-                && let (Some(index), Some(ValueRef::Blob(piece))) = (index(), cell.value(2))
-            {
-                // The first one is the newest: pages in the log come first.
-                parts.entry(index).or_insert_with(|| Bytes::copy_from_slice(piece));
-            }
-            Ok(())
-        })?;
         let transaction = db.transaction()?;
-        let mut batch = Batch::new(&transaction)?;
-        for (network, head, body) in now {
-            let msg: Vec<u8> = pieces.get(body).into_iter().flat_map(BTreeMap::values).flatten().copied().collect();
+        let (mut batch, mut room) = (Batch::new(&transaction)?, TOGETHER);
+        while room > 0
+            && let Some(((network, head, body), later)) = rest.split_first()
+        {
+            (rest, room) = (later, room.saturating_sub(head.len()));
+            let spots = (0..head.piece_count()).filter_map(|index| found.pieces.get(&(*body, index as u16)));
+            let mut msg = Vec::with_capacity(head.len());
+            for cell in spots.filter_map(|spot| pages.row(*spot)) {
+                msg.extend_from_slice(cell.value(2).and_then(bytes).unwrap_or_default());
+            }
             if let Ok(gossip) = Gossip::new(head.clone(), Bytes::from(msg)) {
                 network::add_unnamed(&transaction, *network)?;
                 found.records += u64::from(batch.gossip(*network, &gossip)?);

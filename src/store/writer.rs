@@ -381,11 +381,7 @@ impl<'a> Batch<'a> {
             body.map_or(Ok(()), |body| rows::keep_list(self.db, body, &gossip))?;
             return Ok(true);
         }
-        self.db.prepare_cached("DELETE FROM gossip WHERE id = ?1")?.execute([id])?;
-        search::forget(self.db, id)?;
-        if let Some(body) = body {
-            self.db.prepare_cached("DELETE FROM piece WHERE body = ?1")?.execute([body])?;
-        }
+        rows::delete(self.db, id, body)?;
         self.count(network, -1, len.saturating_neg());
         self.lost.push((network, key.guid));
         Ok(false)

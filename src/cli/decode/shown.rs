@@ -1,6 +1,7 @@
 //! What a datagram says, as JSON: the fields of the protocol's page under their names, bytes in hex. `spec/decode.py` shows
 //! the same, and a test holds the two against each other.
 
+use crate::display::hex;
 use crate::proto::beacon::{BeaconKey, Unread};
 use crate::proto::gossip::{Guid, Head, Key};
 use crate::proto::ring::Range;
@@ -207,8 +208,4 @@ fn guid(guid: &Guid) -> Value {
 
 fn all<T>(items: &[T], shown: impl Fn(&T) -> Value) -> Value {
     items.iter().map(shown).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -46,7 +46,7 @@ fn what_left_is_out_of_all_lists_and_comes_back_as_gone_until_it_is_deleted() {
         assert_eq!(listed.iter().map(Row::key).collect::<Vec<_>>(), held);
         for key in &gone[..3] {
             assert!(running.store.row(running.home, *key).unwrap().is_none());
-            assert!(running.store.find(running.home, &key.guid.to_string()).unwrap().is_empty());
+            assert!(running.store.find(running.home, &(key.guid..=key.guid)).unwrap().is_empty());
             assert!(matches!(running.load(Load::Record(*key)), Loaded::Gone));
         }
         assert_eq!(running.store.totals(running.home).unwrap().complete, 3);
@@ -79,11 +79,15 @@ fn what_left_is_out_of_all_lists_and_comes_back_as_gone_until_it_is_deleted() {
     assert_eq!((rows(&running, "gossip"), rows(&running, "aside"), rows(&running, "piece")), (6, 3, 4));
     clear(&running, Fact::Deleted(gone.clone().into()));
     is_gone(&running);
-    assert_eq!((rows(&running, "gossip"), rows(&running, "aside"), rows(&running, "piece")), (3, 0, 0));
+    let left = (rows(&running, "gossip"), rows(&running, "aside"), rows(&running, "piece"));
+    assert_eq!(left, (4, 1, 0), "of the last row its number");
     drop(running);
     let running = disk.open();
     is_gone(&running);
-    assert!(!running.restored().iter().any(|fact| matches!(fact, Restored::Gone(..))));
+    assert!(!running.restored().iter().any(|fact| matches!(fact, Restored::Gone(key, ..) if *key != old.key())));
+    running.keep(&[gossip(7, "a later one")]);
+    clear(&running, Fact::Deleted([old.key()].into()));
+    assert_eq!((rows(&running, "gossip"), rows(&running, "aside")), (4, 0));
     running.assert_sound();
 }
 
@@ -103,4 +107,29 @@ fn a_damaged_store_gives_back_what_left_as_gone() {
             .iter()
             .any(|fact| matches!(fact, Restored::Gone(key, Left::Expired, _) if *key == gossip(1, "old").key()))
     );
+}
+
+#[test]
+fn who_follows_misses_nothing_where_the_newest_record_is_deleted() {
+    let disk = Disk::new();
+    let running = disk.open();
+    let (first, newest, next) = (gossip(1, "first"), long(2, 3), gossip(3, "next"));
+    running.keep(&[first.clone(), newest.clone()]);
+    let place = running.store.place(running.home, newest.key()).unwrap().unwrap();
+    let gone = [first.key(), newest.key()];
+    clear(&running, Fact::Left(Left::Expired, Timestamp(9_000_000), gone.into()));
+    clear(&running, Fact::Deleted(gone.into()));
+    assert_eq!((rows(&running, "gossip"), rows(&running, "piece")), (1, 0), "of the newest no more than its number");
+    running.keep(std::slice::from_ref(&next));
+    let arrived = |after| super::arrived(&running, running.home, after).0;
+    assert_eq!((arrived(place), arrived(Place::default())), (vec![next.guid()], vec![next.guid()]));
+    drop(running);
+
+    let running = disk.open();
+    let restored = running.restored();
+    assert!(restored.iter().any(|fact| matches!(fact, Restored::Gone(key, ..) if *key == newest.key())));
+    clear(&running, Fact::Deleted([newest.key()].into()));
+    assert_eq!((rows(&running, "gossip"), rows(&running, "aside")), (1, 0));
+    drop(running);
+    assert!(disk.open().store.notes().is_empty());
 }

@@ -1,0 +1,72 @@
+//! [`Clock`]: the daemon's clocks: the monotonic one, and the wall clock that it is compared with.
+
+use crate::proto::time::{Tick, Timestamp};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// So far the wall clock and ours may drift apart.
+const STEP: Duration = Duration::from_secs(1);
+
+/// A monotonic clock, and where the wall clock stands to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    began: Instant,
+    /// What the wall clock said when it began, or would have said by how it goes now.
+    pub wall: Timestamp,
+}
+
+impl Clock {
+    /// Both, as they are now.
+    #[expect(clippy::disallowed_methods, reason = "the daemon owns the clocks")]
+    pub fn start() -> Clock {
+        Clock { began: Instant::now(), wall: wall_clock() }
+    }
+
+    /// The time since it began.
+    pub fn now(&self) -> Tick {
+        Tick(self.began.elapsed().as_micros() as u64)
+    }
+
+    /// A tick as tokio's timers take it.
+    pub fn instant(&self, at: Tick) -> Instant {
+        self.began + Duration::from_micros(at.0)
+    }
+
+    /// The wall clock says this. It may have been set since, or have gone on while this one stood, as where a laptop slept;
+    /// of less than a step nothing is made, or the date of one thing would be another one each time that it is shown.
+    pub fn compare(&mut self, wall: Timestamp) {
+        let began = wall.0.saturating_sub(self.now().0);
+        if began.abs_diff(self.wall.0) > STEP.as_micros() as u64 {
+            self.wall = Timestamp(began);
+        }
+    }
+
+    /// What the wall clock says at a tick that was, or will say at one to come.
+    pub fn date(&self, tick: Tick) -> Timestamp {
+        Timestamp(self.wall.0.saturating_add(tick.0))
+    }
+}
+
+/// The wall clock.
+#[expect(clippy::disallowed_methods, reason = "the daemon owns the clocks")]
+pub fn wall_clock() -> Timestamp {
+    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_wall_clock_as_it_is_now() {
+        let mut clock = Clock::start();
+        let (first, tick) = (clock.wall, Tick(5));
+        clock.compare(Timestamp(wall_clock().0 + 100_000));
+        assert_eq!(clock.date(tick), Timestamp(first.0 + 5), "a drift changes no date");
+        const NIGHT: u64 = 8 * 3_600_000_000;
+        clock.compare(Timestamp(wall_clock().0 + NIGHT));
+        let night = wall_clock().0 + NIGHT;
+        assert!(clock.date(clock.now()).0.abs_diff(night) < 1_000_000, "it slept, or was set");
+        clock.compare(Timestamp(0));
+        assert_eq!(clock.date(tick), Timestamp(5), "no time is before 1970");
+    }
+}
