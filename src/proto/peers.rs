@@ -18,7 +18,7 @@ mod meeting;
 mod names;
 mod news;
 mod offsets;
-mod pace;
+mod quality;
 mod paging;
 mod peer;
 mod probing;
@@ -277,8 +277,8 @@ impl Peers {
             horizon: contact.map(|contact| contact.horizon).unwrap_or_default(),
             clock_ahead: contact.and_then(|contact| contact.offsets.best()),
             key: contact.and_then(|contact| contact.key),
-            loss: contact.and_then(|contact| contact.pace.loss()),
-            pace: contact.map(|contact| contact.pace).unwrap_or_default(),
+            loss: contact.and_then(|contact| contact.quality.loss()),
+            quality: contact.map(|contact| contact.quality).unwrap_or_default(),
         }
     }
 

@@ -2,7 +2,7 @@
 //! was not talked with for longest goes, and its round-trip times are measured afresh when it is next met.
 
 use super::offsets::Offsets;
-use super::pace::Pace;
+use super::quality::Quality;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::CONTACTS;
 use crate::proto::ring::place;
@@ -39,7 +39,7 @@ pub(super) struct Contact {
     /// How its clock differs.
     pub(super) offsets: Offsets,
     /// How much comes from it.
-    pub(super) pace: Pace,
+    pub(super) quality: Quality,
     /// The second in which it was last heard, and its datagrams in it.
     pub(super) second: (u64, u32),
     filed: Tick,
@@ -52,7 +52,7 @@ pub(super) struct Contact {
 impl Contact {
     fn new(now: Tick, place: u64, addr: SocketAddr, slot: usize) -> Contact {
         let (met, heard, remembered, rtt, networks, state, horizon, key) = Default::default();
-        let (told, died, offsets, pace, second, filed) = (0, None, Offsets::default(), Pace::default(), (0, 0), now);
+        let (told, died, offsets, quality, second, filed) = (0, None, Offsets::default(), Quality::default(), (0, 0), now);
         Contact {
             addr,
             met,
@@ -66,7 +66,7 @@ impl Contact {
             told,
             died,
             offsets,
-            pace,
+            quality,
             second,
             filed,
             place,

@@ -113,7 +113,7 @@ impl Peers {
             true => {
                 contact.heard = Some(now);
                 contact.key = key.or(contact.key);
-                contact.pace.heard(now, bytes);
+                contact.quality.heard(now, bytes);
                 Ok(())
             }
         }

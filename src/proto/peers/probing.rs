@@ -173,7 +173,7 @@ impl Peers {
     /// A peer asks to have another one probed, or says what became of that.
     pub(in crate::proto) fn take_errand(&mut self, now: Tick, from: Guid, ask: HelloFor) {
         match ask.errand {
-            wire::Errand::Probe => self.take_favour(now, from, ask),
+            wire::ProbeWord::Probe => self.take_favour(now, from, ask),
             said => {
                 let place = place(&ask.guid);
                 let Some(at) = self.probes.iter().position(|probe| {
@@ -184,8 +184,8 @@ impl Peers {
                     return;
                 };
                 self.probes[at].helpers.iter_mut().filter(|(helper, _)| *helper == from).for_each(|h| h.1 = true);
-                self.cases.note(now, place, Note::Helper(from, said == wire::Errand::Answered));
-                if said == wire::Errand::Answered {
+                self.cases.note(now, place, Note::Helper(from, said == wire::ProbeWord::Answered));
+                if said == wire::ProbeWord::Answered {
                     self.try_elsewhere(now, from, ask.guid, ask.addr.0);
                     self.probes.swap_remove(at);
                     self.health = self.health.saturating_sub(1);
@@ -210,7 +210,7 @@ impl Peers {
                 let addr = Address(self.addr(&probe.guid).unwrap_or(([0, 0, 0, 0], 0).into()));
                 for helper in self.some_contacts(HELPERS, Some(probe.guid)) {
                     probe.helpers.push((helper, false));
-                    let ask = HelloFor { stamp: probe.started.0, guid: probe.guid, addr, errand: wire::Errand::Probe };
+                    let ask = HelloFor { stamp: probe.started.0, guid: probe.guid, addr, errand: wire::ProbeWord::Probe };
                     self.errands.push_back(Errand::For(helper, ask));
                 }
                 self.cases.note(now, place, Note::Silent(now.since(probe.started), probe.helpers.len()));
@@ -225,7 +225,7 @@ impl Peers {
 
     fn count_probe(&mut self, guid: &Guid, answered: bool) {
         if let Some(contact) = self.contacts.get_mut(guid) {
-            contact.pace.probed(answered);
+            contact.quality.probed(answered);
         }
     }
 
