@@ -42,6 +42,13 @@ pub enum Reason {
     Displaced,
 }
 
+impl Reason {
+    /// Whether it is not there by its own will, or since somebody else is.
+    pub(super) fn is_farewell(self) -> bool {
+        matches!(self, Reason::Goodbye(false) | Reason::Displaced)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
