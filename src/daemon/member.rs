@@ -15,7 +15,7 @@ use crate::config::RingKey;
 use crate::proto::fact::{Fact, PeerFact, Receipt};
 use crate::proto::gossip::{Draft, Gossip, Guid, Line};
 use crate::proto::node::Node;
-use crate::proto::time::Tick;
+use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Authored, NetworkId, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -209,9 +209,14 @@ impl Member {
                 self.node.handle_receipt(now, Receipt::Held(*line));
             }
         }
-        for (guid, peer) in self.node.peers().iter().filter(|(_, peer)| peer.met.is_some()) {
-            let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update: wall_clock() };
-            store.submit(self.id, Fact::Peer(fact));
+        let wall = wall_clock();
+        for (guid, peer) in self.node.peers().iter() {
+            let heard = |tick| Timestamp(wall.0.saturating_sub(now.since(tick).as_micros() as u64));
+            let last_update = peer.heard.map_or(peer.remembered, heard);
+            if last_update != Timestamp(0) {
+                let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update };
+                store.submit(self.id, Fact::Peer(fact));
+            }
         }
     }
 
