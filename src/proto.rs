@@ -281,7 +281,7 @@
 //! | round | each `gossip_timer`, 10 % jitter | `peers` |
 //! | probe | again each 100 to 300 ms, by three RTT; after 300 ms through others too, who repeat it each 100 ms, for 300 to 600 ms; all times (local health + 1); then the peer is suspected | `peers` |
 //! | suspicion | 2 s x log10 of the number of nodes (at least 32), up to four times that while fewer than three others confirm it; then the peer is dead | `peers` |
-//! | REGISTER again | one dead peer or seed a second, for ever, and 64 a second of those said to be back; seeds and addresses that others name after 0.25 s, doubling to 30 s, the latter 7 times | `peers` |
+//! | REGISTER again | one dead peer a second, for ever, and 64 a second of those said to be back; seeds that nobody alive is at after 0.25 s, doubling to 5 s, for ever; addresses that others name after 0.25 s, doubling to 30 s, 7 times | `peers` |
 //! | lists of peers that differ | for 10 s: paged, once a minute at most; by a newcomer at once, and again after 1 s or 30 ms for each page that it asked for, for 10 s, and up to 60 s until its list is equal to another's | `peers` |
 //! | rumour again | smoothed RTT + 4 variances + 5 ms, at least 10 ms, times 1, 1, 2, 2, 3, 3; then the peer gets each record once and alone for 10 s, or until it is heard of | `rumors` |
 //! | acknowledgement | after half a round trip, at most 5 ms; 5 ms after the one before | `rumors` |

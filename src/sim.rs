@@ -21,7 +21,7 @@ pub mod watch;
 pub use disk::{Disk, Reads};
 pub use link::{Link, Seen};
 
-use crate::proto::fact::PeerFact;
+use crate::proto::fact::{PeerFact, ReachFact};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::TAG;
 use crate::proto::node::Node;
@@ -65,6 +65,8 @@ pub struct Network {
     pub capture: bool,
     /// Datagrams that nodes sent while `capture` was on: from, to, bytes.
     pub captured: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    /// What nodes said of how they reach others, where that is kept: when, which node, what.
+    pub reaches: Option<Vec<(Tick, usize, ReachFact)>>,
     /// What it costs and how records spread.
     pub meter: Meter,
     now: Tick,
@@ -99,7 +101,7 @@ impl fmt::Debug for Network {
 impl Network {
     /// An empty network; the seed draws everything that happens in it.
     pub fn new(seed: u64) -> Network {
-        let (seen, captured, meter, now, hosts, places, cuts, shelf, said) = Default::default();
+        let (seen, captured, reaches, meter, now, hosts, places, cuts, shelf, said) = Default::default();
         Network {
             link: Link::default(),
             seen,
@@ -111,6 +113,7 @@ impl Network {
             processed: None,
             capture: false,
             captured,
+            reaches,
             meter,
             now,
             rng: ChaCha8Rng::seed_from_u64(seed),
@@ -202,9 +205,9 @@ impl Network {
         }
     }
 
-    /// Stops a node in order: it says goodbye, and its disk commits everything.
-    pub fn stop(&mut self, node: usize) {
-        self.touch(node, |node, now| drop(node.leave(now, false)));
+    /// Stops a node in order: it says goodbye, or that it will be back at once, and its disk commits everything.
+    pub fn stop(&mut self, node: usize, restarting: bool) {
+        self.touch(node, |node, now| drop(node.leave(now, restarting)));
         let due = self.now + self.hosts[node].disk.commit;
         self.hosts[node].disk.commit(due, &mut self.shelf);
         self.hosts[node].node = None;

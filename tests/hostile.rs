@@ -109,7 +109,7 @@ fn recorded() -> (Network, Vec<Datagram>) {
     let guest = net.add();
     net.register(guest, all[0]);
     assert!(net.run_until(20 * SECOND, Network::converged));
-    net.stop(guest);
+    net.stop(guest, false);
     net.run(5 * SECOND);
     assert!(net.running().all(|node| net.node(node).is_settled()));
     let mut recorded = std::mem::take(&mut net.captured);

@@ -103,7 +103,7 @@ fn the_password_changes_under_load_and_loss_and_nobody_is_out() {
         rotation.net.partition(&[&[away]]);
         rotation.net.create(away, "said before I left").unwrap();
         rotation.net.run(SECOND);
-        rotation.net.stop(away);
+        rotation.net.stop(away, false);
         rotation.net.heal();
         let here: Vec<usize> = all.iter().copied().filter(|&node| node != away).collect();
         let (fallen, late) = (here[3], here[9]);

@@ -393,6 +393,7 @@ fn beside_one_that_reads(reads: Reads) -> Network {
     net.disk(all[1]).reads = reads;
     net.check = false;
     net.partition(&[&[all[1], all[3]], &[all[0], all[2]]]);
+    net.register(all[3], all[1]);
     net.run(20 * SECOND);
     assert_eq!(net.node(all[3]).ledger().state().count, 0, "it has met nobody else yet");
     net.heal();

@@ -5,6 +5,7 @@ use super::engine::Engine;
 use super::handle::{Handle, Refusal, stopping};
 use crate::api;
 use crate::proto::gossip::Guid;
+use crate::proto::seal::claimed_kind;
 use crate::proto::stats::Rejected;
 use crate::proto::wire::CHALLENGE;
 use std::collections::BTreeSet;
@@ -82,7 +83,7 @@ impl Engine {
                 for (index, member) in members.iter_mut().enumerate() {
                     let taken = member.node.handle_datagram(now, from, datagram);
                     // A CHALLENGE of somebody who has no session with us, though we asked for none.
-                    if taken == Err(Rejected::Echo) && datagram.get(2) == Some(&CHALLENGE) {
+                    if taken == Err(Rejected::Echo) && claimed_kind(datagram) == Some(CHALLENGE) {
                         silent.retain(|&(of, _, addr)| of != index || addr != from);
                     }
                 }

@@ -220,11 +220,13 @@ impl Member {
             }
         }
         let wall = wall_clock();
-        let date = |heard: Tick| Timestamp(wall.0.saturating_sub(now.since(heard).as_micros() as u64));
-        for (guid, peer) in self.node.peers().iter().filter(|(_, peer)| peer.met.is_some()) {
-            let last_update = peer.heard.map_or(peer.remembered, date);
-            let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update };
-            store.submit(self.id, Fact::Peer(fact));
+        for (guid, peer) in self.node.peers().iter() {
+            let heard = |tick| Timestamp(wall.0.saturating_sub(now.since(tick).as_micros() as u64));
+            let last_update = peer.heard.map_or(peer.remembered, heard);
+            if last_update != Timestamp(0) {
+                let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update };
+                store.submit(self.id, Fact::Peer(fact));
+            }
         }
     }
 

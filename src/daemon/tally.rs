@@ -3,6 +3,8 @@
 
 use crate::api;
 use crate::proto::gossip::{Guid, Head};
+use crate::proto::seal::claimed_kind;
+use crate::proto::wire::{is_repair, is_rumor};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -65,11 +67,11 @@ impl Tally {
     }
 }
 
-/// Sorts a datagram by its kind: see the table of [`crate::proto::wire`].
+/// Sorts a datagram by its kind.
 fn by_kind<'a>(datagram: &[u8], [rumors, repairs, others]: [&'a mut u64; 3]) -> &'a mut u64 {
-    match datagram.get(2) {
-        Some(10 | 11) => rumors,
-        Some(7..=9 | 13 | 14) => repairs,
+    match claimed_kind(datagram) {
+        Some(kind) if is_rumor(kind) => rumors,
+        Some(kind) if is_repair(kind) => repairs,
         _ => others,
     }
 }

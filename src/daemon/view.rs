@@ -107,7 +107,7 @@ fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ledger: &Ledger, moment: M
     // Of one set a person sees one root, whichever key each side made its own with.
     let equal = peer.state.is_some_and(|claim| ledger.equals(claim));
     let state = if equal { Some(ledger.state()) } else { peer.state.map(|claim| claim.state) };
-    let (met, (datagrams, bytes)) = (peer.met.is_some(), peer.rate(moment.now));
+    let (heard, (datagrams, bytes)) = (peer.heard.is_some(), peer.rate(moment.now));
     let tenths = |rate: f64| (rate * 10.0).round() / 10.0;
     api::Peer {
         guid: guid.to_string(),
@@ -121,13 +121,13 @@ fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ledger: &Ledger, moment: M
         reason: peer.reason.to_string(),
         since: peer.since.map(|since| rfc3339(moment.wall(since))),
         place: on_ring(guid),
-        protocol_version: met.then_some(PROTOCOL_VERSION),
+        protocol_version: heard.then_some(PROTOCOL_VERSION),
         incarnation: peer.incarnation,
         rtt_ms: peer.rtt.smoothed().map(|rtt| rtt.as_secs_f64() * 1000.0),
         clock_offset_ms: peer.clock_ahead,
         loss: peer.loss,
-        datagrams_per_s: met.then(|| tenths(datagrams)),
-        bytes_per_s: met.then(|| bytes.round()),
+        datagrams_per_s: heard.then(|| tenths(datagrams)),
+        bytes_per_s: heard.then(|| bytes.round()),
         gossip_count: state.map(|state| state.count),
         root: state.map(|state| hex(&state.root)),
         in_sync: reach == api::Reach::Reachable && equal,

@@ -241,5 +241,6 @@ const _: () = {
     assert!(COOKIE_SECRET.as_secs() * 2 <= TOMBSTONE.as_secs(), "a tombstone outlives every cookie");
     assert!(REGISTER_SIZE >= MIN_CHALLENGED && REGISTER_SIZE <= MIN_MAX_DATAGRAM);
     assert!(MAX_MSG <= u32::MAX as usize);
+    assert!(MAX_NAME <= u8::MAX as usize, "a GUID's hash takes a name's length as one byte");
     assert!(MAX_DECREE + 16 + 1 + 8 + 16 + 2 + MAX_NAME + 2 + 100 <= MIN_MAX_BODY, "what is no message is never long");
 };

@@ -18,10 +18,10 @@ mod meeting;
 mod names;
 mod news;
 mod offsets;
-mod pace;
 mod paging;
 mod peer;
 mod probing;
+mod quality;
 mod questions;
 mod returns;
 mod rule;
@@ -214,8 +214,7 @@ impl Peers {
 
     /// Where a peer receives.
     pub(super) fn addr(&self, guid: &Guid) -> Option<SocketAddr> {
-        let contact = self.contacts.get(guid).map(|contact| contact.addr);
-        contact.or_else(|| self.table.find(guid).map(|(_, entry)| entry.addr()))
+        self.table.find(guid).map(|(_, entry)| entry.addr())
     }
 
     /// Round-trip times to a peer.
@@ -253,7 +252,7 @@ impl Peers {
         for place in self.suspicions.places() {
             assert_eq!(self.table.at(place).map(Entry::reach), Some(Reach::Suspect));
         }
-        assert!(self.contacts.iter().all(|(guid, _)| self.table.find(guid).is_some()));
+        assert!(self.contacts.iter().all(|(guid, contact)| self.addr(guid) == Some(contact.addr)));
         for place in self.returns.places() {
             assert!(self.table.at(place).is_some_and(|entry| !entry.reach().answers()));
         }
@@ -263,7 +262,7 @@ impl Peers {
         let contact = self.contacts.get(&entry.guid);
         Peer {
             name: self.table.name(entry),
-            addr: contact.map_or_else(|| entry.addr(), |contact| contact.addr),
+            addr: entry.addr(),
             incarnation: entry.incarnation,
             reach: entry.reach(),
             reason: entry.reason(),
@@ -277,8 +276,8 @@ impl Peers {
             horizon: contact.map(|contact| contact.horizon).unwrap_or_default(),
             clock_ahead: contact.and_then(|contact| contact.offsets.best()),
             key: contact.and_then(|contact| contact.key),
-            loss: contact.and_then(|contact| contact.pace.loss()),
-            pace: contact.map(|contact| contact.pace).unwrap_or_default(),
+            loss: contact.and_then(|contact| contact.quality.loss()),
+            quality: contact.map(|contact| contact.quality).unwrap_or_default(),
         }
     }
 
@@ -392,6 +391,7 @@ impl Peers {
         }
         self.suspicions.end(place);
         self.returns.end(place);
+        self.cases.forget(place);
         self.table.remove(place);
     }
 }

@@ -148,7 +148,9 @@ impl Sessions {
             return Verdict::Rejected(Rejected::Replay);
         }
         let (guid, moved) = (entry.guid, entry.addr != from);
-        self.table.hear(session, now);
+        if entry.hear(now) {
+            self.table.refile(session, now);
+        }
         match moved.then(|| self.challenges.make(now, from, header, len)).flatten() {
             Some(challenge) => Verdict::Moved(guid, challenge),
             None => Verdict::Accepted(guid),

@@ -142,17 +142,7 @@ impl Sketch {
         self.root.to_le_bytes()
     }
 
-    /// [`Sketch::root`] as it was at a change; none where that is forgotten or yet to come, as in all that follow.
-    pub fn root_at(&self, change: u64) -> Option<[u8; 16]> {
-        Some(self.undone(change)?.fold(self.root, |root, undo| undo.sum(root)).to_le_bytes())
-    }
-
-    /// [`Sketch::count`] as it was at a change.
-    pub fn count_at(&self, change: u64) -> Option<u64> {
-        Some(self.undone(change)?.fold(self.count, |count, undo| undo.number(count)))
-    }
-
-    /// The estimator as it was at a change.
+    /// The estimator as it was at a change; none where that is forgotten or yet to come, as in all that follow.
     pub fn estimator_at(&self, change: u64) -> Option<Estimator> {
         let mut estimator = self.estimator;
         self.undone(change)?.for_each(|undo| undo.tally(&mut estimator));

@@ -10,7 +10,7 @@ mod rumor;
 mod tell;
 
 pub use codec::{Address, Blob, List, Name};
-pub use hello::{Card, CardAsk, CardPage, Errand, Hello, HelloFor, ListState, Nodes, Update, Word};
+pub use hello::{Card, CardAsk, CardPage, Hello, HelloFor, ListState, Nodes, ProbeWord, Update, Word};
 pub use rumor::{Heard, Parts, Pushed, Rumor};
 pub use tell::{Fragment, HeadTold, Record, Tell};
 
@@ -28,13 +28,6 @@ use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
 use bytes::Bytes;
 use codec::{Item, borrow};
-
-/// Kind of REGISTER.
-pub const REGISTER: u8 = 1;
-/// Kind of CHALLENGE.
-pub const CHALLENGE: u8 = 2;
-/// Kind of REGISTERED.
-pub const REGISTERED: u8 = 3;
 
 const CONFIG: bincode::config::Configuration<
     bincode::config::LittleEndian,
@@ -289,14 +282,19 @@ impl Message {
 }
 
 macro_rules! kinds {
-    ($($kind:literal $said:literal = $name:ident($body:ty),)*) => {
+    ($($kind:literal $said:ident = $name:ident($body:ty),)*) => {
+        $(
+            #[doc = concat!("Kind of ", stringify!($said), ".")]
+            pub const $said: u8 = $kind;
+        )*
+
         impl Message {
             /// The kinds by name, from 1 on.
-            pub const NAMES: [&str; [$($kind),*].len()] = [$($said),*];
+            pub const NAMES: [&str; [$($kind),*].len()] = [$(stringify!($said)),*];
 
             /// Its kind by name.
             pub fn name(&self) -> &'static str {
-                match self { $(Message::$name(_) => $said,)* }
+                match self { $(Message::$name(_) => stringify!($said),)* }
             }
 
             /// What its header says that it is.
@@ -321,21 +319,31 @@ macro_rules! kinds {
 }
 
 kinds! {
-    1 "REGISTER" = Register(Register),
-    2 "CHALLENGE" = Challenge(Challenge),
-    3 "REGISTERED" = Registered(Registered),
-    4 "HELLO" = Hello(Hello),
-    5 "HELLO_BACK" = HelloBack(Hello),
-    6 "HELLO_FOR" = HelloFor(HelloFor),
-    7 "DID_YOU_HERE" = DidYouHere(Box<DidYouHere>),
-    8 "TELL_ME_MORE" = TellMeMore(TellMeMore),
-    9 "TELL" = Tell(Tell),
-    10 "RUMOR" = Rumor(Rumor),
-    11 "HEARD" = Heard(Heard),
-    12 "LEAVE" = Leave(Leave),
-    13 "SYMBOLS" = Symbols(Symbols),
-    14 "HOLDING" = Holding(Holding),
-    15 "NODES" = Nodes(Nodes),
+    1 REGISTER = Register(Register),
+    2 CHALLENGE = Challenge(Challenge),
+    3 REGISTERED = Registered(Registered),
+    4 HELLO = Hello(Hello),
+    5 HELLO_BACK = HelloBack(Hello),
+    6 HELLO_FOR = HelloFor(HelloFor),
+    7 DID_YOU_HERE = DidYouHere(Box<DidYouHere>),
+    8 TELL_ME_MORE = TellMeMore(TellMeMore),
+    9 TELL = Tell(Tell),
+    10 RUMOR = Rumor(Rumor),
+    11 HEARD = Heard(Heard),
+    12 LEAVE = Leave(Leave),
+    13 SYMBOLS = Symbols(Symbols),
+    14 HOLDING = Holding(Holding),
+    15 NODES = Nodes(Nodes),
+}
+
+/// Whether a datagram of this kind pushes records, or acknowledges what was pushed.
+pub fn is_rumor(kind: u8) -> bool {
+    matches!(kind, RUMOR | HEARD)
+}
+
+/// Whether a datagram of this kind finds out what somebody lacks, or brings it.
+pub fn is_repair(kind: u8) -> bool {
+    matches!(kind, DID_YOU_HERE | TELL_ME_MORE | TELL | SYMBOLS | HOLDING)
 }
 
 fn append<T: Encode>(body: &T, out: &mut Vec<u8>) {

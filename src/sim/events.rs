@@ -234,7 +234,10 @@ impl Network {
                 self.acknowledged.remove(&guid);
                 self.left.insert(guid);
             }
-            said.reach.drain(..).for_each(|fact| self.witness(index, &fact));
+            for fact in said.reach.drain(..) {
+                self.witness(index, &fact);
+                self.reaches.iter_mut().for_each(|reaches| reaches.push((now, index, fact.clone())));
+            }
             said.datagrams.drain(..).for_each(|(to, bytes)| self.send(index, to, bytes));
         }
         self.said = said;

@@ -80,8 +80,8 @@ pub struct Seen {
     pub corrupted: u64,
     /// Acknowledged records that were lost with the only disk which had them.
     pub disowned: u64,
-    /// Datagrams to strangers, none more than it paid for.
-    pub challenged: u64,
+    /// Datagrams to addresses that belong to nobody.
+    pub answered: u64,
     /// Copies of a node that found out, and took another GUID.
     pub renamed: u64,
 }

@@ -5,25 +5,19 @@ use super::crowd::Crowd;
 use super::watch::Watch;
 use crate::proto::gossip::Guid;
 use crate::proto::keyring::Keyring;
+use crate::proto::seal::claimed_kind;
 use crate::proto::time::Tick;
-use crate::proto::wire::Message;
+use crate::proto::wire::{Message, RUMOR, TELL, is_repair, is_rumor};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Sub;
 
-/// Where a datagram's header says its kind.
-const KIND: usize = 2;
 /// The kinds by name, each at its number; before them what is none.
 pub const KINDS: [&str; Message::NAMES.len() + 1] = {
     let mut kinds = ["other"; Message::NAMES.len() + 1];
     kinds.split_at_mut(1).1.copy_from_slice(&Message::NAMES);
     kinds
 };
-const TELL: usize = 9;
-const RUMOR: usize = 10;
-const HEARD: usize = 11;
-/// The kinds that spread or repair records; the others are about peers.
-const OF_RECORDS: [usize; 7] = [7, 8, TELL, RUMOR, HEARD, 13, 14];
 
 /// Datagrams and bytes of UDP payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -57,7 +51,9 @@ impl Traffic {
 
     /// What spread or repaired records.
     pub fn of_records(&self) -> Count {
-        OF_RECORDS.iter().fold(Count::default(), |sum, &kind| sum.add(self.kinds[kind]))
+        let of_records = |kind: u8| is_rumor(kind) || is_repair(kind);
+        let counts = (0..).zip(self.kinds).filter(|(kind, _)| of_records(*kind));
+        counts.fold(Count::default(), |sum, (_, count)| sum.add(count))
     }
 }
 
@@ -165,10 +161,9 @@ impl Meter {
     }
 
     pub(super) fn sent(&mut self, keys: &Keyring, datagram: &[u8]) {
-        let kind = datagram.get(KIND).map_or(0, |&kind| usize::from(kind));
-        let kind = if kind < KINDS.len() { kind } else { 0 };
-        let count = Count { datagrams: 1, bytes: datagram.len() as u64 };
-        self.traffic.kinds[kind] = self.traffic.kinds[kind].add(count);
+        let kind = claimed_kind(datagram).filter(|&kind| usize::from(kind) < KINDS.len()).unwrap_or(0);
+        let sent = &mut self.traffic.kinds[usize::from(kind)];
+        *sent = sent.add(Count { datagrams: 1, bytes: datagram.len() as u64 });
         if self.on && matches!(kind, TELL | RUMOR) {
             self.traffic.copies += match open(keys, datagram) {
                 Some(Message::Tell(tell)) => tell.records.len() as u64,
@@ -187,8 +182,7 @@ impl Meter {
 
     /// A host is about to take a datagram.
     pub(super) fn delivered(&mut self, host: usize, keys: &Keyring, datagram: &[u8]) {
-        let kind = datagram.get(KIND).map_or(0, |&kind| usize::from(kind));
-        if !self.on || !matches!(kind, RUMOR | HEARD) {
+        if !self.on || !claimed_kind(datagram).is_some_and(is_rumor) {
             return;
         }
         let mut offer = |guid: &Guid| {

@@ -2,7 +2,8 @@
 
 use super::Network;
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{HINTS, MAX_DATAGRAM, PEERS, SESSIONS};
+use crate::proto::limits::{MAX_DATAGRAM, PEERS, SESSIONS};
+use crate::proto::seal::claimed_kind;
 use crate::proto::wire::REGISTERED;
 use std::net::SocketAddr;
 
@@ -75,7 +76,7 @@ impl Network {
         self.steps += 1;
         let Some(node) = self.hosts[index].node.as_ref().filter(|_| self.check) else { return };
         let (sessions, peers) = (node.sessions(), node.peers().live());
-        assert!(sessions <= SESSIONS && peers <= PEERS + HINTS, "{sessions} sessions, {peers} peers");
+        assert!(sessions <= SESSIONS && peers <= PEERS, "{sessions} sessions, {peers} peers");
         if self.steps.is_multiple_of(self.thorough) {
             node.check();
         }
@@ -88,7 +89,7 @@ impl Network {
 
     /// Handshakes may be begun again; what they lead to may not.
     pub(super) fn processed(&mut self, node: usize, bytes: &[u8], taken: bool) {
-        let kind = bytes.get(2).copied().unwrap_or_default();
+        let kind = claimed_kind(bytes).unwrap_or_default();
         if let (true, Some(processed), Some(&tag)) =
             (taken && kind > REGISTERED, &mut self.processed, bytes.last_chunk())
         {
@@ -113,7 +114,7 @@ impl Network {
         if let Some(debt) = self.strangers.get_mut(&to) {
             debt.sent += bytes as u64;
             assert!(debt.sent <= debt.received, "{to} sent {} bytes and got {}", debt.received, debt.sent);
-            self.seen.challenged += 1;
+            self.seen.answered += 1;
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::proto::ring::Range;
 use crate::proto::seal::Verified;
 use crate::proto::sketch::Symbol;
 use crate::proto::wire::{
-    Card, DidYouHere, Errand, Fragment, HeadTold, Heard, Hello, HelloFor, Holding, LedgerState, Message, Nodes, Parts,
-    PieceAsk, Pushed, Record, Registered, Rumor, Symbols, Tell, TellMeMore, Update, Word,
+    Card, DidYouHere, Fragment, HeadTold, Heard, Hello, HelloFor, Holding, LedgerState, Message, Nodes, Parts,
+    PieceAsk, ProbeWord, Pushed, Record, Registered, Rumor, Symbols, Tell, TellMeMore, Update, Word,
 };
 use serde_json::{Value, json};
 
@@ -178,11 +178,11 @@ fn update(said: &Update) -> Value {
     })
 }
 
-fn errand(errand: Errand) -> &'static str {
+fn errand(errand: ProbeWord) -> &'static str {
     match errand {
-        Errand::Probe => "probe",
-        Errand::Answered => "answered",
-        Errand::Silent => "silent",
+        ProbeWord::Probe => "probe",
+        ProbeWord::Answered => "answered",
+        ProbeWord::Silent => "silent",
     }
 }
 

@@ -82,7 +82,7 @@ fn a_change_names_one_set_however_often_its_key_comes_and_goes() {
         ledger.begin(&key(2));
         while ledger.build() {}
         let sketch = ledger.sketch_under(id).unwrap();
-        assert!(sketch.change() > last && (round == 0 || sketch.root_at(last).is_none()));
+        assert!(sketch.change() > last && (round == 0 || sketch.estimator_at(last).is_none()));
         last = sketch.change();
         ledger.drop_key(id);
         assert!(ledger.sketch_under(id).is_none());

@@ -8,8 +8,10 @@ use crate::proto::wire::{Leave, Message};
 
 impl Node {
     /// Says goodbye to those who listen; they tell the others. Returns to whom. From now on it shakes no hands.
-    pub fn leave(&mut self, _now: Tick, restarting: bool) -> Vec<Guid> {
+    pub fn leave(&mut self, now: Tick, restarting: bool) -> Vec<Guid> {
         self.leaving = true;
+        self.peers.keep_all(now, self.wall(now));
+        self.run_errands(now);
         let listening = self.peers.listening(GOODBYES);
         for &guid in &listening {
             self.send(guid, Message::Leave(Leave { restarting }));

@@ -45,7 +45,8 @@ impl Node {
         let key = verified.key();
         // Where symbols are asked for, the other side says under which key.
         let chosen = !matches!(message, Message::DidYouHere(_) | Message::TellMeMore(_) | Message::Symbols(_));
-        self.peers.heard(now, &peer, datagram.len(), chosen.then_some(key))?;
+        let at = self.wall(now);
+        self.peers.heard(now, &peer, datagram.len(), chosen.then_some(key), at)?;
         self.rumors.heard(&peer);
         match message {
             Message::Hello(hello) => self.take_hello(now, peer, key, hello),

@@ -1,5 +1,6 @@
 //! [`Cases`]: what happened to peers that were in trouble, and [`Peers::explain`], which tells it.
 
+use super::probing::{DRAW, GOODBYES_DRAWN};
 use super::{Explanation, Peers, Reach, Reason};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{CASES, NOTES, VOUCHES};
@@ -60,6 +61,11 @@ impl Cases {
         notes.push_back((now, note));
     }
 
+    /// Nobody is known there any more.
+    pub(super) fn forget(&mut self, place: u64) {
+        self.cases.remove(&place);
+    }
+
     pub(super) fn check(&self) {
         assert!(self.cases.len() <= CASES && self.cases.values().all(|notes| notes.len() <= NOTES));
     }
@@ -96,11 +102,16 @@ impl Peers {
                 Some((self.next_return, "it is registered with, since others say that it is back".to_owned()))
             }
             Reach::Unreachable | Reach::Left => {
-                let others = self.table.others();
+                let (others, entry) = (self.table.others(), self.table.at(place)?);
                 let turn = others.iter().position(|other| *other == place)?;
-                let ahead = (turn + others.len() - self.drawn.min(others.len())) % others.len().max(1);
-                let wait = Duration::from_secs(if ahead == 0 { others.len() as u64 } else { ahead as u64 } - 1);
-                Some((self.next_draw + wait, "it is registered with again".to_owned()))
+                // The first of them is the one after the last that was drawn.
+                let ahead = (turn + others.len() - (self.drawn + 1) % others.len()) % others.len();
+                let text = if entry.reason().is_farewell() {
+                    format!("its turn comes, one of {GOODBYES_DRAWN} of which it is registered with again")
+                } else {
+                    "it is registered with again".to_owned()
+                };
+                Some((self.next_draw + DRAW * ahead as u32, text))
             }
             Reach::Reachable => None,
         }

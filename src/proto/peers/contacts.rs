@@ -2,8 +2,9 @@
 //! was not talked with for longest goes, and its round-trip times are measured afresh when it is next met.
 
 use super::offsets::Offsets;
-use super::pace::Pace;
+use super::quality::Quality;
 use crate::proto::gossip::Guid;
+#[cfg(not(test))]
 use crate::proto::limits::CONTACTS;
 use crate::proto::ring::place;
 use crate::proto::rtt::Rtt;
@@ -24,6 +25,8 @@ pub(super) struct Contact {
     pub(super) addr: SocketAddr,
     pub(super) met: Option<Tick>,
     pub(super) heard: Option<Tick>,
+    /// When the disk was last told of it.
+    pub(super) kept: Option<Tick>,
     pub(super) remembered: Timestamp,
     pub(super) rtt: Rtt,
     pub(super) networks: Vec<Box<str>>,
@@ -39,7 +42,7 @@ pub(super) struct Contact {
     /// How its clock differs.
     pub(super) offsets: Offsets,
     /// How much comes from it.
-    pub(super) pace: Pace,
+    pub(super) quality: Quality,
     /// The second in which it was last heard, and its datagrams in it.
     pub(super) second: (u64, u32),
     filed: Tick,
@@ -51,12 +54,14 @@ pub(super) struct Contact {
 
 impl Contact {
     fn new(now: Tick, place: u64, addr: SocketAddr, slot: usize) -> Contact {
-        let (met, heard, remembered, rtt, networks, state, horizon, key) = Default::default();
-        let (told, died, offsets, pace, second, filed) = (0, None, Offsets::default(), Pace::default(), (0, 0), now);
+        let (met, heard, kept, remembered, rtt, networks, state, horizon, key) = Default::default();
+        let (told, died, offsets, quality, second, filed) =
+            (0, None, Offsets::default(), Quality::default(), (0, 0), now);
         Contact {
             addr,
             met,
             heard,
+            kept,
             remembered,
             rtt,
             networks,
@@ -66,7 +71,7 @@ impl Contact {
             told,
             died,
             offsets,
-            pace,
+            quality,
             second,
             filed,
             place,
@@ -74,6 +79,14 @@ impl Contact {
         }
     }
 }
+
+/// How many are kept.
+#[cfg(not(test))]
+fn most() -> usize {
+    CONTACTS
+}
+#[cfg(test)]
+use super::tests::most_contacts as most;
 
 /// Contacts by GUID, each in a box: half of a B-tree's room is empty.
 #[derive(Debug, Default)]
@@ -96,7 +109,7 @@ impl Contacts {
     /// The contact of this GUID, which is at this address; made where there is none.
     pub(super) fn open(&mut self, now: Tick, guid: Guid, addr: SocketAddr) -> &mut Contact {
         if !self.contacts.contains_key(&guid) {
-            if self.contacts.len() >= CONTACTS
+            if self.contacts.len() >= most()
                 && let Some(&(_, silent)) = self.silence.first()
             {
                 self.remove(&silent);
@@ -153,7 +166,7 @@ impl Contacts {
     }
 
     pub(super) fn check(&self) {
-        assert!(self.contacts.len() <= CONTACTS && self.contacts.len() == self.silence.len());
+        assert!(self.contacts.len() <= most() && self.contacts.len() == self.silence.len());
         assert!(self.contacts.iter().all(|(guid, contact)| self.all.get(contact.slot) == Some(guid)));
         assert!(self.contacts.iter().all(|(guid, contact)| self.silence.contains(&(contact.filed, *guid))));
         assert!(self.places.len() == self.contacts.len());

@@ -45,7 +45,7 @@ impl Peers {
             let done = favour.ask.guid == *guid;
             if done {
                 let addr = at.map_or(favour.ask.addr, Address);
-                let answer = HelloFor { errand: wire::Errand::Answered, addr, ..favour.ask };
+                let answer = HelloFor { errand: wire::ProbeWord::Answered, addr, ..favour.ask };
                 errands.push_back(Errand::For(favour.asker, answer));
             }
             !done
@@ -65,7 +65,7 @@ impl Peers {
         }
         for favour in favours.iter_mut().filter(|favour| favour.silent <= now) {
             favour.silent = Tick::NEVER;
-            let answer = HelloFor { errand: wire::Errand::Silent, ..favour.ask };
+            let answer = HelloFor { errand: wire::ProbeWord::Silent, ..favour.ask };
             errands.push_back(Errand::For(favour.asker, answer));
         }
         favours.retain(|favour| favour.end > now);

@@ -10,9 +10,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// REGISTERs to an address that was only named to us.
-const TRIES: u32 = 6;
+const TRIES: u32 = 7;
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const MOST_RETRY: Duration = Duration::from_secs(30);
+/// A seed is looked for more often: one that starts late shall not be met much later.
+const MOST_SEED_RETRY: Duration = Duration::from_secs(5);
 /// Who is named is left to be named by others too, before it is tried: pages are asked of several peers at once.
 const DELAY: (u64, u64) = (1000, 3000);
 /// The longer, the more are waiting for that: where thousands join at once, they are named sooner than they are tried.
@@ -22,7 +24,7 @@ const TURN: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 struct Hint {
-    /// Who is there, where somebody said so, and the addresses of those who did.
+    /// Who is there, where somebody said so or it was met, and the addresses of those who said it.
     guid: Option<Guid>,
     tellers: Vec<SocketAddr>,
     /// On whose account it is; nobody's: this node's user.
@@ -38,7 +40,6 @@ pub(super) struct Hints {
     hints: BTreeMap<SocketAddr, Hint>,
     due: BTreeSet<(Tick, SocketAddr)>,
     accounts: BTreeMap<Guid, usize>,
-    seeds: BTreeSet<SocketAddr>,
     turn: Tick,
 }
 
@@ -78,10 +79,12 @@ impl Hints {
         Some(1)
     }
 
-    /// Somebody answers there: no more to be tried, but a seed stays one.
-    pub(super) fn settle(&mut self, addr: &SocketAddr) {
-        if self.hints.get(addr).is_some_and(|hint| !hint.seed) {
-            self.remove(addr);
+    /// This one answers there: no more to be tried, but a seed stays one.
+    pub(super) fn settle(&mut self, addr: &SocketAddr, guid: Guid) {
+        match self.hints.get_mut(addr) {
+            Some(hint) if hint.seed => hint.guid = Some(guid),
+            Some(_) => drop(self.remove(addr)),
+            None => {}
         }
     }
 
@@ -92,8 +95,8 @@ impl Hints {
         }
     }
 
-    /// Addresses to try now, of which seeds whom nobody `rests`. What was tried often enough goes.
-    pub(super) fn due(&mut self, now: Tick, rests: impl Fn(&SocketAddr) -> bool) -> Vec<SocketAddr> {
+    /// Addresses to try now, but for seeds at which one `is_live`. What was tried often enough goes.
+    pub(super) fn due(&mut self, now: Tick, is_live: impl Fn(&Guid, &SocketAddr) -> bool) -> Vec<SocketAddr> {
         let mut due = Vec::new();
         if self.turn > now {
             return due;
@@ -103,12 +106,13 @@ impl Hints {
             && let Some(mut hint) = self.remove(&addr)
         {
             // A user's REGISTER is sent even to a peer that is met; a seed rests while it is.
-            if !(hint.seed && hint.tries > 0 && rests(&addr)) {
+            if !(hint.seed && hint.tries > 0 && hint.guid.is_some_and(|guid| is_live(&guid, &addr))) {
                 due.push(addr);
             }
-            hint.at = now + (FIRST_RETRY * (1 << hint.tries.min(8))).min(MOST_RETRY);
+            let most = if hint.seed { MOST_SEED_RETRY } else { MOST_RETRY };
+            hint.at = now + (FIRST_RETRY * (1 << hint.tries.min(8))).min(most);
             hint.tries += 1;
-            if hint.seed || hint.tries <= TRIES {
+            if hint.seed || hint.tries < TRIES {
                 if let Some(account) = hint.account {
                     *self.accounts.entry(account).or_default() += 1;
                 }
@@ -130,23 +134,14 @@ impl Hints {
         Duration::from_millis(rng.random_range(least..most)) + DELAY_PER_HINT * self.hints.len() as u32
     }
 
-    /// Seeds that were tried and are to be tried on.
-    pub(super) fn seeds(&self) -> impl Iterator<Item = &SocketAddr> {
-        self.seeds.iter().filter(|addr| self.hints.get(addr).is_some_and(|hint| hint.tries > 0))
-    }
-
     pub(super) fn check(&self) {
         assert!(self.hints.len() == self.due.len());
-        assert!(self.seeds.iter().all(|addr| self.hints.get(addr).is_some_and(|hint| hint.seed)));
         let told = self.hints.values().filter(|hint| hint.account.is_some()).count();
         assert!(told <= HINTS && told == self.accounts.values().sum::<usize>());
         assert!(self.accounts.values().all(|&hints| 0 < hints && hints <= HINTS_PER_TELLER));
     }
 
     fn insert(&mut self, addr: SocketAddr, hint: Hint) {
-        if hint.seed {
-            self.seeds.insert(addr);
-        }
         self.due.insert((hint.at, addr));
         self.hints.insert(addr, hint);
     }
@@ -154,7 +149,6 @@ impl Hints {
     fn remove(&mut self, addr: &SocketAddr) -> Option<Hint> {
         let hint = self.hints.remove(addr)?;
         self.due.remove(&(hint.at, *addr));
-        self.seeds.remove(addr);
         if let Some(account) = hint.account
             && let Some(hints) = self.accounts.get_mut(&account)
         {
@@ -188,10 +182,10 @@ mod tests {
         let (mut tried, mut now) = (0, Tick(0));
         while hints.next() != Tick::NEVER {
             now = now.max(hints.next());
-            tried += hints.due(now, |_| false).len();
+            tried += hints.due(now, |_, _| false).len();
             hints.check();
         }
-        assert_eq!(tried, HINTS * (TRIES as usize + 1));
+        assert_eq!(tried, HINTS * TRIES as usize);
     }
 
     #[test]
@@ -201,11 +195,15 @@ mod tests {
         let mut now = Tick(0);
         for _ in 0..50 {
             now = hints.next();
-            assert_eq!(hints.due(now, |_| false).len(), 1);
+            assert_eq!(hints.due(now, |_, _| false).len(), 1);
         }
-        assert_eq!(hints.due(now + Duration::from_secs(30), |_| true).len(), 0);
-        hints.settle(&addr(1));
-        assert!(hints.next() <= now + 2 * MOST_RETRY);
+        let met = Guid([1; 16]);
+        hints.settle(&addr(1), met);
+        let is_met = |guid: &Guid, at: &SocketAddr| (guid, at) == (&met, &addr(1));
+        assert_eq!(hints.due(now + MOST_SEED_RETRY, is_met), []);
+        now = hints.next();
+        assert_eq!(hints.due(now, |_, _| false), [addr(1)], "it is not there any more");
+        assert!(hints.next() <= now + MOST_SEED_RETRY);
     }
 
     #[test]
@@ -213,11 +211,11 @@ mod tests {
         let mut hints = Hints::default();
         hints.ask(Tick(0), addr(1), true);
         hints.tell(Tick(0), addr(2), None, Guid([1; 16]), addr(9));
-        hints.due(Tick(0), |_| false);
+        hints.due(Tick(0), |_, _| false);
         hints.dismiss(&addr(1));
         hints.dismiss(&addr(2));
         hints.check();
-        assert_eq!(hints.due(Tick(60_000_000), |_| false), [addr(2)]);
+        assert_eq!(hints.due(Tick(60_000_000), |_, _| false), [addr(2)]);
     }
 
     #[test]

@@ -16,16 +16,20 @@ use std::time::Duration;
 
 /// A HELLO is answered within this time or counts as lost.
 const STAMP: Duration = Duration::from_secs(10);
-/// When a peer was met last is kept no more often than this.
+/// That a peer was met where it was before is kept no more often than this.
 const KEPT: Duration = Duration::from_secs(60);
+/// That a peer is still heard is kept this often.
+const KEPT_HEARD: Duration = Duration::from_secs(3600);
 
 impl Peers {
     /// A session with this peer was opened.
     pub(in crate::proto) fn met(&mut self, now: Tick, met: Met<'_>, at: Timestamp) {
         let Met { guid, name, addr, incarnation } = met;
-        self.hints.settle(&addr);
+        self.hints.settle(&addr, guid);
         // Two GUIDs at one address: the older one is no longer there.
-        let displaced: Vec<Guid> = self.contacts.at(addr).filter(|other| *other != guid).collect();
+        let is_gone = |reason| matches!(reason, Reason::Displaced | Reason::Goodbye(_));
+        let stays = |other: &Guid| self.table.find(other).is_some_and(|(_, entry)| !is_gone(entry.reason()));
+        let displaced: Vec<Guid> = self.contacts.at(addr).filter(|other| *other != guid && stays(other)).collect();
         for stale in &displaced {
             self.set(now, place(stale), Reach::Left, Reason::Displaced);
             self.cases.note(now, place(stale), Note::Displaced);
@@ -53,7 +57,7 @@ impl Peers {
         let kept = self
             .contacts
             .get(&guid)
-            .is_some_and(|contact| contact.addr == addr && contact.met.is_some_and(|met| now.since(met) < KEPT))
+            .is_some_and(|contact| contact.addr == addr && contact.kept.is_some_and(|kept| now.since(kept) < KEPT))
             && self.peer(&guid).is_some_and(|peer| peer.name == name);
         self.table.identify(place, addr, last.max(incarnation), Some(name));
         let contact = self.contacts.open(now, guid, addr);
@@ -66,7 +70,7 @@ impl Peers {
         }
         self.contacts.refile(now, &guid);
         if !kept {
-            self.facts.push_back(Fact::Peer(PeerFact { guid, name: name.into(), addr, last_update: at }));
+            self.keep(now, place, at);
         }
         match before {
             None => self.tell_reach(place),
@@ -96,10 +100,13 @@ impl Peers {
         guid: &Guid,
         bytes: usize,
         key: Option<KeyId>,
+        at: Timestamp,
     ) -> Result<(), Rejected> {
         if self.contacts.get(guid).is_none() {
             let Some((_, entry)) = self.table.find(guid) else { return Err(Rejected::Full) };
-            self.contacts.open(now, *guid, entry.addr()).told = entry.incarnation;
+            let contact = self.contacts.open(now, *guid, entry.addr());
+            // Where contacts come and go, the disk is not to be told of each that comes.
+            (contact.told, contact.kept) = (entry.incarnation, Some(now));
         }
         let Some(contact) = self.contacts.refile(now, guid) else { return Err(Rejected::Full) };
         let entry = self.table.at(contact.place).filter(|entry| entry.guid == *guid);
@@ -113,10 +120,32 @@ impl Peers {
             true => {
                 contact.heard = Some(now);
                 contact.key = key.or(contact.key);
-                contact.pace.heard(now, bytes);
+                contact.quality.heard(now, bytes);
+                let place = contact.place;
+                if contact.kept.is_none_or(|kept| now.since(kept) >= KEPT_HEARD) {
+                    self.keep(now, place, at);
+                }
                 Ok(())
             }
         }
+    }
+
+    /// This node is about to stop: when each peer was last heard is kept for when it starts again.
+    pub(in crate::proto) fn keep_all(&mut self, now: Tick, at: Timestamp) {
+        let heard = self.contacts.iter().filter(|(_, contact)| contact.heard > contact.kept);
+        let heard: Vec<(u64, Option<Tick>)> = heard.map(|(_, contact)| (contact.place, contact.heard)).collect();
+        for (place, heard) in heard {
+            let ago = now.since(heard.unwrap_or(now)).as_micros() as u64;
+            self.keep(now, place, Timestamp(at.0.saturating_sub(ago)));
+        }
+    }
+
+    /// The disk is told where a peer is, what it is called, and that it was last heard then.
+    fn keep(&mut self, now: Tick, place: u64, at: Timestamp) {
+        let Some(entry) = self.table.at(place) else { return };
+        let (guid, name, addr) = (entry.guid, self.table.name(entry).into(), entry.addr());
+        self.contacts.get_mut(&guid).into_iter().for_each(|contact| contact.kept = Some(now));
+        self.facts.push_back(Fact::Peer(PeerFact { guid, name, addr, last_update: at }));
     }
 
     /// It answered a HELLO that left at `sent`; on the way its clock was ahead of ours by so many microseconds.

@@ -162,8 +162,8 @@ impl Peers {
             {
                 let Some(name) = Name::new(self.table.name(entry)) else { continue };
                 room -= Card::size(entry.called.len());
-                let (guid, addr) = (entry.guid, Address(self.addr(&entry.guid).unwrap_or(entry.addr())));
-                cards.push(Card { guid, addr, incarnation: entry.incarnation, name });
+                let (guid, addr, incarnation) = (entry.guid, Address(entry.addr()), entry.incarnation);
+                cards.push(Card { guid, addr, incarnation, name });
             }
             let to = lacking.peek().map_or(ask.range.to, |(place, _)| *place);
             pages.push(CardPage { range: Range { from, to }, cards: List::new(cards), strange });

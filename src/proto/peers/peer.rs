@@ -1,6 +1,6 @@
 //! [`Peer`]: one node as others may look at it: how it is reached, and why we think so.
 
-use super::pace::Pace;
+use super::quality::Quality;
 use crate::proto::rtt::Rtt;
 use crate::proto::seal::KeyId;
 use crate::proto::time::{Tick, Timestamp};
@@ -40,6 +40,13 @@ pub enum Reason {
     Goodbye(bool),
     /// Another node answers at its address.
     Displaced,
+}
+
+impl Reason {
+    /// Whether it is not there by its own will, or since somebody else is.
+    pub(super) fn is_farewell(self) -> bool {
+        matches!(self, Reason::Goodbye(false) | Reason::Displaced)
+    }
 }
 
 impl fmt::Display for Reason {
@@ -109,13 +116,13 @@ pub struct Peer<'a> {
     pub key: Option<KeyId>,
     /// Which share of the last 32 probes it did not answer at once; none where there were few.
     pub loss: Option<f64>,
-    pub(super) pace: Pace,
+    pub(super) quality: Quality,
 }
 
 impl Peer<'_> {
     /// Datagrams and bytes that come from it in a second, on the mean of the last 10 s.
     pub fn rate(&self, now: Tick) -> (f64, f64) {
-        self.pace.rate(now)
+        self.quality.rate(now)
     }
 }
 

@@ -23,9 +23,9 @@ const MOST_TOLD: usize = 4;
 /// One of so many probes goes to the next peer on the ring, where that is wanted.
 const NEIGHBOUR: u32 = 3;
 /// Dead peers are drawn this often.
-const DRAW: Duration = Duration::from_secs(1);
+pub(super) const DRAW: Duration = Duration::from_secs(1);
 /// One of so many draws that meet a peer which said goodbye is used.
-const GOODBYES_DRAWN: u32 = 8;
+pub(super) const GOODBYES_DRAWN: u32 = 8;
 /// Announced returns are followed in so many turns a second.
 const TURNS: u64 = 8;
 /// Between two peers that are probed since they did not acknowledge something.
@@ -58,8 +58,11 @@ impl Peers {
         self.continue_favours(now);
         self.ask_questions(now);
         self.judge(now);
-        let Peers { hints, contacts, .. } = self;
-        for addr in hints.due(now, |addr| contacts.at(*addr).next().is_some()) {
+        let Peers { hints, table, .. } = self;
+        let is_live_at = |guid: &Guid, addr: &SocketAddr| {
+            table.find(guid).is_some_and(|(_, entry)| entry.reach().answers() && entry.addr() == *addr)
+        };
+        for addr in hints.due(now, is_live_at) {
             self.errands.push_back(Errand::Register(addr));
         }
         self.follow_returns(now);
@@ -90,11 +93,7 @@ impl Peers {
     pub(in crate::proto) fn poll_timeout(&self) -> Tick {
         let probes = self.probes.iter().map(|probe| probe.indirect.min(probe.repeat).min(probe.end));
         let favours = self.favours.iter().map(Favour::next);
-        let draw = if self.table.others().is_empty() && self.hints.seeds().next().is_none() {
-            Tick::NEVER
-        } else {
-            self.next_draw
-        };
+        let draw = if self.table.others().is_empty() { Tick::NEVER } else { self.next_draw };
         let returns = if self.returns.is_empty() { Tick::NEVER } else { self.next_return };
         let news = if self.news.is_empty() { Tick::NEVER } else { self.next_news };
         let single =
@@ -158,10 +157,9 @@ impl Peers {
     /// A peer answers our HELLO in the middle of a handshake: the time that takes is none of the probe's.
     pub(in crate::proto) fn challenged(&mut self, now: Tick, from: SocketAddr) {
         let least = self.timing.probe_timeout.0;
-        let Peers { contacts, table, probes, .. } = self;
+        let Peers { table, probes, .. } = self;
         for probe in probes {
-            let contact = contacts.get(&probe.guid).map(|contact| contact.addr);
-            let at = contact.or_else(|| table.find(&probe.guid).map(|(_, entry)| entry.addr()));
+            let at = table.find(&probe.guid).map(|(_, entry)| entry.addr());
             if at == Some(from) && probe.helpers.is_empty() && now.since(probe.started) < least * 8 {
                 probe.indirect = probe.indirect.max(now + probe.step);
                 probe.repeat = probe.repeat.max(now + probe.step);
@@ -173,7 +171,7 @@ impl Peers {
     /// A peer asks to have another one probed, or says what became of that.
     pub(in crate::proto) fn take_errand(&mut self, now: Tick, from: Guid, ask: HelloFor) {
         match ask.errand {
-            wire::Errand::Probe => self.take_favour(now, from, ask),
+            wire::ProbeWord::Probe => self.take_favour(now, from, ask),
             said => {
                 let place = place(&ask.guid);
                 let Some(at) = self.probes.iter().position(|probe| {
@@ -184,8 +182,8 @@ impl Peers {
                     return;
                 };
                 self.probes[at].helpers.iter_mut().filter(|(helper, _)| *helper == from).for_each(|h| h.1 = true);
-                self.cases.note(now, place, Note::Helper(from, said == wire::Errand::Answered));
-                if said == wire::Errand::Answered {
+                self.cases.note(now, place, Note::Helper(from, said == wire::ProbeWord::Answered));
+                if said == wire::ProbeWord::Answered {
                     self.try_elsewhere(now, from, ask.guid, ask.addr.0);
                     self.probes.swap_remove(at);
                     self.health = self.health.saturating_sub(1);
@@ -210,7 +208,8 @@ impl Peers {
                 let addr = Address(self.addr(&probe.guid).unwrap_or(([0, 0, 0, 0], 0).into()));
                 for helper in self.some_contacts(HELPERS, Some(probe.guid)) {
                     probe.helpers.push((helper, false));
-                    let ask = HelloFor { stamp: probe.started.0, guid: probe.guid, addr, errand: wire::Errand::Probe };
+                    let ask =
+                        HelloFor { stamp: probe.started.0, guid: probe.guid, addr, errand: wire::ProbeWord::Probe };
                     self.errands.push_back(Errand::For(helper, ask));
                 }
                 self.cases.note(now, place, Note::Silent(now.since(probe.started), probe.helpers.len()));
@@ -225,7 +224,7 @@ impl Peers {
 
     fn count_probe(&mut self, guid: &Guid, answered: bool) {
         if let Some(contact) = self.contacts.get_mut(guid) {
-            contact.pace.probed(answered);
+            contact.quality.probed(answered);
         }
     }
 
@@ -294,33 +293,25 @@ impl Peers {
         }
     }
 
-    /// One dead peer after the other, or a seed, for ever: that heals any split.
+    /// One dead peer after the other, for ever: that heals any split.
     fn draw_dead(&mut self, now: Tick) {
         let dead = self.table.others().len();
-        let met = |addr: &SocketAddr| self.contacts.at(*addr).any(|guid| self.is_live(&guid));
-        let seeds: Vec<_> = self.hints.seeds().filter(|addr| !met(addr)).copied().collect();
-        if dead + seeds.len() == 0 {
+        if dead == 0 {
             return;
         }
-        self.drawn = (self.drawn + 1) % (dead + seeds.len());
-        let Some(&place) = self.table.others().get(self.drawn) else {
-            self.errands.extend(seeds.get(self.drawn - dead).map(|&seed| Errand::Register(seed)));
-            return;
-        };
+        self.drawn = (self.drawn + 1) % dead;
+        let Some(&place) = self.table.others().get(self.drawn) else { return };
         let Some(entry) = self.table.at(place) else { return };
         if now.since(entry.since()) >= DEAD {
             self.drop_entry(place);
-        } else if !matches!(entry.reason(), Reason::Goodbye(false) | Reason::Displaced)
-            || self.rng.random_ratio(1, GOODBYES_DRAWN)
-        {
+        } else if !entry.reason().is_farewell() || self.rng.random_ratio(1, GOODBYES_DRAWN) {
             self.try_again(now, place);
         }
     }
 
     fn try_again(&mut self, now: Tick, place: u64) {
         if let Some(entry) = self.table.at(place).filter(|entry| !entry.reach().answers()) {
-            let addr = self.contacts.get(&entry.guid).map_or_else(|| entry.addr(), |contact| contact.addr);
-            self.errands.push_back(Errand::Register(addr));
+            self.errands.push_back(Errand::Register(entry.addr()));
             self.cases.note(now, place, Note::Tried);
         }
     }

@@ -15,6 +15,12 @@ use std::net::{Ipv6Addr, SocketAddrV6};
 
 thread_local! {
     static LACKING: Cell<Option<Rule>> = const { Cell::new(None) };
+    static MOST_CONTACTS: Cell<usize> = const { Cell::new(CONTACTS) };
+}
+
+/// How many contacts each node of this thread keeps: of few it is soon seen what becomes of those who have to go.
+pub(super) fn most_contacts() -> usize {
+    MOST_CONTACTS.get()
 }
 
 /// The rule that nodes lack that are made on this thread.
@@ -82,7 +88,11 @@ fn the_dead_stay_dead_whatever_others_say_and_are_tried_at_once() {
     peers.hear(secs(9), guid(1), &[update(4, Word::Dead, 5)]);
     assert_eq!(reach(&peers, 4), Reach::Unreachable);
     assert_eq!(peers.poll_gone(), Some(guid(4)));
-    assert_eq!(peers.heard(secs(9), &guid(4), 100, None), Err(Rejected::Session), "a datagram alone changes nothing");
+    assert_eq!(
+        peers.heard(secs(9), &guid(4), 100, None, Timestamp(0)),
+        Err(Rejected::Session),
+        "a datagram alone changes nothing"
+    );
     for incarnation in [0, 5, 6, u32::MAX] {
         peers.hear(secs(9), guid(1), &[update(4, Word::Alive, incarnation)]);
         assert_eq!(reach(&peers, 4), Reach::Unreachable);
@@ -105,6 +115,8 @@ fn only_a_peer_that_does_not_answer_can_be_forgotten_and_is_met_anew() {
     assert!(matches!(facts.last(), Some(Fact::Forgotten(gone)) if *gone == guid(4)), "{facts:?}");
     meet(&mut peers, secs(10), 4, 7);
     assert_eq!(reach(&peers, 4), Reach::Reachable);
+    let evidence = peers.explain(&guid(4)).expect("it is listed").evidence;
+    assert!(evidence.iter().all(|(at, _)| *at == secs(10)), "nothing of what was before: {evidence:?}");
 }
 
 #[test]
@@ -150,7 +162,7 @@ fn a_stale_accusation_is_answered_with_the_later_incarnation() {
 #[test]
 fn whom_we_hear_ourselves_others_cannot_declare_dead() {
     let mut peers = peers(4);
-    peers.heard(secs(20), &guid(4), 100, None).unwrap();
+    peers.heard(secs(20), &guid(4), 100, None, Timestamp(0)).unwrap();
     peers.hear(secs(21), guid(1), &[update(4, Word::Dead, 5)]);
     assert_eq!(reach(&peers, 4), Reach::Suspect, "it may object first");
     assert!(peers.objection(&guid(4)).is_some());
@@ -241,11 +253,12 @@ fn a_flood_of_handshakes_is_bounded_and_the_dead_make_room() {
 fn who_sends_too_much_in_a_second_is_heard_in_the_next() {
     let mut peers = peers(2);
     let dropped = |peers: &mut Peers, second: u64, times: u32| {
-        (0..times).filter(|_| peers.heard(secs(second), &guid(1), 1100, None) == Err(Rejected::Budget)).count()
+        let heard = |peers: &mut Peers| peers.heard(secs(second), &guid(1), 1100, None, Timestamp(0));
+        (0..times).filter(|_| heard(peers) == Err(Rejected::Budget)).count()
     };
     assert_eq!(dropped(&mut peers, 9, DATAGRAMS_PER_PEER), 0);
     assert_eq!(dropped(&mut peers, 9, 10), 10);
-    assert!(peers.heard(secs(9), &guid(2), 1100, None).is_ok(), "others are not held up");
+    assert!(peers.heard(secs(9), &guid(2), 1100, None, Timestamp(0)).is_ok(), "others are not held up");
     assert_eq!(dropped(&mut peers, 10, 10), 0);
 }
 
@@ -424,7 +437,7 @@ fn whom_we_talk_with_is_known_though_its_handshake_was_long_ago() {
     let many = CONTACTS as u16 + 1;
     (1..=many).for_each(|n| meet(&mut peers, secs(1), n, 5));
     let first = (1..=many).map(guid).find(|guid| peers.contacts.get(guid).is_none()).expect("one had to go");
-    peers.heard(secs(9), &first, 100, None).unwrap();
+    peers.heard(secs(9), &first, 100, None, Timestamp(0)).unwrap();
     assert!(peers.some_contacts(CONTACTS, None).contains(&first));
     assert!(peers.listening(CONTACTS).contains(&first));
 }
@@ -435,6 +448,79 @@ fn the_few_who_live_are_found_among_the_many_who_died() {
     (5..=504).for_each(|n| peers.die(secs(2), place(&guid(n))));
     let found: BTreeSet<Guid> = peers.some_contacts(4, None).into_iter().collect();
     assert_eq!(found, (1..=4).map(guid).collect());
+}
+
+#[test]
+fn the_disk_knows_within_an_hour_who_is_still_heard_and_at_a_stop_when() {
+    let mut peers = peers(1);
+    let kept = |peers: &mut Peers| -> Vec<Timestamp> {
+        let facts = std::iter::from_fn(|| peers.poll_fact());
+        facts.filter_map(|fact| if let Fact::Peer(fact) = fact { Some(fact.last_update) } else { None }).collect()
+    };
+    assert_eq!(kept(&mut peers), [Timestamp(0)]);
+    for second in 2..7300 {
+        peers.heard(secs(second), &guid(1), 100, None, Timestamp(second)).unwrap();
+    }
+    assert_eq!(kept(&mut peers), [Timestamp(3601), Timestamp(7201)]);
+    peers.keep_all(secs(7309), Timestamp(20_000_000));
+    peers.keep_all(secs(7309), Timestamp(20_000_000));
+    assert_eq!(kept(&mut peers), [Timestamp(10_000_000)], "it was last heard ten seconds before");
+    // Who shakes hands again and again is kept again.
+    for second in [7310, 7360, 7410] {
+        peers.met(secs(second), Met { guid: guid(1), name: "n1", addr: addr(1), incarnation: 5 }, Timestamp(second));
+    }
+    assert_eq!(kept(&mut peers), [Timestamp(7410)]);
+}
+
+#[test]
+fn a_remembered_peer_that_moved_is_looked_for_where_others_name_it() {
+    let mut peers = peers(1);
+    let fact = PeerFact { guid: guid(9), name: "n9".into(), addr: addr(9), last_update: Timestamp(1) };
+    peers.restore(secs(1), fact);
+    peers.hear(secs(2), guid(1), &[Update { addr: Address(addr(50)), ..update(9, Word::Alive, 7) }]);
+    peers.check();
+    assert_eq!((peers.addr(&guid(9)), peers.peer(&guid(9)).unwrap().addr), (Some(addr(50)), addr(50)));
+    let tried = pass(&mut peers, secs(3));
+    assert!(tried.contains(&Errand::Register(addr(50))) && !tried.contains(&Errand::Register(addr(9))), "{tried:?}");
+}
+
+#[test]
+fn it_is_told_when_each_dead_peer_is_tried_again() {
+    let mut peers = peers(9);
+    (5..=9).for_each(|n| peers.die(secs(2), place(&guid(n))));
+    pass(&mut peers, secs(4));
+    let said: BTreeSet<(Tick, SocketAddr)> =
+        (5..=9).map(|n| (peers.explain(&guid(n)).unwrap().next.unwrap().0, addr(n))).collect();
+    let mut tried = BTreeSet::new();
+    while tried.len() < said.len() {
+        let now = peers.poll_timeout();
+        peers.handle_timeout(now, &[]);
+        let registers = std::iter::from_fn(|| peers.poll_errand());
+        tried.extend(registers.filter_map(|errand| match errand {
+            Errand::Register(addr) => Some((now, addr)),
+            _ => None,
+        }));
+    }
+    assert_eq!(tried, said);
+    peers.left(secs(20), &guid(4), false);
+    let (_, text) = peers.explain(&guid(4)).unwrap().next.unwrap();
+    assert!(text.contains("one of 8"), "most turns of one that said goodbye are left out: {text}");
+}
+
+#[test]
+fn a_seed_that_lives_rests_even_where_this_node_talks_with_too_many_others() {
+    let mut peers = peers(0);
+    peers.hint(Tick(0), addr(1), None, true);
+    (1..=CONTACTS as u16 + 1).for_each(|n| meet(&mut peers, secs(u64::from(n > 1) + 1), n, 5));
+    assert!(peers.contacts.get(&guid(1)).is_none(), "it is no contact any more");
+    let tried = |errands: &[Errand]| errands.contains(&Errand::Register(addr(1)));
+    while peers.poll_errand().is_some() {}
+    peers.handle_timeout(secs(2), &[]);
+    while peers.poll_errand().is_some() {}
+    let errands = pass(&mut peers, secs(12));
+    assert!(!tried(&errands), "{errands:?}");
+    peers.die(secs(12), place(&guid(1)));
+    assert!(tried(&pass(&mut peers, secs(17))), "it is looked for as soon as it is dead");
 }
 
 // ---- in the simulator ----
@@ -458,11 +544,26 @@ fn a_moments_silence_is_forgiven(rule: Option<Rule>) -> bool {
     let mut net = cluster(12, rule);
     net.partition(&[&[3]]);
     let forgotten = |net: &Network| (0..12).any(|node| node != 3 && seen(net, node, 3) == Reach::Unreachable);
-    let early = net.run_until(29 * SECOND / 10, forgotten);
+    let noticed = |net: &Network| (0..12).any(|node| node != 3 && seen(net, node, 3) != Reach::Reachable);
+    assert!(net.run_until(10 * SECOND, noticed), "its silence is noticed");
+    let early = net.run_until(5 * SECOND / 2, forgotten);
     net.heal();
-    let suspected = (0..12).any(|node| node != 3 && seen(&net, node, 3) != Reach::Reachable);
-    assert!(suspected, "its silence was noticed");
     !early && !net.run_until(30 * SECOND, forgotten)
+}
+
+#[test]
+fn when_a_peer_was_last_heard_is_known_over_a_restart_long_after_the_handshake() {
+    let mut net = Network::new(3);
+    net.add_cluster(2);
+    let remembered = |net: &mut Network, span: Duration| {
+        net.run(span);
+        net.stop(0, false);
+        net.start(0);
+        net.node(0).peers().peer(&net.guid(1)).expect("it is remembered").remembered.0
+    };
+    let first = remembered(&mut net, 30 * SECOND);
+    let later = remembered(&mut net, 600 * SECOND);
+    assert!(later - first >= 590_000_000, "{} s", (later - first) / 1_000_000);
 }
 
 /// Whether a node that others announce counts as alive where it was not met, in a network of so many.
@@ -481,7 +582,10 @@ fn comes_back_unmet(nodes: usize, rule: Option<Rule>) -> bool {
     net.register(3, 1);
     net.run(10 * SECOND);
     assert_eq!(seen(&net, 1, 3), Reach::Reachable, "it is back");
-    seen(&net, 0, 3) == Reach::Reachable
+    let unmet = seen(&net, 0, 3) == Reach::Reachable;
+    net.heal();
+    assert!(net.run_until(3 * SECOND, |net| seen(net, 0, 3) == Reach::Reachable), "once they meet it is back anyway");
+    unmet
 }
 
 #[test]
@@ -501,6 +605,31 @@ fn without_own_ears_the_dead_come_back_by_hearsay() {
     assert!(!comes_back_unmet(4, None), "two say so");
     assert!(comes_back_unmet(4, Some(Rule::OwnEars)));
     assert!(comes_back_unmet(5, None), "three do, and have met it");
+}
+
+#[test]
+fn where_more_live_than_a_node_talks_with_a_crash_is_known_in_time_long_after_all_met() {
+    let (nodes, few) = (64, 24);
+    MOST_CONTACTS.set(few);
+    let mut net = Network::new(28);
+    net.thorough = 64;
+    net.add_cluster(nodes);
+    net.run(300 * SECOND);
+    // The seed of them all, which the others go on to register with.
+    let dead = net.guid(0);
+    net.crash(0);
+    let known = |net: &Network| {
+        net.running().all(|node| net.node(node).peers().peer(&dead).is_some_and(|peer| !peer.reach.answers()))
+    };
+    assert!(net.run_until(10 * SECOND, known), "all know that it is dead");
+    for node in net.running() {
+        let explained = net.node(node).peers().explain(&dead).expect("it is listed");
+        let alone = explained.evidence.iter().find(|(_, text)| text.contains("nobody else could be asked"));
+        assert_eq!(alone, None, "node {node} has somebody to ask");
+        let others = net.running().filter(|other| *other != node && seen(&net, node, *other) != Reach::Reachable);
+        assert_eq!(others.count(), 0, "node {node} takes nobody else for dead");
+    }
+    MOST_CONTACTS.set(CONTACTS);
 }
 
 #[test]
@@ -557,6 +686,10 @@ fn a_node_whose_address_another_one_took_is_looked_for_where_that_one_was() {
     assert_eq!((reach(&peers, 1), reach(&peers, 2)), (Reach::Left, Reach::Reachable));
     let first = peers.peer(&guid(1)).unwrap();
     assert_eq!(first.reason.to_string(), "another node answers at its address");
+    (3..20).for_each(|second| peers.met(secs(second), met, Timestamp(0)));
+    let told = peers.explain(&guid(1)).unwrap().evidence;
+    let displaced = told.iter().filter(|(_, text)| text.contains("another node shook hands")).count();
+    assert_eq!(displaced, 1, "only the first time it was there: {told:?}");
     let mut asked = Vec::new();
     for second in 2..12 {
         peers.handle_timeout(secs(second), &[]);

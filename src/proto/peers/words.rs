@@ -171,8 +171,11 @@ impl Peers {
         if met {
             self.try_elsewhere(now, teller, update.guid, update.addr.0);
         }
-        let named = self.named(&teller, update.addr.0).filter(|_| !met);
-        self.table.identify(place, named.unwrap_or(addr), update.incarnation, None);
+        let addr = self.named(&teller, update.addr.0).filter(|_| !met).unwrap_or(addr);
+        self.table.identify(place, addr, update.incarnation, None);
+        if self.contacts.get(&update.guid).is_some() {
+            self.contacts.open(now, update.guid, addr);
+        }
     }
 
     /// A dead peer is said to be back. It is registered with when its turn comes. Enough tellers are believed before that,
@@ -218,7 +221,7 @@ impl Peers {
         let entry = (Entry::new(guid, addr, incarnation), name.unwrap_or_default());
         let draw = self.rng.next_u32() as usize;
         if self.table.len() < PEERS && self.table.insert(now, entry, draw, Reach::Reachable, Reason::Named) {
-            self.hints.settle(&addr);
+            self.hints.settle(&addr, guid);
             let place = place(&guid);
             self.tell_reach(place);
             // What stands in pages comes to everybody by pages.

@@ -7,7 +7,7 @@
 //! [`Rule`] is taken away in turn, and the model must find out.
 
 use super::*;
-use crate::proto::limits::{REGISTER_SIZE, TOMBSTONE};
+use crate::proto::limits::{MIN_CHALLENGED, REGISTER_SIZE, TOMBSTONE};
 use rand::RngExt;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use std::time::Duration;
 const NODES: usize = 3;
 const STEPS: u64 = 4000;
 const CALM: u64 = 80;
-const CHALLENGE_SIZE: usize = 80;
+const CHALLENGE_SIZE: usize = MIN_CHALLENGED;
 const REGISTERED_SIZE: usize = 160;
 const LOST: f64 = 0.15;
 const DUPLICATED: f64 = 0.10;

@@ -31,6 +31,12 @@ impl Entry {
         Entry { guid, addr, epoch, window, heard: now, sent, filed: now }
     }
 
+    /// A datagram of this session was accepted; whether it has to be filed anew.
+    pub(super) fn hear(&mut self, now: Tick) -> bool {
+        self.heard = self.heard.max(now);
+        now.since(self.filed) >= REFILE
+    }
+
     pub(super) fn trace(&self, session: u64) -> Trace {
         Trace { session, epoch: self.epoch, top: self.window.top(), heard: self.heard }
     }
@@ -78,15 +84,12 @@ impl Table {
         Some(*entry)
     }
 
-    /// A datagram of this session was accepted.
-    pub(super) fn hear(&mut self, session: u64, now: Tick) {
+    /// A session goes to the end of the order of silence.
+    pub(super) fn refile(&mut self, session: u64, now: Tick) {
         let Some(entry) = self.entries.get_mut(&session) else { return };
-        entry.heard = entry.heard.max(now);
-        if now.since(entry.filed) >= REFILE {
-            self.by_silence.remove(&(entry.filed, session));
-            self.by_silence.insert((now, session));
-            entry.filed = now;
-        }
+        self.by_silence.remove(&(entry.filed, session));
+        self.by_silence.insert((now, session));
+        entry.filed = now;
     }
 
     /// Sessions at this very address: one, or as many as one host may have.

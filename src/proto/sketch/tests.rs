@@ -108,8 +108,6 @@ proptest! {
         for (change, set) in sets.iter().enumerate().step_by(7) {
             let (fresh, change, range) = (sketch_of(set, 4096), change as u64, start..start + len);
             let now = fresh.change();
-            prop_assert_eq!(sketch.count_at(change), Some(set.len() as u64));
-            prop_assert_eq!(sketch.root_at(change), Some(fresh.root()));
             prop_assert_eq!(sketch.estimator_at(change), fresh.estimator_at(now));
             prop_assert_eq!(sketch.symbols_at(change, range.clone()), fresh.symbols_at(now, range));
         }
@@ -142,12 +140,7 @@ fn what_left_the_ring_or_is_to_come_is_none() {
     let sketch = sketch_of(&guids, 0);
     let ask = |change| {
         let symbols = sketch.symbols_at(change, 0..44).is_some();
-        let others = [
-            sketch.root_at(change).is_some(),
-            sketch.count_at(change).is_some(),
-            sketch.estimator_at(change).is_some(),
-        ];
-        assert_eq!(others, [symbols; 3]);
+        assert_eq!(sketch.estimator_at(change).is_some(), symbols);
         symbols
     };
     assert!(!ask(99) && ask(100) && ask(UNDO as u64 + 100) && !ask(UNDO as u64 + 101) && !ask(0) && !ask(u64::MAX));

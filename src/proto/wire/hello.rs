@@ -147,7 +147,7 @@ pub struct Nodes {
 /// What a [`HelloFor`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum Errand {
+pub enum ProbeWord {
     /// "Probe this node for me."
     Probe = 0,
     /// "It answered me."
@@ -156,15 +156,15 @@ pub enum Errand {
     Silent = 2,
 }
 
-impl Encode for Errand {
+impl Encode for ProbeWord {
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
         (*self as u8).encode(encoder)
     }
 }
 
-impl<C> Decode<C> for Errand {
+impl<C> Decode<C> for ProbeWord {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let errands = [Errand::Probe, Errand::Answered, Errand::Silent];
+        let errands = [ProbeWord::Probe, ProbeWord::Answered, ProbeWord::Silent];
         errands.get(usize::from(u8::decode(decoder)?)).copied().ok_or(DecodeError::Other("not an errand"))
     }
 }
@@ -179,7 +179,7 @@ pub struct HelloFor {
     /// Where it is reached.
     pub addr: Address,
     /// What is said.
-    pub errand: Errand,
+    pub errand: ProbeWord,
 }
 
 impl Encode for Range {
@@ -207,7 +207,7 @@ impl<C> Decode<C> for Timestamp {
     }
 }
 
-borrow! { Word; Errand; Range; Timestamp; }
+borrow! { Word; ProbeWord; Range; Timestamp; }
 
 impl Hello {
     /// Bytes of a `Hello` that says nothing of others.

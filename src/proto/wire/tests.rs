@@ -164,7 +164,7 @@ fn samples() -> Vec<Message> {
         }),
         Message::Hello(hello()),
         Message::HelloBack(quiet()),
-        Message::HelloFor(HelloFor { stamp: 1, guid: guid(2), addr: address(), errand: Errand::Silent }),
+        Message::HelloFor(HelloFor { stamp: 1, guid: guid(2), addr: address(), errand: ProbeWord::Silent }),
         Message::DidYouHere(Box::new(DidYouHere {
             change: 1,
             count: 2,
@@ -356,7 +356,7 @@ fn any_hello() -> impl Strategy<Value = Hello> {
 }
 
 fn any_hello_for() -> impl Strategy<Value = Message> {
-    let errands = vec![Errand::Probe, Errand::Answered, Errand::Silent];
+    let errands = vec![ProbeWord::Probe, ProbeWord::Answered, ProbeWord::Silent];
     (any::<u64>(), any_guid(), any_address(), select(errands))
         .prop_map(|(stamp, guid, addr, errand)| Message::HelloFor(HelloFor { stamp, guid, addr, errand }))
 }

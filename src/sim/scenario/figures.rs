@@ -71,6 +71,9 @@ impl Delivery {
         for trail in net.meter.trails() {
             let due = |host: usize| host != trail.origin && net.was_up_since(host, trail.born);
             let receivers = net.running().filter(|&host| due(host)).count();
+            if receivers == 0 {
+                continue;
+            }
             expected += receivers;
             let earlier = after.len();
             for arrival in trail.arrivals.iter().filter(|arrival| due(arrival.host as usize)) {
@@ -80,7 +83,7 @@ impl Delivery {
                     hops.push(number);
                 }
             }
-            let last = after.last().map(|&micros| f64::from(micros) / 1e3);
+            let last = after[earlier..].last().map(|&micros| f64::from(micros) / 1e3);
             everywhere.push(last.filter(|_| after.len() - earlier == receivers));
         }
         if expected == 0 {

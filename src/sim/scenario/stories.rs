@@ -103,7 +103,7 @@ impl Stage<'_> {
                 let host = self.anyone();
                 in_order = !in_order;
                 if in_order {
-                    self.net.stop(host)
+                    self.net.stop(host, false)
                 } else {
                     self.net.crash(host)
                 }

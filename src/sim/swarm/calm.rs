@@ -119,9 +119,27 @@ impl Swarm {
     }
 
     pub(super) fn count(&mut self) {
-        let Seen { sent, delivered, lost, duplicated, reordered, flipped, truncated, clogged, .. } = self.net.seen;
-        let Seen { cut, cut_one_way, put_off, filtered, crashed, torn, corrupted, disowned, .. } = self.net.seen;
-        let Seen { challenged, renamed, .. } = self.net.seen;
+        // All of them by name, or one that comes would be left out.
+        let Seen {
+            sent,
+            delivered,
+            lost,
+            duplicated,
+            reordered,
+            flipped,
+            truncated,
+            clogged,
+            cut,
+            cut_one_way,
+            put_off,
+            filtered,
+            crashed,
+            torn,
+            corrupted,
+            disowned,
+            answered,
+            renamed,
+        } = self.net.seen;
         let (mut facts_lost, mut refused) = (0, 0);
         for node in 0..self.net.hosts() {
             let disk = self.net.disk(node);
@@ -150,7 +168,7 @@ impl Swarm {
             ("drifting_clocks", drifting),
             ("clones_renamed", renamed),
             ("records_past_their_age", self.net.left() as u64),
-            ("strangers_challenged", challenged),
+            ("strangers_challenged", answered),
             ("simulated_ms", self.net.now().since(crate::proto::time::Tick(0)).as_millis() as u64),
         ];
         counts.into_iter().for_each(|(what, times)| self.tally.add(what, times));

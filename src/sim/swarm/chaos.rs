@@ -55,7 +55,7 @@ impl Swarm {
                 self.break_down(fault, node);
             }
             Fault::Leaves if awake => {
-                self.net.stop(node);
+                self.net.stop(node, false);
                 self.tally.add("leaves", 1);
             }
             Fault::Moves => self.move_away(node),

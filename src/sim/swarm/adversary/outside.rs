@@ -71,10 +71,10 @@ impl Stranger {
             return;
         }
         let before = (net.node(node).ledger().state(), net.node(node).sessions(), net.node(node).peers().list());
-        let (debts, taken) = (net.seen.challenged, net.inject(node, from, &bytes));
+        let (answered, taken) = (net.seen.answered, net.inject(node, from, &bytes));
         let cause = taken.expect_err("nobody sealed it");
         assert!(UNAUTHENTIC.contains(&cause), "{cause:?} is said of what nobody sealed");
-        assert_eq!(net.seen.challenged, debts, "what nobody sealed was answered");
+        assert_eq!(net.seen.answered, answered, "what nobody sealed was answered");
         let after = (net.node(node).ledger().state(), net.node(node).sessions(), net.node(node).peers().list());
         assert_eq!(before, after, "what nobody sealed changed something");
         tally.add("spoofed", 1);

@@ -1,4 +1,4 @@
-//! [`Pace`]: how much comes from a peer, and how much of what it is asked stays unanswered. For people, not for the
+//! [`Quality`]: how much comes from a peer, and how much of what it is asked stays unanswered. For people, not for the
 //! protocol.
 
 use crate::proto::time::Tick;
@@ -11,7 +11,7 @@ const ENOUGH: u32 = 8;
 
 /// What came in this span and in the one before, and what became of the last 32 probes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Quality {
     span: u64,
     now: (u32, u64),
     before: (u32, u64),
@@ -19,7 +19,7 @@ pub(super) struct Pace {
     probes: u32,
 }
 
-impl Pace {
+impl Quality {
     /// A datagram of so many bytes came.
     pub(super) fn heard(&mut self, now: Tick, bytes: usize) {
         *self = self.at(now);
@@ -34,12 +34,12 @@ impl Pace {
 
     /// Datagrams and bytes a second, on the mean of the last 10 s.
     pub(super) fn rate(&self, now: Tick) -> (f64, f64) {
-        let pace = self.at(now);
+        let quality = self.at(now);
         let span = SPAN.as_micros() as u64;
         // As much of the span before as is needed to make 10 s.
         let share = 1.0 - (now.0 % span) as f64 / span as f64;
         let mean = |now: f64, before: f64| (now + before * share) / SPAN.as_secs_f64();
-        (mean(pace.now.0.into(), pace.before.0.into()), mean(pace.now.1 as f64, pace.before.1 as f64))
+        (mean(quality.now.0.into(), quality.before.0.into()), mean(quality.now.1 as f64, quality.before.1 as f64))
     }
 
     /// Which share of the last 32 probes was not answered at once; none where there were few.
@@ -47,12 +47,12 @@ impl Pace {
         (self.probes >= ENOUGH).then(|| f64::from(self.silences.count_ones()) / f64::from(self.probes))
     }
 
-    fn at(self, now: Tick) -> Pace {
+    fn at(self, now: Tick) -> Quality {
         let span = now.0 / SPAN.as_micros() as u64;
         match span - self.span.min(span) {
             0 => self,
-            1 => Pace { span, now: (0, 0), before: self.now, ..self },
-            _ => Pace { span, now: (0, 0), before: (0, 0), ..self },
+            1 => Quality { span, now: (0, 0), before: self.now, ..self },
+            _ => Quality { span, now: (0, 0), before: (0, 0), ..self },
         }
     }
 }
@@ -63,24 +63,24 @@ mod tests {
 
     #[test]
     fn the_rate_is_the_mean_of_ten_seconds_and_fades() {
-        let mut pace = Pace::default();
+        let mut quality = Quality::default();
         let at = |tenth: u64| Tick(tenth * 100_000);
-        (0..200).for_each(|tenth| pace.heard(at(tenth), 100));
-        let (datagrams, bytes) = pace.rate(at(200));
+        (0..200).for_each(|tenth| quality.heard(at(tenth), 100));
+        let (datagrams, bytes) = quality.rate(at(200));
         assert!((9.9..=10.1).contains(&datagrams) && (990.0..=1010.0).contains(&bytes), "{datagrams} {bytes}");
-        let (half, _) = pace.rate(at(250));
+        let (half, _) = quality.rate(at(250));
         assert!((4.9..=5.1).contains(&half), "{half}");
-        assert_eq!(pace.rate(at(400)), (0.0, 0.0));
+        assert_eq!(quality.rate(at(400)), (0.0, 0.0));
     }
 
     #[test]
     fn the_loss_is_of_the_last_probes_and_unknown_while_these_are_few() {
-        let mut pace = Pace::default();
-        (0..7).for_each(|_| pace.probed(false));
-        assert_eq!(pace.loss(), None);
-        pace.probed(true);
-        assert_eq!(pace.loss(), Some(7.0 / 8.0));
-        (0..32).for_each(|probe| pace.probed(probe % 4 > 0));
-        assert_eq!(pace.loss(), Some(0.25));
+        let mut quality = Quality::default();
+        (0..7).for_each(|_| quality.probed(false));
+        assert_eq!(quality.loss(), None);
+        quality.probed(true);
+        assert_eq!(quality.loss(), Some(7.0 / 8.0));
+        (0..32).for_each(|probe| quality.probed(probe % 4 > 0));
+        assert_eq!(quality.loss(), Some(0.25));
     }
 }
