@@ -25,7 +25,7 @@ fn broken(rule: Option<SessionRule>, seeds: u64) -> Option<(u64, String)> {
 #[test]
 fn recordings_get_through_without_the_rules_against_them() {
     assert_eq!(broken(None, 10), None);
-    for rule in [SessionRule::Floor, SessionRule::Destination] {
+    for rule in [SessionRule::Order, SessionRule::Tombstone, SessionRule::Destination] {
         let broken = broken(Some(rule), 50);
         println!("without {rule:?}: {broken:?}");
         assert!(broken.is_some(), "{rule:?} is not needed");
