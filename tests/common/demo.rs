@@ -38,8 +38,9 @@ impl Demo {
 
     /// Starts one.
     pub fn start(args: &[&str]) -> Demo {
-        let mut child = Command::new(PROGRAM)
-            .args(["demo", "--json", "--records", "4"])
+        // Who runs the tests may ignore SIGHUP, and who is started would too.
+        let mut child = Command::new("env")
+            .args(["--default-signal=HUP", PROGRAM, "demo", "--json", "--records", "4"])
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
