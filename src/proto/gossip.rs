@@ -271,6 +271,25 @@ pub fn piece_list(msg: &[u8]) -> Vec<u8> {
     msg.chunks(PIECE).flat_map(|piece| <Hash>::from(Sha256::digest(piece))).collect()
 }
 
+/// What a head says of the list: nothing where MSG is one piece.
+fn list_hash(msg: &[u8]) -> Hash {
+    if msg.len() <= PIECE { [0; 32] } else { Sha256::digest(piece_list(msg)).into() }
+}
+
+/// Whether this can be the MSG of a record of that kind and date.
+fn check_msg(kind: Kind, date_time: Timestamp, msg: &[u8]) -> Result<(), Invalid> {
+    if msg.is_empty() || msg.len() > MAX_MSG {
+        return Err(Invalid::Len);
+    }
+    if std::str::from_utf8(msg).is_err() {
+        return Err(Invalid::Text);
+    }
+    if kind != Kind::Message {
+        Decree::read(kind, date_time, msg)?;
+    }
+    Ok(())
+}
+
 /// A complete record: its name, its head and a MSG that matches both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gossip {
@@ -282,17 +301,17 @@ pub struct Gossip {
 impl Gossip {
     /// Checks that `msg` is the MSG of `head`.
     pub fn new(head: Head, msg: Bytes) -> Result<Gossip, Invalid> {
-        let made = Gossip::make(head.kind, head.date_time, head.origin, head.shared_name(), msg)?;
-        if made.head == head { Ok(made) } else { Err(Invalid::Mismatch) }
+        if msg.len() <= MAX_MSG && list_hash(&msg) != head.pieces {
+            return Err(Invalid::Mismatch);
+        }
+        Gossip::joined(head, msg)
     }
 
     /// The same where each piece of `msg` was checked against the list that `head` names.
     pub fn joined(head: Head, msg: Bytes) -> Result<Gossip, Invalid> {
-        if msg.len() != head.len() || <Hash>::from(Sha256::digest(&msg)) != *head.sha2() {
+        check_msg(head.kind, head.date_time, &msg)?;
+        if msg.len() != head.len() || <Hash>::from(Sha256::digest(&msg)) != head.sha2 {
             return Err(Invalid::Mismatch);
-        }
-        if std::str::from_utf8(&msg).is_err() {
-            return Err(Invalid::Text);
         }
         Ok(Gossip { guid: head.guid(), head, msg })
     }
@@ -305,17 +324,8 @@ impl Gossip {
         who_name: impl Into<Arc<str>>,
         msg: Bytes,
     ) -> Result<Gossip, Invalid> {
-        if msg.is_empty() || msg.len() > MAX_MSG {
-            return Err(Invalid::Len);
-        }
-        if std::str::from_utf8(&msg).is_err() {
-            return Err(Invalid::Text);
-        }
-        if kind != Kind::Message {
-            Decree::read(kind, date_time, &msg)?;
-        }
-        let sha2 = Sha256::digest(&msg).into();
-        let pieces = if msg.len() <= PIECE { [0; 32] } else { Sha256::digest(piece_list(&msg)).into() };
+        check_msg(kind, date_time, &msg)?;
+        let (sha2, pieces) = (Sha256::digest(&msg).into(), list_hash(&msg));
         let head = Head::new(kind, date_time, origin, who_name, msg.len() as u32, sha2, pieces)?;
         Ok(Gossip { guid: head.guid(), head, msg })
     }
