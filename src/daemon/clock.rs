@@ -40,7 +40,8 @@ impl Clock {
         }
     }
 
-    /// What the wall clock says at a tick that was, or will say at one to come.
+    /// What the wall clock would have said at a tick, or will say, if it always goes as it does now: where this host slept,
+    /// what was before that is dated later by as long.
     pub fn date(&self, tick: Tick) -> Timestamp {
         Timestamp(self.wall.0.saturating_add(tick.0))
     }

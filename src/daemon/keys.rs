@@ -100,6 +100,7 @@ impl Handle {
         let handle = self.clone();
         let changing = async move {
             let _turn = handle.in_force.turn().await;
+            handle.lives()?;
             let (in_force, name) = (handle.in_force.clone(), handle.networks[index].name.clone());
             let amended = tokio::task::spawn_blocking(move || in_force.amend_ring(&name, change));
             let ring = amended.await.map_err(|_| stopping())??;

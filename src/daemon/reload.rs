@@ -52,6 +52,7 @@ impl InForce {
 
     /// This node has another GUID, which the file must know. What somebody has changed in it meanwhile stays.
     pub fn rename(&self, guid: Guid) -> Result<(), ConfigError> {
+        let _turn = self.turn.blocking_lock();
         self.change(|loaded| loaded.file.node_guid = guid);
         ServerFile::amend(&self.path, |file| {
             file.node_guid = guid;
@@ -130,6 +131,7 @@ impl Handle {
 
     async fn read_again(&self) -> Result<api::Reloaded, ReloadError> {
         let _turn = self.in_force.turn().await;
+        self.lives()?;
         let path = self.in_force.path.clone();
         let read = tokio::task::spawn_blocking(move || ServerFile::load(&path)).await;
         let read = read.map_err(|error| Refusal::Unavailable(error.to_string()))?;

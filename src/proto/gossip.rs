@@ -308,7 +308,7 @@ impl Gossip {
     }
 
     /// The same where each piece of `msg` was checked against the list that `head` names.
-    pub fn joined(head: Head, msg: Bytes) -> Result<Gossip, Invalid> {
+    pub(crate) fn joined(head: Head, msg: Bytes) -> Result<Gossip, Invalid> {
         check_msg(head.kind, head.date_time, &msg)?;
         if msg.len() != head.len() || <Hash>::from(Sha256::digest(&msg)) != head.sha2 {
             return Err(Invalid::Mismatch);

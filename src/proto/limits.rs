@@ -209,8 +209,8 @@ pub const BEACON_ANSWERS: usize = 10;
 /// A beacon is answered this long after the last answer to the same source.
 pub const BEACON_ANSWER_GAP: Duration = Duration::from_secs(10);
 
-/// Datagrams that one peer may send in a second before the rest is dropped unread: more than any disk takes in of it, and
-/// less than one core can open.
+/// Datagrams that one peer may send in a second before the rest, though opened, is dropped: more than most disks take in of
+/// it. A core with SHA instructions can open more; one without is busy with them before this is reached.
 pub const DATAGRAMS_PER_PEER: u32 = 400_000;
 
 const _: () = {

@@ -295,7 +295,8 @@ impl Sessions {
         sessions.into_iter().any(|session| self.table.get_mut(session).is_some_and(|e| e.sent.answer(now, echo)))
     }
 
-    /// A REGISTER's counter is above all that its receiver saw of us: it becomes the floor of the receiver's window.
+    /// A REGISTER's counter is above all that its receiver saw of us: it becomes the floor of the receiver's window, unless
+    /// that has this very session already.
     fn registration(&mut self, now: Tick, to: SocketAddr, dst_session: u64, cookie: Cookie) -> Registration {
         let counter = match self.table.get_mut(dst_session) {
             Some(entry) => entry.sent.next(now),

@@ -8,8 +8,9 @@ use crate::proto::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
-/// Requests that are kept at most, 100 MB; for one more, the oldest goes.
-const KEPT: i64 = 1 << 20;
+/// Requests that are kept at most: about 100 MB where each is named by a UUID, twice that by the longest names; for one more,
+/// the oldest goes.
+const KEPT: i64 = 1 << 19;
 /// Of the oldest so many are looked at for each new one: more than one, so that those too old get fewer.
 const OLDEST: i64 = 4;
 

@@ -29,14 +29,15 @@ impl Peers {
         // Two GUIDs at one address: the older one is no longer there.
         let is_gone = |reason| matches!(reason, Reason::Displaced | Reason::Goodbye(_));
         let stays = |other: &Guid| self.table.find(other).is_some_and(|(_, entry)| !is_gone(entry.reason()));
-        let displaced: Vec<Guid> = self.contacts.at(addr).filter(|other| *other != guid && stays(other)).collect();
+        let others: Vec<Guid> = self.contacts.at(addr).filter(|other| *other != guid).collect();
+        let displaced: Vec<Guid> = others.iter().copied().filter(stays).collect();
         for stale in &displaced {
             self.set(now, place(stale), Reach::Left, Reason::Displaced);
             self.cases.note(now, place(stale), Note::Displaced);
         }
         // It may be where this one was: hosts swap addresses, and one that knows nobody any more has to be found.
         let left = self.contacts.get(&guid).map(|contact| contact.addr).filter(|was| *was != addr);
-        if let Some(left) = left.filter(|_| !displaced.is_empty()) {
+        if let Some(left) = left.filter(|_| !others.is_empty()) {
             self.hint(now, left, Some(guid), false);
         }
         let (place, before) =

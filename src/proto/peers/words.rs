@@ -167,7 +167,7 @@ impl Peers {
     /// is believed like its node.
     fn believe(&mut self, now: Tick, teller: Guid, place: u64, update: &Update) {
         let Some(addr) = self.table.at(place).map(Entry::addr) else { return };
-        let met = self.contacts.get(&update.guid).is_some_and(|contact| contact.heard.is_some());
+        let met = self.contacts.get(&update.guid).is_some_and(Contact::was_met);
         if met {
             self.try_elsewhere(now, teller, update.guid, update.addr.0);
         }
