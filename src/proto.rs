@@ -325,6 +325,9 @@
 //!
 //! - A handshake that lost a datagram goes on from the CHALLENGE that came, for 10 s: it needs two datagrams then, not
 //!   four.
+//! - A session that is installed again keeps what was seen of it, instead of a window that begins at the REGISTER: where
+//!   two handshakes cross, what was said between them came too late, and the first digest a second later.
+//! - Seeds are tried by a schedule of their own, up to 5 s apart, and dead peers by another, one a second.
 //! - A dead peer comes back by a handshake, or by the word of three peers, each at an address of its own, who say that it
 //!   is back in a later incarnation: the rule by which a newcomer is listed. By handshakes alone, two halves of a network
 //!   that find each other again would need one for each pair of nodes, which took five thousand nodes 78 s and 20,000
