@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 /// Fewest hex digits that name a peer.
-const LEAST_PREFIX: usize = 4;
+pub const LEAST_PREFIX: usize = 4;
 /// Peers that are listed where several are meant.
 const LISTED: usize = 8;
 
@@ -25,13 +25,13 @@ pub fn meant(node: &Node, who: &str) -> Result<Guid, Refusal> {
     find(&all, who)
 }
 
-/// The GUIDs that begin with what somebody gave, if that is enough of one.
-pub fn begun(who: &str) -> Option<RangeInclusive<Guid>> {
-    Guid::span(who).filter(|_| who.chars().filter(|&c| c != '-').count() >= LEAST_PREFIX)
+/// The GUIDs that begin with what somebody gave, if it has at least so many hex digits.
+pub fn begun(text: &str, least: usize) -> Option<RangeInclusive<Guid>> {
+    Guid::span(text).filter(|_| text.chars().filter(|&c| c != '-').count() >= least)
 }
 
 fn find(peers: &[Called<'_>], who: &str) -> Result<Guid, Refusal> {
-    let begun = begun(who);
+    let begun = begun(who, LEAST_PREFIX);
     let (ip, at) = (who.parse::<IpAddr>().ok(), who.parse::<SocketAddr>().ok());
     let by_address = |addr: SocketAddr| ip == Some(addr.ip()) || at == Some(addr);
     let by_guid = |guid: &Guid| begun.as_ref().is_some_and(|span| span.contains(guid));

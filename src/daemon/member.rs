@@ -221,8 +221,7 @@ impl Member {
         }
         let wall = wall_clock();
         for (guid, peer) in self.node.peers().iter() {
-            let heard = |tick| Timestamp(wall.0.saturating_sub(now.since(tick).as_micros() as u64));
-            let last_update = peer.heard.map_or(peer.remembered, heard);
+            let last_update = peer.heard.map_or(peer.remembered, |heard| wall - now.since(heard));
             if last_update != Timestamp(0) {
                 let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update };
                 store.submit(self.id, Fact::Peer(fact));

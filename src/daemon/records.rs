@@ -1,6 +1,7 @@
 //! What the disk knows: records listed and read, beside the task.
 
 use super::handle::{Handle, Refusal};
+use super::meant::begun;
 use super::receipts::Holders;
 use super::view;
 use crate::api::{self, PAGE};
@@ -136,24 +137,23 @@ impl Handle {
     }
 
     pub(super) async fn find(&self, network: usize, guid: &str) -> Result<Key, Refusal> {
-        let begun = Guid::span(guid).filter(|_| guid.chars().filter(|&c| c != '-').count() >= LEAST_PREFIX);
-        let Some(begun) = begun else {
+        let Some(span) = begun(guid, LEAST_PREFIX) else {
             let rule = format!("{guid:?} is no GUID, nor {LEAST_PREFIX} or more hex digits that one begins with");
             return Err(Refusal::Invalid(rule));
         };
         // The node knows where each record stands; only what begins a GUID, or is not complete, has to be looked for.
-        let first = *begun.start();
-        if begun.end() == &first
+        let first = *span.start();
+        if span.end() == &first
             && let Some(key) = self.look(network, move |member, _| member.node.ledger().key(first)).await?
         {
             return Ok(key);
         }
-        let (id, wanted) = (self.networks[network].id, begun.clone());
+        let (id, wanted) = (self.networks[network].id, span.clone());
         let found = self.read_store(move |store| store.find(id, &wanted)).await?;
         match found[..] {
             [key] => Ok(key),
             [] => {
-                let gone = self.why_gone(network, begun).await?;
+                let gone = self.why_gone(network, span).await?;
                 Err(Refusal::NotFound(gone.unwrap_or_else(|| format!("no record's GUID begins with {guid}"))))
             }
             _ => {

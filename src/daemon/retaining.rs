@@ -2,7 +2,7 @@
 
 use super::engine::Moment;
 use super::handle::{Handle, Refusal, stopping};
-use super::meant::{begun, meant};
+use super::meant::{LEAST_PREFIX, begun, meant};
 use super::member::Member;
 use super::view;
 use super::wall_clock;
@@ -128,7 +128,7 @@ fn forget(
 
 /// The one origin of records whose GUID begins so.
 fn origin(member: &Member, who: &str) -> Option<Guid> {
-    let span = begun(who)?;
+    let span = begun(who, LEAST_PREFIX)?;
     let mut found = member.node.ledger().origins().filter(|guid| span.contains(guid));
     found.next().filter(|_| found.next().is_none())
 }

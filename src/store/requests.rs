@@ -4,7 +4,6 @@
 use super::rows::{self, date};
 use super::{NetworkId, Store, StoreError};
 use crate::proto::gossip::{Guid, Hash, Key};
-use crate::proto::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
@@ -61,7 +60,7 @@ pub(super) fn keep(db: &Connection, network: NetworkId, request: &Request, key: 
         date(key.date_time),
         key.guid.0
     ])?;
-    let known = Timestamp(key.date_time.0.saturating_sub(Request::KNOWN.as_micros() as u64));
+    let known = key.date_time - Request::KNOWN;
     let sql = "DELETE FROM request WHERE rowid IN (SELECT rowid FROM request ORDER BY rowid LIMIT ?1)
                AND (date_time < ?2 OR rowid <= (SELECT max(rowid) FROM request) - ?3)";
     db.prepare_cached(sql)?.execute(params![OLDEST, date(known), KEPT]).map(drop)

@@ -340,7 +340,7 @@ impl<'a> Batch<'a> {
             return self.abandoned(network, guid);
         };
         if !listed {
-            rows::keep_list(self.db, body, &gossip)?;
+            rows::keep_piece(self.db, body, LIST, &piece_list(gossip.msg()))?;
         }
         self.row(network, gossip.key(), gossip.head(), None, Some(body))?;
         self.db.prepare_cached("DELETE FROM partial WHERE body = ?1")?.execute([body])?;

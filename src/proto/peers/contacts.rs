@@ -53,11 +53,6 @@ pub(super) struct Contact {
 }
 
 impl Contact {
-    /// Whether it was met where it is, since this node started or before: so it stays until it shows itself elsewhere.
-    pub(super) fn was_met(&self) -> bool {
-        self.heard.is_some() || self.remembered != Timestamp(0)
-    }
-
     fn new(now: Tick, place: u64, addr: SocketAddr, slot: usize) -> Contact {
         let (met, heard, kept, remembered, rtt, networks, state, horizon, key) = Default::default();
         let (told, died, offsets, quality, second, filed) =

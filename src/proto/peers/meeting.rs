@@ -136,8 +136,7 @@ impl Peers {
         let heard = self.contacts.iter().filter(|(_, contact)| contact.heard > contact.kept);
         let heard: Vec<(u64, Option<Tick>)> = heard.map(|(_, contact)| (contact.place, contact.heard)).collect();
         for (place, heard) in heard {
-            let ago = now.since(heard.unwrap_or(now)).as_micros() as u64;
-            self.keep(now, place, Timestamp(at.0.saturating_sub(ago)));
+            self.keep(now, place, at - now.since(heard.unwrap_or(now)));
         }
     }
 

@@ -163,19 +163,16 @@ impl Peers {
         }
     }
 
-    /// A later incarnation of a listed node was named. Where it is now, it shall show itself; an address that was never met
-    /// is believed like its node.
+    /// A later incarnation of a listed node was named. Where one that was met is now, it shall show itself, and so where it
+    /// was met before the last start; the address of one that never was is believed like its node.
     fn believe(&mut self, now: Tick, teller: Guid, place: u64, update: &Update) {
         let Some(addr) = self.table.at(place).map(Entry::addr) else { return };
-        let met = self.contacts.get(&update.guid).is_some_and(Contact::was_met);
+        let met = self.contacts.get(&update.guid).is_some();
         if met {
             self.try_elsewhere(now, teller, update.guid, update.addr.0);
         }
         let addr = self.named(&teller, update.addr.0).filter(|_| !met).unwrap_or(addr);
         self.table.identify(place, addr, update.incarnation, None);
-        if self.contacts.get(&update.guid).is_some() {
-            self.contacts.open(now, update.guid, addr);
-        }
     }
 
     /// A dead peer is said to be back. It is registered with when its turn comes. Enough tellers are believed before that,
