@@ -3,15 +3,19 @@
 //! can be repeated.
 
 mod agenda;
+mod crew;
 mod crowd;
+mod deed;
 mod disk;
 mod events;
 mod faults;
 mod host;
+mod hosts;
 pub mod insider;
 mod keys;
 mod link;
 pub mod meter;
+mod rounds;
 mod safety;
 mod saying;
 pub mod scenario;
@@ -31,7 +35,8 @@ use crate::proto::time::{Tick, Timestamp};
 use agenda::Agenda;
 use disk::{Roster, Shelf};
 use events::Event;
-use host::{Host, Said};
+use host::Host;
+use hosts::Hosts;
 use meter::Meter;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -69,9 +74,12 @@ pub struct Network {
     pub reaches: Option<Vec<(Tick, usize, ReachFact)>>,
     /// What it costs and how records spread.
     pub meter: Meter,
+    /// On how many cores [`run`](Network::run) does at once what is due within the least delay of a link; the number
+    /// changes nothing in what happens. None: one thing after the other, as [`run_until`](Network::run_until) does.
+    pub rounds: Option<usize>,
     now: Tick,
     rng: ChaCha8Rng,
-    hosts: Vec<Host>,
+    hosts: Hosts,
     places: HashMap<SocketAddr, usize>,
     /// Directions that are cut: from, to.
     cuts: BTreeSet<(usize, usize)>,
@@ -83,8 +91,7 @@ pub struct Network {
     steps: u64,
     agenda: Agenda<Event>,
     tune: Box<dyn Fn(&mut Settings) + Send>,
-    shelf: Shelf,
-    said: Said,
+    shelf: Arc<Shelf>,
     acknowledged: BTreeSet<Guid>,
     created: BTreeSet<Guid>,
     /// Records that some node does not hold any more, by the network's law.
@@ -101,7 +108,7 @@ impl fmt::Debug for Network {
 impl Network {
     /// An empty network; the seed draws everything that happens in it.
     pub fn new(seed: u64) -> Network {
-        let (seen, captured, reaches, meter, now, hosts, places, cuts, shelf, said) = Default::default();
+        let (seen, captured, reaches, meter, now, hosts, places, cuts, shelf) = Default::default();
         Network {
             link: Link::default(),
             seen,
@@ -115,6 +122,7 @@ impl Network {
             captured,
             reaches,
             meter,
+            rounds: None,
             now,
             rng: ChaCha8Rng::seed_from_u64(seed),
             hosts,
@@ -123,7 +131,6 @@ impl Network {
             agenda: Agenda::new(),
             tune: Box::new(|_| {}),
             shelf,
-            said,
             acknowledged: BTreeSet::new(),
             created: BTreeSet::new(),
             left: BTreeSet::new(),
@@ -209,7 +216,7 @@ impl Network {
     pub fn stop(&mut self, node: usize, restarting: bool) {
         self.touch(node, |node, now| drop(node.leave(now, restarting)));
         let due = self.now + self.hosts[node].disk.commit;
-        self.hosts[node].disk.commit(due, &mut self.shelf);
+        self.hosts[node].disk.commit(due, &self.shelf);
         self.hosts[node].node = None;
         self.mourn(&[node]);
     }
@@ -239,7 +246,10 @@ impl Network {
 
     /// Lets this much time pass.
     pub fn run(&mut self, span: Duration) {
-        self.run_until(span, |_| false);
+        match self.rounds {
+            Some(cores) => self.run_rounds(span, cores),
+            None => drop(self.run_until(span, |_| false)),
+        }
     }
 
     /// Lets time pass until the condition holds (checked after every step); false if it does not within `span`.

@@ -80,6 +80,9 @@ pub struct Simulate {
     /// Least time between two datagrams of acknowledgements for one peer [5ms; maelstrom 200ms]
     #[arg(long, value_name = "D", value_parser = parse_duration)]
     heard_gap: Option<Duration>,
+    /// How many cores to use, which changes nothing else; with --swarm a seed on each [all]
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
     /// Draw the picture in ASCII
     #[arg(long)]
     ascii: bool,
@@ -121,10 +124,12 @@ struct Outcome {
 impl Simulate {
     /// Runs one scenario and shows its figures.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let jobs = self.jobs.map_or_else(cores, usize::from);
         if self.swarm.swarm {
-            return self.swarm.run(self.seed, context);
+            return self.swarm.run(self.seed, jobs, context);
         }
-        let plan = self.plan()?;
+        let plan = Plan { jobs, ..self.plan()? };
         let bar = ProgressBar::new(1).with_style(style());
         #[expect(
             clippy::disallowed_methods,

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What a read is for: the first try answers [`Body::NotYet`].
@@ -47,9 +47,16 @@ pub enum Reads {
 /// A record as disks share it.
 type Shelved = Arc<(Head, Bytes)>;
 
-/// One copy of each record, for the disks of all nodes: equal GUIDs are equal bytes.
+/// One copy of each record, for the disks of all nodes: equal GUIDs are equal bytes, whoever came first.
 #[derive(Default)]
-pub(super) struct Shelf(BTreeMap<Guid, Shelved>);
+pub(super) struct Shelf(Mutex<BTreeMap<Guid, Shelved>>);
+
+impl Shelf {
+    fn put(&self, guid: Guid, head: Head, msg: Bytes) -> Shelved {
+        let mut shelved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shelved.entry(guid).or_insert_with(|| Arc::new((head, msg))).clone()
+    }
+}
 
 /// All hosts of a network, of which each knows those that come 1, 2, 4, 8, ... places behind it: few, and yet all are
 /// a few steps from each other.
@@ -118,7 +125,7 @@ impl Disk {
     }
 
     /// Commits what is due. Each receipt says whether its record was created here.
-    pub(super) fn commit(&mut self, now: Tick, shelf: &mut Shelf) -> Vec<(Receipt, bool)> {
+    pub(super) fn commit(&mut self, now: Tick, shelf: &Shelf) -> Vec<(Receipt, bool)> {
         let mut receipts = Vec::new();
         while self.due() <= now {
             let Some((_, fact, authored)) = self.pending.pop_front() else { break };
@@ -144,7 +151,7 @@ impl Disk {
         receipts
     }
 
-    fn write(&mut self, fact: Fact, authored: bool, shelf: &mut Shelf) -> Vec<Receipt> {
+    fn write(&mut self, fact: Fact, authored: bool, shelf: &Shelf) -> Vec<Receipt> {
         match fact {
             Fact::Gossip(gossip) => {
                 if authored {
@@ -199,8 +206,8 @@ impl Disk {
         Vec::new()
     }
 
-    fn insert(&mut self, key: Key, head: Head, msg: Bytes, shelf: &mut Shelf) {
-        let shelved = shelf.0.entry(key.guid).or_insert_with(|| Arc::new((head, msg))).clone();
+    fn insert(&mut self, key: Key, head: Head, msg: Bytes, shelf: &Shelf) {
+        let shelved = shelf.put(key.guid, head, msg);
         self.names.insert(key.guid, key);
         self.records.insert(key, shelved);
         // What was just written is in memory.
@@ -216,7 +223,7 @@ impl Disk {
     }
 
     /// Commits only so many of what waits, and tells nobody. Returns how many there were.
-    pub(super) fn tear(&mut self, kept: usize, shelf: &mut Shelf) -> usize {
+    pub(super) fn tear(&mut self, kept: usize, shelf: &Shelf) -> usize {
         let kept = kept.min(self.pending.len()) * usize::from(!self.full);
         let torn: Vec<_> = self.pending.drain(..kept).collect();
         for (_, fact, authored) in torn {

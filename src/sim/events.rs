@@ -1,8 +1,10 @@
 //! How virtual time works: what is scheduled happens in order, and whatever a host does then is scheduled in turn.
 
-use super::host::{Host, Settled};
+use super::deed::{Deed, Fate, Happening};
+use super::host::{Host, Said};
 use super::{BEGINNING, Disk, Network};
-use crate::proto::fact::{PeerFact, ReachFact, Receipt};
+use crate::proto::fact::{PeerFact, ReachFact};
+use crate::proto::gossip::Guid;
 use crate::proto::limits::TAG;
 use crate::proto::node::Node;
 use crate::proto::ring::place;
@@ -13,18 +15,16 @@ use sha2::Digest;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long a disk takes to read something.
-const LOADING: Duration = Duration::from_micros(50);
 /// Sessions that each node opens where a network is up for long.
 const SESSIONS: usize = 100;
 /// News of a host's last life may be about for so long after it started.
 const RUMOURED: Duration = Duration::from_secs(30);
 
 pub(super) enum Event {
+    /// A datagram arrives.
     Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
-    Timer(usize),
-    Commit(usize),
-    Loaded(usize),
+    /// Something else happens to a host.
+    Own(usize, Happening),
 }
 
 impl Network {
@@ -43,107 +43,93 @@ impl Network {
     /// Has a node do something, and then what it wants done.
     pub(super) fn touch(&mut self, node: usize, act: impl FnOnce(&mut Node, Tick)) {
         let now = self.now;
-        if let Some(running) = &mut self.hosts[node].node {
-            act(running, now);
-            self.settle(node);
+        if self.is_running(node) {
+            let deed = self.hosts[node].act(now, |node| act(node, now));
+            self.see(node, deed);
         }
     }
 
     pub(super) fn step(&mut self, event: Event) {
-        let now = self.now;
-        let Some(event) = self.put_off(event) else { return };
+        if let Some((host, happening)) = self.find(event) {
+            let deed = self.hosts[host].take(self.now, happening, &self.shelf);
+            self.see(host, deed);
+        }
+    }
+
+    /// To which host something happens.
+    pub(super) fn find(&mut self, event: Event) -> Option<(usize, Happening)> {
         match event {
-            Event::Datagram { from, to, bytes } => self.deliver(from, to, &bytes),
-            Event::Timer(node) if self.hosts[node].alarm == now => {
-                let host = &mut self.hosts[node];
-                host.alarm = Tick::NEVER;
-                if host.wake <= now {
-                    host.wake = Tick::NEVER;
-                    self.touch(node, |node, now| node.handle_timeout(now));
-                } else {
-                    self.set_alarm(node);
-                }
+            Event::Own(host, happening) => Some((host, happening)),
+            Event::Datagram { from, to, bytes } => {
+                let host = self.places.get(&to).copied();
+                self.seen.cut += u64::from(host.is_none());
+                Some((host?, Happening::Datagram(from, bytes)))
             }
-            Event::Commit(node) if self.hosts[node].committing == now => {
-                self.hosts[node].committing = Tick::NEVER;
-                for (receipt, authored) in self.hosts[node].disk.commit(now, &mut self.shelf) {
-                    self.receive(node, receipt, authored);
-                }
-                self.settle(node);
-            }
-            Event::Loaded(node) => {
-                self.hosts[node].disk.read();
-                self.touch(node, |node, _| node.handle_loaded());
-            }
-            Event::Timer(_) | Event::Commit(_) => {}
         }
     }
 
-    /// What happens to a process that stands still waits until it goes on.
-    fn put_off(&mut self, event: Event) -> Option<Event> {
-        let node = match &event {
-            Event::Datagram { to, .. } => self.places.get(to).copied(),
-            Event::Timer(node) | Event::Commit(node) | Event::Loaded(node) => Some(*node),
-        };
-        let Some(node) = node.filter(|&node| self.sleeps(node)) else { return Some(event) };
-        let (now, host) = (self.now, &mut self.hosts[node]);
-        let until = host.paused?;
-        match &event {
-            Event::Timer(_) if host.alarm == now => host.alarm = until,
-            Event::Commit(_) if host.committing == now => host.committing = until,
-            Event::Timer(_) | Event::Commit(_) => return None,
-            Event::Datagram { .. } => self.seen.put_off += 1,
-            Event::Loaded(_) => {}
-        }
-        self.agenda.schedule(until, event);
-        None
-    }
-
-    fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+    /// What a host did is seen by all.
+    pub(super) fn see(&mut self, index: usize, deed: Deed) {
+        let Deed { fate, datagram, committed, said, plans } = deed;
         let now = self.now;
-        let Some(&node) = self.places.get(&to) else {
-            self.seen.cut += 1;
-            return;
-        };
-        if self.hosts[node].holes.as_ref().is_some_and(|holes| !holes.contains(&from)) {
-            self.seen.filtered += 1;
-            return;
+        match fate {
+            Fate::None => {}
+            Fate::PutOff => self.seen.put_off += 1,
+            Fate::Filtered => self.seen.filtered += 1,
+            Fate::Ignored | Fate::Taken(_) => {
+                // A datagram's tag stands for all of it.
+                self.trace.update(now.0.to_le_bytes());
+                self.trace.update(datagram.last_chunk::<TAG>().map_or(&*datagram, |tag| tag));
+                self.seen.delivered += 1;
+            }
         }
-        // A datagram's tag stands for all of it.
-        self.trace.update(now.0.to_le_bytes());
-        self.trace.update(bytes.last_chunk::<TAG>().map_or(bytes, |tag| tag));
-        self.seen.delivered += 1;
-        let host = &mut self.hosts[node];
-        if let Some(running) = &mut host.node {
-            self.meter.delivered(node, &host.settings.keys, bytes);
-            // A rejection is counted by the node.
-            let taken = running.handle_datagram(now, from, bytes).is_ok();
-            self.processed(node, bytes, taken);
-            self.settle_with(node, bytes);
+        if let Fate::Taken(taken) = fate {
+            self.meter.delivered(index, &self.hosts[index].settings.keys, &datagram);
+            self.processed(index, &datagram, taken);
+        }
+        for (guid, authored) in committed {
+            self.note_committed(index, guid, authored);
+        }
+        self.schedule(index, plans);
+        if let Some((said, renamed)) = said {
+            self.seen.renamed += u64::from(renamed);
+            self.hear(index, said, &datagram);
+            self.inspect(index);
         }
     }
 
-    fn receive(&mut self, node: usize, receipt: Receipt, authored: bool) {
-        let (now, host) = (self.now, &mut self.hosts[node]);
-        let Some(running) = &mut host.node else { return };
-        match receipt {
-            Receipt::Held(line) if authored => {
-                let guid = line.key.guid;
-                let gossip = host.disk.gossip(guid).expect("it was just committed");
-                self.meter.born(now, node, guid);
-                running.learn(now, &gossip);
-                if !self.left.contains(&guid) {
-                    self.acknowledged.insert(guid);
-                }
-            }
-            receipt => {
-                running.handle_receipt(now, receipt);
-                // Short records were noted as they came; of a long one this is the end.
-                if let Receipt::Held(line) = receipt {
-                    self.meter.arrived(now, node, line.key.guid, &host.settings.keys, &[]);
-                }
-            }
+    pub(super) fn schedule(&mut self, host: usize, plans: Vec<(Tick, Happening)>) {
+        plans.into_iter().for_each(|(at, happening)| self.agenda.schedule(at, Event::Own(host, happening)));
+    }
+
+    fn note_committed(&mut self, host: usize, guid: Guid, authored: bool) {
+        if !authored {
+            // Short records were noted as they came; of a long one this is the end.
+            self.meter.arrived(self.now, host, guid, &self.hosts[host].settings.keys, &[]);
+            return;
         }
+        self.meter.born(self.now, host, guid);
+        if !self.left.contains(&guid) {
+            self.acknowledged.insert(guid);
+        }
+    }
+
+    /// What a node said after it took `datagram`.
+    fn hear(&mut self, index: usize, said: Said, datagram: &[u8]) {
+        let now = self.now;
+        for guid in said.records {
+            self.meter.arrived(now, index, guid, &self.hosts[index].settings.keys, datagram);
+        }
+        self.created.extend(said.decrees);
+        for guid in said.left {
+            self.acknowledged.remove(&guid);
+            self.left.insert(guid);
+        }
+        for fact in said.reach {
+            self.witness(index, &fact);
+            self.reaches.iter_mut().for_each(|reaches| reaches.push((now, index, fact.clone())));
+        }
+        said.datagrams.into_iter().for_each(|(to, bytes)| self.send(index, to, bytes));
     }
 
     /// Adds a host, which is not started yet.
@@ -208,60 +194,8 @@ impl Network {
     }
 
     pub(super) fn settle(&mut self, index: usize) {
-        self.settle_with(index, &[]);
-    }
-
-    /// Does what a node wants done after it took `datagram`.
-    fn settle_with(&mut self, index: usize, datagram: &[u8]) {
-        let now = self.now;
-        if self.sleeps(index) {
-            return;
-        }
-        let mut said = std::mem::take(&mut self.said);
-        let host = &mut self.hosts[index];
-        let wall = host.wall(BEGINNING, now);
-        host.node.iter_mut().for_each(|node| node.handle_clock(now, wall));
-        if let Some(Settled { wake, renamed }) = host.settle(now, &mut said) {
-            self.seen.renamed += u64::from(renamed);
-            host.wake = if wake.at == Tick::NEVER { wake.at } else { wake.at.max(now + Duration::from_micros(1)) };
-            for guid in said.records.drain(..) {
-                self.meter.arrived(now, index, guid, &host.settings.keys, datagram);
-            }
-            self.schedule_disk(index);
-            self.set_alarm(index);
-            self.created.extend(said.decrees.drain(..));
-            for guid in said.left.drain(..) {
-                self.acknowledged.remove(&guid);
-                self.left.insert(guid);
-            }
-            for fact in said.reach.drain(..) {
-                self.witness(index, &fact);
-                self.reaches.iter_mut().for_each(|reaches| reaches.push((now, index, fact.clone())));
-            }
-            said.datagrams.drain(..).for_each(|(to, bytes)| self.send(index, to, bytes));
-        }
-        self.said = said;
-        self.inspect(index);
-    }
-
-    pub(super) fn set_alarm(&mut self, index: usize) {
-        let host = &mut self.hosts[index];
-        if host.wake < host.alarm {
-            host.alarm = host.wake;
-            self.agenda.schedule(host.alarm, Event::Timer(index));
-        }
-    }
-
-    pub(super) fn schedule_disk(&mut self, index: usize) {
-        let (now, host) = (self.now, &mut self.hosts[index]);
-        let due = host.disk.due();
-        if due != host.committing && due != Tick::NEVER {
-            host.committing = due.max(now);
-            self.agenda.schedule(host.committing, Event::Commit(index));
-        }
-        if host.disk.has_missed() {
-            self.agenda.schedule(now + LOADING, Event::Loaded(index));
-        }
+        let deed = self.hosts[index].settle(self.now);
+        self.see(index, deed);
     }
 
     /// Notes that hosts fell, and who is to notice.
@@ -289,7 +223,6 @@ impl Network {
         self.seen.sent += 1;
         self.meter.sent(&self.hosts[index].settings.keys, &bytes);
         self.inspect_sent(to, bytes.len());
-        self.hosts[index].holes.iter_mut().for_each(|holes| holes.extend([to]));
         if self.capture {
             self.captured.push((from, to, bytes.clone()));
         }

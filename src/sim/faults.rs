@@ -74,8 +74,8 @@ impl Network {
         if host.paused.take().is_some() {
             host.wake = host.wake.max(self.now + Duration::from_micros(1));
             (host.alarm, host.committing) = (Tick::NEVER, Tick::NEVER);
-            self.set_alarm(node);
-            self.schedule_disk(node);
+            let plans = host.plan(self.now);
+            self.schedule(node, plans);
         }
     }
 
@@ -85,12 +85,12 @@ impl Network {
     }
 
     pub(super) fn sleeps(&self, node: usize) -> bool {
-        self.hosts[node].paused.is_some_and(|until| self.now < until)
+        self.hosts[node].sleeps(self.now)
     }
 
     /// Kills a node in the middle of a commit: of what was not on disk, only so many facts are, and nobody knows it.
     pub fn crash_torn(&mut self, node: usize, kept: usize) {
-        let kept = self.hosts[node].disk.tear(kept, &mut self.shelf);
+        let kept = self.hosts[node].disk.tear(kept, &self.shelf);
         self.seen.torn += kept as u64;
         self.crash(node);
     }

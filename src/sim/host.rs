@@ -4,7 +4,7 @@ use super::disk::Disk;
 use crate::effects::{Effects, settle};
 use crate::proto::fact::{Fact, ReachFact};
 use crate::proto::gossip::{Guid, Kind};
-use crate::proto::node::{Node, Transmit, Wake};
+use crate::proto::node::{Node, Transmit};
 use crate::proto::settings::Settings;
 use crate::proto::time::{Tick, Timestamp};
 use std::collections::BTreeSet;
@@ -39,7 +39,7 @@ pub(super) struct Host {
     pub(super) side: u32,
 }
 
-/// What a node said while it was settled, in buffers that are used again.
+/// What a node said while it was settled.
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) datagrams: Vec<(SocketAddr, Vec<u8>)>,
@@ -90,12 +90,6 @@ impl Effects for Surroundings<'_> {
     }
 }
 
-/// What a host did when its node was settled.
-pub(super) struct Settled {
-    pub(super) wake: Wake,
-    pub(super) renamed: bool,
-}
-
 impl Host {
     /// What its wall clock shows.
     pub(super) fn wall(&self, beginning: Timestamp, now: Tick) -> Timestamp {
@@ -115,15 +109,17 @@ impl Host {
         (self.node, self.since) = (Some(node), now);
     }
 
-    /// Does what the node wants done; nothing where none runs.
-    pub(super) fn settle(&mut self, now: Tick, said: &mut Said) -> Option<Settled> {
-        let node = self.node.as_mut()?;
-        let mut surroundings = Surroundings { now, disk: &mut self.disk, said, identity: None };
-        let wake = settle(node, now, &mut surroundings);
+    /// Does what the node wants done: what it said, when it wants to be woken, and whether it took another GUID; nothing
+    /// where none runs.
+    pub(super) fn drain(&mut self, now: Tick) -> Option<(Said, Tick, bool)> {
+        let (node, mut said) = (self.node.as_mut()?, Said::default());
+        let mut surroundings = Surroundings { now, disk: &mut self.disk, said: &mut said, identity: None };
+        let wake = settle(node, now, &mut surroundings).at;
         let identity = surroundings.identity;
         if let Some(guid) = identity {
             self.settings.guid = guid;
         }
-        Some(Settled { wake, renamed: identity.is_some() })
+        self.holes.iter_mut().for_each(|holes| holes.extend(said.datagrams.iter().map(|(to, _)| *to)));
+        Some((said, wake, identity.is_some()))
     }
 }

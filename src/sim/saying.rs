@@ -39,7 +39,7 @@ impl Network {
         let at = host.disk.commit;
         host.disk.commit = Duration::ZERO;
         host.disk.keep(Tick(0), Fact::Gossip(gossip.clone()), false);
-        host.disk.commit(Tick(0), &mut self.shelf);
+        host.disk.commit(Tick(0), &self.shelf);
         host.disk.commit = at;
         self.created.insert(gossip.guid());
         self.acknowledged.insert(gossip.guid());

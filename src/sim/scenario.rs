@@ -94,6 +94,8 @@ pub struct Plan {
     pub gossip_timer: Duration,
     /// Whether every node's invariants are checked after every step.
     pub check: bool,
+    /// On how many cores it runs, which changes nothing but how long it takes.
+    pub jobs: usize,
 }
 
 impl Plan {
@@ -113,6 +115,7 @@ impl Plan {
             timing: Timing::LAN,
             gossip_timer: Duration::from_secs(1),
             check: false,
+            jobs: 1,
         };
         match scenario {
             Scenario::Burst => plan.records = 1000,

@@ -27,9 +27,6 @@ pub struct Swarm {
     /// Begin no other seed once so many hours have been simulated
     #[arg(long, value_name = "H", requires = "swarm", value_parser = hours)]
     hours: Option<f64>,
-    /// How many seeds at a time [one a core]
-    #[arg(long, value_name = "J", requires = "swarm", value_parser = clap::value_parser!(u16).range(1..=256))]
-    jobs: Option<u16>,
     /// Append a line to this file: commit, seeds, hours, violations
     #[arg(long, value_name = "FILE", requires = "swarm")]
     log: Option<PathBuf>,
@@ -51,11 +48,9 @@ struct Account {
 
 impl Swarm {
     /// Runs the seeds and shows what happened.
-    pub fn run(self, seed: Option<u64>, context: &Context) -> Result<(), Failure> {
+    pub fn run(self, seed: Option<u64>, jobs: usize, context: &Context) -> Result<(), Failure> {
         let first = seed.unwrap_or_else(any_seed);
         let seeds = self.seeds.unwrap_or(40);
-        let jobs = self.jobs.map(usize::from);
-        let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let commit = self.commit.unwrap_or_else(|| concat!("v", env!("CARGO_PKG_VERSION")).to_owned());
         context.note(&format!("seeds {first} to {}", first.saturating_add(seeds - 1)));
         let bar = ProgressBar::new(seeds).with_style(style());

@@ -45,6 +45,7 @@ impl<'a> Stage<'a> {
         let mut net = Network::new(plan.seed);
         net.check = plan.check;
         net.link = plan.link.clone();
+        net.rounds = Some(plan.jobs);
         let (timing, timer) = (plan.timing, plan.gossip_timer);
         net.tune(move |settings| (settings.timing, settings.gossip_timer) = (timing, timer));
         let rng = ChaCha8Rng::seed_from_u64(plan.seed ^ 0x5ce_a810);

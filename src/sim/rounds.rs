@@ -1,0 +1,107 @@
+//! Rounds: virtual time on several cores. Nothing that a host does reaches another one sooner than a link takes at least. So
+//! whatever is due within that time happens at once, host by host, and is seen afterwards in the order of time: what is
+//! known as conservative simulation with lookahead (Chandy and Misra, *Asynchronous Distributed Simulation via a Sequence
+//! of Parallel Computations*, CACM 24:4, 1981). How many cores there are changes nothing in what happens.
+
+use super::Network;
+use super::crew::Crew;
+use super::deed::{Deed, Happening};
+use super::disk::Shelf;
+use super::host::Host;
+use super::hosts::Hosts;
+use crate::proto::time::Tick;
+use std::collections::{BTreeMap, VecDeque};
+use std::thread;
+use std::time::Duration;
+
+/// Fewer happenings are not worth another thread.
+const FEW: usize = 16;
+const INSTANT: Duration = Duration::from_micros(1);
+
+/// What happens to some hosts in a round.
+struct Job {
+    part: usize,
+    hosts: Vec<Host>,
+    /// When, to which of them, what.
+    due: Vec<(Tick, usize, Happening)>,
+    /// All that is due before then.
+    until: Tick,
+}
+
+/// The hosts, and what they did: when, and which of them.
+type Done = (usize, Vec<Host>, Vec<(Tick, usize, Deed)>);
+
+impl Network {
+    /// Lets this much time pass, round by round.
+    pub(super) fn run_rounds(&mut self, span: Duration, cores: usize) {
+        let (end, shelf, crew) = (self.now + span, self.shelf.clone(), Crew::new());
+        thread::scope(|scope| {
+            let _shift = crew.shift();
+            let work = |job| live(job, &shelf);
+            let mut hired = 1;
+            while self.agenda.due() <= end && self.agenda.due() != Tick::NEVER {
+                // Without any delay each instant is a round.
+                let until = (self.agenda.due() + self.link.delay.max(INSTANT)).min(end + INSTANT);
+                let jobs = self.jobs(until);
+                let done = if jobs.iter().map(|job| job.due.len()).sum::<usize>() < FEW {
+                    jobs.into_iter().map(work).collect()
+                } else {
+                    (hired..cores).for_each(|_| crew.hire(scope, work));
+                    hired = hired.max(cores);
+                    crew.run(jobs, work)
+                };
+                self.see_all(done);
+            }
+        });
+        self.now = end;
+    }
+
+    /// All that is due before then, by the parts of the network that it happens in.
+    fn jobs(&mut self, until: Tick) -> VecDeque<Job> {
+        let mut jobs: BTreeMap<usize, Job> = BTreeMap::new();
+        while self.agenda.due() < until
+            && let Some((at, event)) = self.agenda.next()
+        {
+            let Some((host, happening)) = self.find(event) else { continue };
+            let (part, host) = Hosts::part_of(host);
+            let lend = || Job { part, hosts: self.hosts.lend(part), due: Vec::new(), until };
+            jobs.entry(part).or_insert_with(lend).due.push((at, host, happening));
+        }
+        jobs.into_values().collect()
+    }
+
+    /// What was done in a round is seen in the order of time.
+    fn see_all(&mut self, done: Vec<Done>) {
+        let mut all: Vec<(Tick, usize, Deed)> = Vec::new();
+        for (part, hosts, deeds) in done {
+            self.hosts.give_back(part, hosts);
+            all.extend(deeds.into_iter().map(|(at, host, deed)| (at, Hosts::number(part, host), deed)));
+        }
+        all.sort_by_key(|&(at, host, _)| (at, host));
+        for (at, host, deed) in all {
+            self.now = at;
+            self.see(host, deed);
+        }
+    }
+}
+
+/// Has hosts do what they do in a round.
+fn live(job: Job, shelf: &Shelf) -> Done {
+    let Job { part, mut hosts, due, until } = job;
+    let mut deeds = Vec::with_capacity(due.len());
+    // What they plan for themselves within the round, in the order in which they planned it.
+    let (mut planned, mut plans) = (BTreeMap::new(), 0u64);
+    let mut due = due.into_iter().peekable();
+    loop {
+        let sooner = planned.first_key_value().map(|(&(at, _), _)| at);
+        let next = due.next_if(|(at, ..)| sooner.is_none_or(|sooner| *at <= sooner));
+        let planned_next = || planned.pop_first().map(|((at, _), (host, happening))| (at, host, happening));
+        let Some((at, host, happening)) = next.or_else(planned_next) else { return (part, hosts, deeds) };
+        let mut deed = hosts[host].take(at, happening, shelf);
+        for (at, happening) in deed.plans.extract_if(.., |(at, _)| *at < until) {
+            plans += 1;
+            planned.insert((at, plans), (host, happening));
+        }
+        deeds.push((at, host, deed));
+    }
+}
