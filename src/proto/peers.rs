@@ -20,6 +20,7 @@ mod news;
 mod offsets;
 mod paging;
 mod peer;
+mod plain;
 mod probing;
 mod quality;
 mod questions;

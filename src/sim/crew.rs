@@ -27,11 +27,7 @@ impl<J: Send, R: Send> Crew<J, R> {
     }
 
     /// Another thread, which does jobs until they are over.
-    pub(super) fn hire<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        work: impl Fn(J) -> R + Send + 'scope,
-    ) {
+    pub(super) fn hire<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, work: impl Fn(J) -> R + Send + 'scope) {
         scope.spawn(move || {
             while let Some(job) = self.wait() {
                 let result = catch_unwind(AssertUnwindSafe(|| work(job)));

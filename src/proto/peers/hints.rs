@@ -1,9 +1,11 @@
 //! [`Hints`]: addresses that are registered with and have not answered: seeds, for ever, and what others name, a few
 //! times. A node that enough others name counts as a peer though it was not met yet.
 
+use super::plain::Plain;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{HINTS, HINTS_PER_TELLER, HINTS_PER_TURN, VOUCHES};
 use crate::proto::time::Tick;
+use crate::proto::unordered::Unordered;
 use rand::{Rng, RngExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -22,23 +24,43 @@ const DELAY_PER_HINT: Duration = Duration::from_millis(3);
 /// Between two turns in which hints are tried.
 const TURN: Duration = Duration::from_millis(20);
 
-#[derive(Debug)]
+/// An address to try.
+#[derive(Clone, Copy, Debug)]
 struct Hint {
-    /// Who is there, where somebody said so or it was met, and the addresses of those who said it.
+    addr: Plain,
+    /// Who is there, where somebody said so or it was met, and the marks of the addresses of those who said it.
     guid: Option<Guid>,
-    tellers: Vec<SocketAddr>,
+    tellers: [u32; VOUCHES],
+    told: u8,
     /// On whose account it is; nobody's: this node's user.
     account: Option<Guid>,
     seed: bool,
-    at: Tick,
     tries: u32,
+    at: Tick,
 }
 
-/// Hints by address.
+impl Hint {
+    fn new(addr: Plain, at: Tick) -> Hint {
+        let (guid, tellers, told, account, seed, tries) = Default::default();
+        Hint { addr, guid, tellers, told, account, seed, tries, at }
+    }
+
+    /// Somebody with this mark says who is there.
+    fn note(&mut self, teller: u32) {
+        let told = usize::from(self.told);
+        if told < VOUCHES && !self.tellers[..told].contains(&teller) {
+            self.tellers[told] = teller;
+            self.told += 1;
+        }
+    }
+}
+
+/// Hints, in no order, found by address and by when they are due.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
-    hints: BTreeMap<SocketAddr, Hint>,
-    due: BTreeSet<(Tick, SocketAddr)>,
+    hints: Vec<Hint>,
+    places: Unordered<Plain, u32>,
+    due: BTreeSet<(Tick, u32)>,
     accounts: BTreeMap<Guid, usize>,
     turn: Tick,
 }
@@ -46,9 +68,10 @@ pub(super) struct Hints {
 impl Hints {
     /// The user names an address, or the seed that it is.
     pub(super) fn ask(&mut self, now: Tick, addr: SocketAddr, seed: bool) {
-        let seed = seed || self.hints.get(&addr).is_some_and(|hint| hint.seed);
-        self.remove(&addr);
-        self.insert(addr, Hint { guid: None, tellers: Vec::new(), account: None, seed, at: now, tries: 0 });
+        let addr = Plain::new(addr);
+        let before = self.place(addr).map(|place| self.remove(place));
+        let seed = seed || before.is_some_and(|hint| hint.seed);
+        self.insert(Hint { seed, ..Hint::new(addr, now) });
         self.turn = self.turn.min(now);
     }
 
@@ -62,36 +85,41 @@ impl Hints {
         teller: Guid,
         from: SocketAddr,
     ) -> Option<usize> {
-        if let Some(hint) = self.hints.get_mut(&addr) {
+        let (addr, from) = (Plain::new(addr), Plain::new(from).mark());
+        if let Some(place) = self.place(addr) {
+            let hint = &mut self.hints[place];
             hint.guid = hint.guid.or(guid);
-            if hint.guid == guid && hint.tellers.len() < VOUCHES && !hint.tellers.contains(&from) {
-                hint.tellers.push(from);
+            if hint.guid != guid {
+                return None;
             }
-            return (hint.guid == guid).then_some(hint.tellers.len());
+            hint.note(from);
+            return Some(usize::from(hint.told));
         }
         let account = self.accounts.get(&teller).copied().unwrap_or_default();
         if self.hints.len() >= HINTS || account >= HINTS_PER_TELLER {
             return None;
         }
-        self.accounts.insert(teller, account + 1);
-        let hint = Hint { guid, tellers: vec![from], account: Some(teller), seed: false, at, tries: 0 };
-        self.insert(addr, hint);
+        let mut hint = Hint { guid, account: Some(teller), ..Hint::new(addr, at) };
+        hint.note(from);
+        self.insert(hint);
         Some(1)
     }
 
     /// This one answers there: no more to be tried, but a seed stays one.
     pub(super) fn settle(&mut self, addr: &SocketAddr, guid: Guid) {
-        match self.hints.get_mut(addr) {
-            Some(hint) if hint.seed => hint.guid = Some(guid),
-            Some(_) => drop(self.remove(addr)),
-            None => {}
+        if let Some(place) = self.place(Plain::new(*addr)) {
+            if self.hints[place].seed {
+                self.hints[place].guid = Some(guid);
+            } else {
+                self.remove(place);
+            }
         }
     }
 
     /// The user takes back that there is a seed.
     pub(super) fn dismiss(&mut self, addr: &SocketAddr) {
-        if self.hints.get(addr).is_some_and(|hint| hint.seed) {
-            self.remove(addr);
+        if let Some(place) = self.place(Plain::new(*addr)).filter(|&place| self.hints[place].seed) {
+            self.remove(place);
         }
     }
 
@@ -102,9 +130,10 @@ impl Hints {
             return due;
         }
         while due.len() < HINTS_PER_TURN
-            && let Some(&(_, addr)) = self.due.first().filter(|(at, _)| *at <= now)
-            && let Some(mut hint) = self.remove(&addr)
+            && let Some(&(_, place)) = self.due.first().filter(|(at, _)| *at <= now)
         {
+            let mut hint = self.remove(place as usize);
+            let addr = hint.addr.addr();
             // A user's REGISTER is sent even to a peer that is met; a seed rests while it is.
             if !(hint.seed && hint.tries > 0 && hint.guid.is_some_and(|guid| is_live(&guid, &addr))) {
                 due.push(addr);
@@ -113,10 +142,7 @@ impl Hints {
             hint.at = now + (FIRST_RETRY * (1 << hint.tries.min(8))).min(most);
             hint.tries += 1;
             if hint.seed || hint.tries < TRIES {
-                if let Some(account) = hint.account {
-                    *self.accounts.entry(account).or_default() += 1;
-                }
-                self.insert(addr, hint);
+                self.insert(hint);
             }
         }
         self.turn = if due.len() < HINTS_PER_TURN { now } else { now + TURN };
@@ -135,20 +161,39 @@ impl Hints {
     }
 
     pub(super) fn check(&self) {
-        assert!(self.hints.len() == self.due.len());
-        let told = self.hints.values().filter(|hint| hint.account.is_some()).count();
+        assert!(self.hints.len() == self.due.len() && self.hints.len() == self.places.len());
+        for (place, hint) in self.hints.iter().enumerate() {
+            assert!(self.place(hint.addr) == Some(place) && self.due.contains(&(hint.at, place as u32)));
+        }
+        let told = self.hints.iter().filter(|hint| hint.account.is_some()).count();
         assert!(told <= HINTS && told == self.accounts.values().sum::<usize>());
         assert!(self.accounts.values().all(|&hints| 0 < hints && hints <= HINTS_PER_TELLER));
     }
 
-    fn insert(&mut self, addr: SocketAddr, hint: Hint) {
-        self.due.insert((hint.at, addr));
-        self.hints.insert(addr, hint);
+    fn place(&self, addr: Plain) -> Option<usize> {
+        self.places.get(&addr).map(|&place| place as usize)
     }
 
-    fn remove(&mut self, addr: &SocketAddr) -> Option<Hint> {
-        let hint = self.hints.remove(addr)?;
-        self.due.remove(&(hint.at, *addr));
+    fn insert(&mut self, hint: Hint) {
+        if let Some(account) = hint.account {
+            *self.accounts.entry(account).or_default() += 1;
+        }
+        let place = self.hints.len() as u32;
+        self.due.insert((hint.at, place));
+        self.places.insert(hint.addr, place);
+        self.hints.push(hint);
+    }
+
+    fn remove(&mut self, place: usize) -> Hint {
+        let hint = self.hints.swap_remove(place);
+        self.due.remove(&(hint.at, place as u32));
+        self.places.remove(&hint.addr);
+        // The last one stands in its place now.
+        if let Some(moved) = self.hints.get(place) {
+            self.due.remove(&(moved.at, self.hints.len() as u32));
+            self.due.insert((moved.at, place as u32));
+            self.places.insert(moved.addr, place as u32);
+        }
         if let Some(account) = hint.account
             && let Some(hints) = self.accounts.get_mut(&account)
         {
@@ -157,7 +202,11 @@ impl Hints {
                 self.accounts.remove(&account);
             }
         }
-        Some(hint)
+        if self.hints.is_empty() {
+            // Thousands were, where thousands joined at once.
+            (self.hints, self.places) = Default::default();
+        }
+        hint
     }
 }
 

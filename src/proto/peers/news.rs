@@ -30,76 +30,68 @@ impl Rank {
     }
 }
 
-#[derive(Debug)]
-struct Item {
-    update: Update,
-    rank: Rank,
+fn key(update: &Update) -> Key {
+    (update.guid, if update.word == Word::Suspect { update.accuser } else { 0 })
 }
 
 /// Updates under way. Where there are too many, what was sent most often goes: pages of the list repair that.
 #[derive(Debug, Default)]
 pub(super) struct News {
-    items: BTreeMap<Key, Item>,
-    ranks: BTreeMap<Rank, Key>,
+    updates: BTreeMap<Rank, Update>,
+    ranks: BTreeMap<Key, Rank>,
     last: u64,
 }
 
 impl News {
     pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.updates.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.items.len()
+        self.updates.len()
     }
 
     /// Passes this on from now on. What was said before of the same node ends with it.
     pub(super) fn push(&mut self, update: Update, own: bool) {
-        let suspicion = update.word == Word::Suspect;
-        let key = (update.guid, if suspicion { update.accuser } else { 0 });
-        let stale: Vec<Key> = (self.items.range((update.guid, 0)..=(update.guid, u32::MAX)))
-            .filter(|(_, item)| {
-                !suspicion || item.update.word != Word::Suspect || item.update.incarnation != update.incarnation
-            })
-            .map(|(&key, _)| key)
-            .chain([key])
-            .collect();
-        stale.iter().for_each(|key| self.remove(key));
-        if self.items.len() >= NEWS
-            && let Some((_, most)) = self.ranks.pop_last()
+        let stays = |before: &Update| {
+            let suspected = before.word == Word::Suspect && update.word == Word::Suspect;
+            suspected && before.incarnation == update.incarnation && before.accuser != update.accuser
+        };
+        let before = self.ranks.range((update.guid, 0)..=(update.guid, u32::MAX));
+        let stale = before.filter(|(_, rank)| !self.updates.get(rank).is_some_and(stays));
+        for (key, rank) in stale.map(|(&key, &rank)| (key, rank)).collect::<Vec<_>>() {
+            self.ranks.remove(&key);
+            self.updates.remove(&rank);
+        }
+        if self.updates.len() >= NEWS
+            && let Some((_, most)) = self.updates.pop_last()
         {
-            self.items.remove(&most);
+            self.ranks.remove(&key(&most));
         }
         self.last += 1;
         let rank = Rank::new(own, self.last);
-        self.ranks.insert(rank, key);
-        self.items.insert(key, Item { update, rank });
+        self.ranks.insert(key(&update), rank);
+        self.updates.insert(rank, update);
     }
 
     /// The next pieces, at most so many; each is sent `times` in all.
     pub(super) fn take(&mut self, most: usize, times: u32, into: &mut Vec<Update>) {
         let room = most.min(UPDATES.saturating_sub(into.len()));
-        let next: Vec<(Rank, Key)> = std::iter::from_fn(|| self.ranks.pop_first()).take(room).collect();
-        for (rank, key) in next {
-            let Some(item) = self.items.get_mut(&key) else { continue };
-            into.push(item.update);
+        let next: Vec<(Rank, Update)> = std::iter::from_fn(|| self.updates.pop_first()).take(room).collect();
+        for (rank, update) in next {
+            into.push(update);
             if rank.sent() + 1 >= times {
-                self.items.remove(&key);
+                self.ranks.remove(&key(&update));
             } else {
-                item.rank = rank.again();
-                self.ranks.insert(item.rank, key);
+                self.ranks.insert(key(&update), rank.again());
+                self.updates.insert(rank.again(), update);
             }
         }
     }
 
     pub(super) fn check(&self) {
-        assert!(self.items.len() <= NEWS && self.items.len() == self.ranks.len());
-    }
-
-    fn remove(&mut self, key: &Key) {
-        if let Some(item) = self.items.remove(key) {
-            self.ranks.remove(&item.rank);
-        }
+        assert!(self.updates.len() <= NEWS && self.updates.len() == self.ranks.len());
+        assert!(self.updates.iter().all(|(rank, update)| self.ranks.get(&key(update)) == Some(rank)));
     }
 }
 
@@ -147,6 +139,6 @@ mod tests {
             news.push(Update { guid, ..update(0, Word::Alive, 0) }, false);
             news.check();
         }
-        assert_eq!(news.items.len(), NEWS);
+        assert_eq!(news.len(), NEWS);
     }
 }

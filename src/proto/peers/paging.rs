@@ -140,11 +140,17 @@ impl Pager {
 impl Peers {
     /// What a peer asks for: those whom we list as alive in a part of the ring and it does not, and whom it lists alone.
     pub(in crate::proto) fn pages(&self, to: Guid, ask: &CardAsk) -> Vec<CardPage> {
-        let mut strange: BTreeSet<u32> = ask.known.iter().copied().collect();
+        let mut known: Vec<(u32, bool)> = ask.known.iter().map(|&mark| (mark, false)).collect();
+        known.sort_unstable();
+        known.dedup();
+        let mut knows = |mark: u32| match known.binary_search_by_key(&mark, |(mark, _)| *mark) {
+            Ok(found) => !std::mem::replace(&mut known[found].1, true),
+            Err(_) => false,
+        };
         let listed = self.table.range(ask.range).filter(|(_, entry)| entry.guid != to);
         // Whose name nobody told us is passed on by those who know it.
         let mut lacking = listed
-            .filter(|(_, entry)| !strange.remove(&entry.mark()) && !entry.called.is_empty())
+            .filter(|(_, entry)| !knows(entry.mark()) && !entry.called.is_empty())
             .take(PAGES_PER_HELLO * CARDS + 1)
             .collect::<Vec<_>>()
             .into_iter()
@@ -153,8 +159,9 @@ impl Peers {
         let mut from = ask.range.from;
         while pages.is_empty() || (pages.len() < PAGES_PER_HELLO && lacking.peek().is_some()) {
             // Beyond a full answer nobody was looked at.
-            let knows = pages.is_empty() && lacking.len() <= PAGES_PER_HELLO * CARDS;
-            let strange = List::new(if knows { strange.iter().copied().collect() } else { Vec::new() });
+            let saw_all = pages.is_empty() && lacking.len() <= PAGES_PER_HELLO * CARDS;
+            let strange = known.iter().filter(|(_, listed)| saw_all && !listed).map(|(mark, _)| *mark);
+            let strange = List::new(strange.collect());
             let mut room = MIN_MAX_BODY - HELLO_FRAME - 4 * strange.len();
             let mut cards = Vec::new();
             while let Some((_, entry)) =
@@ -342,10 +349,15 @@ impl Peers {
 
     /// Records are handed down along the ring, so a newcomer must be known to those who stand next to it.
     fn greet_neighbours(&mut self, now: Tick, cards: &[Card]) {
-        let joining = self.is_joining(now);
-        for card in cards.iter().filter(|_| joining) {
+        if !self.is_joining(now) {
+            return;
+        }
+        for card in cards {
+            if self.pager.greeted >= NEIGHBOURS {
+                return;
+            }
             let met = self.contacts.get(&card.guid).is_some_and(|contact| contact.heard.is_some());
-            if self.pager.greeted < NEIGHBOURS && !met && self.is_live(&card.guid) {
+            if !met && self.is_live(&card.guid) {
                 self.pager.greeted += 1;
                 self.errands.push_back(Errand::Hello(card.guid));
             }

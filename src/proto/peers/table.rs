@@ -3,6 +3,7 @@
 
 use super::names::{Called, Names};
 use super::peer::{Reach, Reason};
+use super::plain::Plain;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::PEER_BYTES;
 use crate::proto::ring::{Range, place};
@@ -10,56 +11,7 @@ use crate::proto::time::Tick;
 use crate::proto::wire::ListState;
 use siphasher::sip::SipHasher24;
 use std::collections::BTreeMap;
-use std::hash::Hasher;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
-
-/// An address in few bytes. Of an address that has a meaning on one link only (IPv6, `fe80::/64`) this host's number of
-/// the link stands where such addresses have zeros, as KAME does it: [`Plain::said`] leaves out what no other host knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Plain {
-    ip: [u8; 16],
-    port: u16,
-}
-
-/// Where that number stands.
-const LINK: std::ops::Range<usize> = 4..8;
-
-impl Plain {
-    fn new(addr: SocketAddr) -> Plain {
-        let (mut ip, link) = match addr {
-            SocketAddr::V4(v4) => (v4.ip().to_ipv6_mapped().octets(), 0),
-            SocketAddr::V6(v6) => (v6.ip().octets(), v6.scope_id()),
-        };
-        if is_of_a_link(&ip) {
-            ip[LINK].copy_from_slice(&link.to_be_bytes());
-        }
-        Plain { ip, port: addr.port() }
-    }
-
-    fn addr(self) -> SocketAddr {
-        match Ipv6Addr::from(self.said().ip).to_canonical() {
-            IpAddr::V6(ip) => SocketAddrV6::new(ip, self.port, 0, self.link()).into(),
-            ip => SocketAddr::new(ip, self.port),
-        }
-    }
-
-    fn link(self) -> u32 {
-        let [.., a, b, c, d, _, _, _, _, _, _, _, _] = self.ip;
-        if is_of_a_link(&self.ip) { u32::from_be_bytes([a, b, c, d]) } else { 0 }
-    }
-
-    /// The address as others know it.
-    fn said(mut self) -> Plain {
-        if is_of_a_link(&self.ip) {
-            self.ip[LINK].fill(0);
-        }
-        self
-    }
-}
-
-fn is_of_a_link(ip: &[u8; 16]) -> bool {
-    ip.starts_with(&[0xfe, 0x80])
-}
+use std::net::SocketAddr;
 
 /// One listed node.
 #[derive(Clone, Debug)]
@@ -356,10 +308,11 @@ fn hundredths(now: Tick) -> u32 {
 }
 
 fn hash(guid: &Guid, incarnation: u32, addr: Plain) -> u64 {
-    let mut hasher = SipHasher24::new();
-    hasher.write(&guid.0);
-    hasher.write(&incarnation.to_le_bytes());
-    hasher.write(&addr.said().ip);
-    hasher.write(&addr.port.to_le_bytes());
-    hasher.finish()
+    let mut bytes = [0; 16 + 4 + 18];
+    let (own, rest) = bytes.split_at_mut(16);
+    let (last, place) = rest.split_at_mut(4);
+    own.copy_from_slice(&guid.0);
+    last.copy_from_slice(&incarnation.to_le_bytes());
+    place.copy_from_slice(&addr.said());
+    SipHasher24::new().hash(&bytes)
 }

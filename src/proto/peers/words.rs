@@ -69,7 +69,8 @@ impl Peers {
         let Address(addr) = card.addr;
         if card.guid == self.me {
             // Our own GUID is named to us only where a copy of this node lives.
-            let elsewhere = self.named(&teller, addr).filter(|_| self.addr != Some(addr));
+            let from = self.contacts.get(&teller).map(|contact| contact.addr);
+            let elsewhere = from.and_then(|from| named(from, addr)).filter(|_| self.addr != Some(addr));
             if let Some(addr) = elsewhere {
                 self.hint(now, addr, Some(teller), false);
             }
@@ -171,7 +172,8 @@ impl Peers {
         if met {
             self.try_elsewhere(now, teller, update.guid, update.addr.0);
         }
-        let addr = self.named(&teller, update.addr.0).filter(|_| !met).unwrap_or(addr);
+        let from = self.contacts.get(&teller).map(|contact| contact.addr);
+        let addr = from.and_then(|from| named(from, update.addr.0)).filter(|_| !met).unwrap_or(addr);
         self.table.identify(place, addr, update.incarnation, None);
     }
 
@@ -188,9 +190,8 @@ impl Peers {
 
     /// A peer knows another address of a node that we cannot reach where we know it: it may have moved.
     pub(super) fn try_elsewhere(&mut self, now: Tick, teller: Guid, guid: Guid, addr: SocketAddr) {
-        let from = self.contacts.get(&teller).map(|contact| contact.addr);
-        let named = self.named(&teller, addr).filter(|addr| self.addr(&guid) != Some(*addr));
-        if let (Some(from), Some(addr)) = (from, named) {
+        let Some(from) = self.contacts.get(&teller).map(|contact| contact.addr) else { return };
+        if let Some(addr) = named(from, addr).filter(|addr| self.addr(&guid) != Some(*addr)) {
             self.hints.tell(now, addr, Some(guid), teller, from);
         }
     }
@@ -207,8 +208,8 @@ impl Peers {
         incarnation: u32,
         name: Option<&str>,
     ) {
-        let from = self.contacts.get(&teller).map(|contact| contact.addr);
-        let (Some(from), Some(addr)) = (from, self.named(&teller, addr)) else { return };
+        let Some(from) = self.contacts.get(&teller).map(|contact| contact.addr) else { return };
+        let Some(addr) = named(from, addr) else { return };
         let enough = if self.table.len() < FEW_PEERS { 1 } else { VOUCHES };
         let vouches = self.hints.tell(now + delay, addr, Some(guid), teller, from);
         if vouches.is_none_or(|vouches| vouches < enough) {
@@ -226,22 +227,6 @@ impl Peers {
                 self.pass_on(place, Word::Alive, 0, false);
                 self.pager.want_name(place);
             }
-        }
-    }
-
-    /// An address that a peer names, if it has a meaning here: one of this host alone only from a peer on it, one of a link
-    /// only from a peer on a link, which is then the same.
-    fn named(&self, teller: &Guid, addr: SocketAddr) -> Option<SocketAddr> {
-        let from = self.contacts.get(teller)?.addr;
-        match (addr, from) {
-            _ if !is_fit(addr) => None,
-            _ if addr.ip().is_loopback() => from.ip().is_loopback().then_some(addr),
-            (SocketAddr::V6(v6), SocketAddr::V6(from)) if v6.ip().is_unicast_link_local() => {
-                let on_link = from.ip().is_unicast_link_local();
-                on_link.then(|| SocketAddrV6::new(*v6.ip(), v6.port(), 0, from.scope_id()).into())
-            }
-            (SocketAddr::V6(v6), _) if v6.ip().is_unicast_link_local() => None,
-            _ => Some(addr),
         }
     }
 
@@ -393,4 +378,19 @@ impl Peers {
 pub(super) fn is_fit(addr: SocketAddr) -> bool {
     let broadcast = matches!(addr.ip(), IpAddr::V4(ip) if ip.is_broadcast());
     addr.port() >= 1024 && !addr.ip().is_unspecified() && !addr.ip().is_multicast() && !broadcast
+}
+
+/// An address that a peer at `from` names, if it has a meaning here: one of this host alone only from a peer on it, one of a link
+/// only from a peer on a link, which is then the same.
+fn named(from: SocketAddr, addr: SocketAddr) -> Option<SocketAddr> {
+    match (addr, from) {
+        _ if !is_fit(addr) => None,
+        _ if addr.ip().is_loopback() => from.ip().is_loopback().then_some(addr),
+        (SocketAddr::V6(v6), SocketAddr::V6(from)) if v6.ip().is_unicast_link_local() => {
+            let on_link = from.ip().is_unicast_link_local();
+            on_link.then(|| SocketAddrV6::new(*v6.ip(), v6.port(), 0, from.scope_id()).into())
+        }
+        (SocketAddr::V6(v6), _) if v6.ip().is_unicast_link_local() => None,
+        _ => Some(addr),
+    }
 }
