@@ -9,10 +9,10 @@ mod hello;
 mod rumor;
 mod tell;
 
-pub use codec::{Address, Blob, List, Name};
+pub use codec::{Address, Blob, BlobIn, List, Name, NameIn};
 pub use hello::{Card, CardAsk, CardPage, Hello, HelloFor, ListState, Nodes, ProbeWord, Update, Word};
-pub use rumor::{Heard, Parts, Pushed, Rumor};
-pub use tell::{Fragment, HeadTold, Record, Tell};
+pub use rumor::{Heard, Parts, Pushed, Rumor, RumorIn, RumorOf};
+pub use tell::{Fragment, FragmentIn, HeadTold, Record, RecordIn, Tell, TellIn, TellOf};
 
 use crate::proto::gossip::{Guid, Key};
 use crate::proto::limits::{
@@ -39,9 +39,21 @@ macro_rules! items {
     ($($item:ty = $size:expr,)*) => { $(impl Item for $item { const SIZE: usize = $size; })* };
 }
 
+impl<N, M> Item for Record<N, M> {
+    const SIZE: usize = 46;
+}
+
+impl<B> Item for Fragment<B> {
+    const SIZE: usize = 21;
+}
+
+impl<T: Item> Item for Pushed<T> {
+    const SIZE: usize = Pushed::<T>::FRAME + T::SIZE;
+}
+
 items! {
-    u8 = 1, u32 = 4, Guid = 16, Symbol = 24, Name = 3, Card = 41, Update = 43, PieceAsk = 26, Record = 46, HeadTold = 112,
-    Fragment = 21, Parts = 49, Pushed<Record> = 63, Pushed<HeadTold> = 129,
+    u8 = 1, u32 = 4, Guid = 16, Symbol = 24, Name = 3, Card = 41, Update = 43, PieceAsk = 26, HeadTold = 112,
+    Parts = 49,
 }
 
 impl Encode for Guid {
@@ -346,6 +358,28 @@ pub fn is_repair(kind: u8) -> bool {
     matches!(kind, DID_YOU_HERE | TELL_ME_MORE | TELL | SYMBOLS | HOLDING)
 }
 
+/// A message that came. What comes most, and most of it twice, is not copied out of its datagram before it is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    /// TELL.
+    Tell(TellIn<'a>),
+    /// RUMOR.
+    Rumor(RumorIn<'a>),
+    /// Any other.
+    Other(Message),
+}
+
+impl<'a> Incoming<'a> {
+    /// The body of an authentic datagram, as [`Message::decode`] takes it.
+    pub fn decode(datagram: &'a Verified<'_>) -> Result<Incoming<'a>, Rejected> {
+        match datagram.header().kind {
+            TELL => whole(datagram.body()).map(Incoming::Tell),
+            RUMOR => whole(datagram.body()).map(Incoming::Rumor),
+            _ => Message::decode(datagram).map(Incoming::Other),
+        }
+    }
+}
+
 fn append<T: Encode>(body: &T, out: &mut Vec<u8>) {
     struct Tail<'a>(&'a mut Vec<u8>);
     impl Writer for Tail<'_> {
@@ -358,8 +392,8 @@ fn append<T: Encode>(body: &T, out: &mut Vec<u8>) {
     written.expect("a Vec takes everything, and every count fits its u16");
 }
 
-fn whole<T: Decode<()>>(body: &[u8]) -> Result<T, Rejected> {
-    let (message, consumed) = bincode::decode_from_slice(body, CONFIG).map_err(|_| Rejected::Body)?;
+fn whole<'a, T: BorrowDecode<'a, ()>>(body: &'a [u8]) -> Result<T, Rejected> {
+    let (message, consumed) = bincode::borrow_decode_from_slice(body, CONFIG).map_err(|_| Rejected::Body)?;
     if consumed == body.len() { Ok(message) } else { Err(Rejected::Body) }
 }
 

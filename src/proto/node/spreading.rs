@@ -10,7 +10,7 @@ use crate::proto::rtt::Rtt;
 use crate::proto::rumors::{Learnt, Rumors, Ways};
 use crate::proto::session::Sessions;
 use crate::proto::time::Tick;
-use crate::proto::wire::{Heard, Parts, PieceAsk, Rumor};
+use crate::proto::wire::{Heard, Parts, PieceAsk, RumorIn};
 use std::time::Duration;
 
 /// A record learnt less than this ago may still be on its way to others: digests leave it to the rumours.
@@ -70,7 +70,7 @@ impl Node {
         self.rumors.take_away(rule);
     }
 
-    pub(super) fn take_rumor(&mut self, now: Tick, peer: Guid, rumor: Rumor) {
+    pub(super) fn take_rumor(&mut self, now: Tick, peer: Guid, rumor: RumorIn<'_>) {
         for guid in rumor.got.iter() {
             self.rumors.handle_acknowledged(now, peer, guid);
         }

@@ -12,7 +12,9 @@ use crate::proto::seal::{KeyId, Verified};
 use crate::proto::session::{Registering, Verdict};
 use crate::proto::stats::Rejected;
 use crate::proto::time::Tick;
-use crate::proto::wire::{self, Address, Blob, CardPage, Claim, Hello, Holding, List, Message, Name, Tell, TellMeMore};
+use crate::proto::wire::{
+    self, Address, BlobIn, CardPage, Claim, Hello, Holding, Incoming, List, Message, Name, TellIn, TellMeMore,
+};
 use rand::Rng;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -41,13 +43,23 @@ impl Node {
             }
             Verdict::Rejected(cause) => return Err(cause),
         };
-        let message = Message::decode(&verified)?;
+        let message = Incoming::decode(&verified)?;
         let key = verified.key();
         // Where symbols are asked for, the other side says under which key.
-        let chosen = !matches!(message, Message::DidYouHere(_) | Message::TellMeMore(_) | Message::Symbols(_));
+        let chosen = !matches!(header.kind, wire::DID_YOU_HERE | wire::TELL_ME_MORE | wire::SYMBOLS);
         let at = self.wall(now);
         self.peers.heard(now, &peer, datagram.len(), chosen.then_some(key), at)?;
         self.rumors.heard(&peer);
+        match message {
+            Incoming::Tell(tell) => self.take_tell(now, peer, tell),
+            Incoming::Rumor(rumor) => self.take_rumor(now, peer, rumor),
+            Incoming::Other(message) => return self.take_message(now, peer, key, message),
+        }
+        Ok(())
+    }
+
+    /// Any message from a peer but those that carry records.
+    fn take_message(&mut self, now: Tick, peer: Guid, key: KeyId, message: Message) -> Result<(), Rejected> {
         match message {
             Message::Hello(hello) => self.take_hello(now, peer, key, hello),
             Message::HelloBack(hello) => self.take_hello_back(now, peer, key, hello),
@@ -69,15 +81,14 @@ impl Node {
                 self.want(peer, &holding.guids);
             }
             Message::TellMeMore(ask) => self.take_ask(now, peer, key, ask),
-            Message::Tell(tell) => self.take_tell(now, peer, tell),
             Message::HelloFor(errand) => self.peers.take_errand(now, peer, errand),
-            Message::Rumor(rumor) => self.take_rumor(now, peer, rumor),
             Message::Heard(heard) => self.take_heard(now, peer, heard),
             Message::Nodes(nodes) => self.take_nodes(now, peer, nodes),
             Message::Leave(leave) => {
                 self.peers.left(now, &peer, leave.restarting);
             }
             Message::Register(_) | Message::Challenge(_) | Message::Registered(_) => return Err(Rejected::Kind),
+            Message::Tell(_) | Message::Rumor(_) => return Err(Rejected::Kind),
         }
         Ok(())
     }
@@ -268,7 +279,7 @@ impl Node {
         }
     }
 
-    pub(super) fn take_tell(&mut self, now: Tick, peer: Guid, tell: Tell) {
+    pub(super) fn take_tell(&mut self, now: Tick, peer: Guid, tell: TellIn<'_>) {
         for record in tell.records {
             let guid = record.guid;
             // What is wanted is not held, which is told sooner.
@@ -302,9 +313,9 @@ impl Node {
             }
         }
         for fragment in tell.fragments {
-            let wire::Fragment { guid, piece, index, bytes: Blob(bytes) } = fragment;
+            let wire::Fragment { guid, piece, index, bytes: BlobIn(bytes) } = fragment;
             self.stats.fragments_received += 1;
-            match self.fetches.handle_fragment(now, peer, guid, piece, index, &bytes) {
+            match self.fetches.handle_fragment(now, peer, guid, piece, index, bytes) {
                 Arrived::Nothing => {}
                 Arrived::Unwanted => self.stats.fragments_unwanted += 1,
                 Arrived::Wrong => self.stats.pieces_wrong += 1,

@@ -3,7 +3,8 @@
 
 use crate::proto::gossip::check_name;
 use crate::proto::limits::MAX_NAME;
-use bincode::de::{BorrowDecoder, Decoder, read::Reader};
+use bincode::de::read::{BorrowReader, Reader};
+use bincode::de::{BorrowDecoder, Decoder};
 use bincode::enc::{Encoder, write::Writer};
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
@@ -71,8 +72,8 @@ impl<T: Encode, const MAX: usize> Encode for List<T, MAX> {
     }
 }
 
-impl<C, T: Decode<C> + Item, const MAX: usize> Decode<C> for List<T, MAX> {
-    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+impl<T: Item, const MAX: usize> List<T, MAX> {
+    fn read<D: Decoder>(decoder: &mut D, one: impl Fn(&mut D) -> Result<T, DecodeError>) -> Result<Self, DecodeError> {
         let count = usize::from(u16::decode(decoder)?);
         if count > MAX || decoder.reader().peek_read(count * T::SIZE).is_none() {
             return Err(DecodeError::Other("a count that its bytes do not cover"));
@@ -81,15 +82,27 @@ impl<C, T: Decode<C> + Item, const MAX: usize> Decode<C> for List<T, MAX> {
         let mut items = Vec::with_capacity(count);
         for _ in 0..count {
             decoder.unclaim_bytes_read(size_of::<T>());
-            items.push(T::decode(decoder)?);
+            items.push(one(decoder)?);
         }
         Ok(List(items))
+    }
+}
+
+impl<C, T: Decode<C> + Item, const MAX: usize> Decode<C> for List<T, MAX> {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        List::read(decoder, T::decode)
     }
 }
 
 /// At most `MAX` bytes, read at once.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Blob<const MAX: usize>(pub Bytes);
+
+impl<const MAX: usize> From<Blob<MAX>> for Bytes {
+    fn from(Blob(bytes): Blob<MAX>) -> Bytes {
+        bytes
+    }
+}
 
 impl<const MAX: usize> Encode for Blob<MAX> {
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
@@ -125,6 +138,12 @@ impl Name {
     }
 }
 
+impl From<Name> for Arc<str> {
+    fn from(Name(name): Name) -> Arc<str> {
+        name
+    }
+}
+
 impl Encode for Name {
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
         (self.0.len() as u16).encode(encoder)?;
@@ -141,6 +160,44 @@ impl<C> Decode<C> for Name {
         };
         decoder.reader().consume(count);
         Ok(name)
+    }
+}
+
+/// A [`Name`] as it lies in a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameIn<'a>(pub(super) &'a str);
+
+impl<'de: 'a, 'a, C> BorrowDecode<'de, C> for NameIn<'a> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let BlobIn::<MAX_NAME>(bytes) = BlobIn::borrow_decode(decoder)?;
+        let name = std::str::from_utf8(bytes).ok().filter(|name| check_name(name));
+        name.map(NameIn).ok_or(DecodeError::Other("not a name"))
+    }
+}
+
+impl From<NameIn<'_>> for Arc<str> {
+    fn from(NameIn(name): NameIn<'_>) -> Arc<str> {
+        name.into()
+    }
+}
+
+/// A [`Blob`] as it lies in a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobIn<'a, const MAX: usize>(pub &'a [u8]);
+
+impl<'de: 'a, 'a, C, const MAX: usize> BorrowDecode<'de, C> for BlobIn<'a, MAX> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let count = usize::from(u16::decode(decoder)?);
+        if count > MAX {
+            return Err(DecodeError::Other("a count beyond its bound"));
+        }
+        decoder.borrow_reader().take_bytes(count).map(BlobIn)
+    }
+}
+
+impl<const MAX: usize> From<BlobIn<'_, MAX>> for Bytes {
+    fn from(BlobIn(bytes): BlobIn<'_, MAX>) -> Bytes {
+        Bytes::copy_from_slice(bytes)
     }
 }
 
@@ -166,7 +223,7 @@ impl<C> Decode<C> for Address {
     }
 }
 
-/// Derives of `Decode` want both of bincode's traits of what they contain. Nothing here borrows.
+/// Derives of `Decode` want both of bincode's traits of what they contain. These do not borrow.
 macro_rules! borrow {
     ($($item:ty;)*) => { $(
         impl<'de, C> BorrowDecode<'de, C> for $item {
@@ -181,9 +238,9 @@ pub(super) use borrow;
 
 borrow! { Name; Address; }
 
-impl<'de, C, T: Decode<C> + Item, const MAX: usize> BorrowDecode<'de, C> for List<T, MAX> {
+impl<'de, C, T: BorrowDecode<'de, C> + Item, const MAX: usize> BorrowDecode<'de, C> for List<T, MAX> {
     fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        Self::decode(decoder)
+        List::read(decoder, T::borrow_decode)
     }
 }
 

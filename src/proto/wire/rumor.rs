@@ -1,7 +1,7 @@
 //! [`Rumor`]: fresh records on their way down the tree. [`Heard`]: what came, what is held, and who asks.
 
-use super::codec::List;
-use super::tell::{HeadTold, Record};
+use super::codec::{Item, List};
+use super::tell::{HeadTold, Record, RecordIn};
 use crate::proto::fact::LIST;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{HEARD, MAX_PIECES};
@@ -25,18 +25,30 @@ impl<T> Pushed<T> {
 }
 
 /// Fresh records, each to be acknowledged by [`Heard::got`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Rumor {
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RumorOf<R: Item> {
     /// What the sender got from the receiver: acknowledgements that ride along.
     pub got: List<Guid, HEARD>,
     /// Whole records.
-    pub records: List<Pushed<Record>, 32>,
+    pub records: List<Pushed<R>, 32>,
     /// Heads of longer ones; their MSGs are to be had from the sender.
     pub heads: List<Pushed<HeadTold>, 8>,
 }
 
+/// As it is sent.
+pub type Rumor = RumorOf<Record>;
+
+/// As it lies in a datagram.
+pub type RumorIn<'a> = RumorOf<RecordIn<'a>>;
+
+impl<R: Item> Default for RumorOf<R> {
+    fn default() -> Self {
+        RumorOf { got: List::default(), records: List::default(), heads: List::default() }
+    }
+}
+
 impl Rumor {
-    /// Bytes of a `Rumor` that says nothing.
+    /// Bytes of one that says nothing.
     pub const EMPTY: usize = 6;
 }
 

@@ -37,9 +37,39 @@ fn body(message: &Message) -> Vec<u8> {
     body
 }
 
+/// Whatever a test decodes, what a node reads where it lies is the same.
 fn decode(kind: u8, body: &[u8]) -> Result<Message, Rejected> {
     let datagram = sealed(kind, body);
-    Message::decode(&key().open(&datagram)?)
+    let opened = key().open(&datagram)?;
+    let decoded = Message::decode(&opened);
+    assert_eq!(Incoming::decode(&opened).map(copied), decoded);
+    decoded
+}
+
+fn copied(incoming: Incoming<'_>) -> Message {
+    let record = |record: RecordIn<'_>| {
+        let Record { guid, kind, date_time, origin, who_name, msg } = record;
+        Record { guid, kind, date_time, origin, who_name: Name(who_name.into()), msg: Blob(msg.into()) }
+    };
+    let push = |Pushed { range, hops, what }| Pushed { range, hops, what: record(what) };
+    let part = |Fragment { guid, piece, index, bytes }: FragmentIn<'_>| Fragment {
+        guid,
+        piece,
+        index,
+        bytes: Blob(bytes.into()),
+    };
+    match incoming {
+        Incoming::Tell(TellOf { records, heads, fragments, lacking }) => Message::Tell(Tell {
+            records: List::new(records.into_iter().map(record).collect()),
+            fragments: List::new(fragments.into_iter().map(part).collect()),
+            heads,
+            lacking,
+        }),
+        Incoming::Rumor(RumorOf { got, records, heads }) => {
+            Message::Rumor(Rumor { got, records: List::new(records.into_iter().map(push).collect()), heads })
+        }
+        Incoming::Other(message) => message,
+    }
 }
 
 fn name(text: &str) -> Name {
@@ -518,6 +548,8 @@ impl<C> Decode<C> for Heavy {
         Ok(Heavy([u8::decode(decoder)?.into(); 128]))
     }
 }
+
+borrow! { Heavy; }
 
 fn heavy(count: u16, bytes: usize) -> (bool, usize) {
     let body = [&count.to_le_bytes()[..], &vec![0; bytes]].concat();

@@ -61,7 +61,7 @@ impl Stage<'_> {
         self.write_one_by_one("writing after the crash", self.plan.records);
         self.await_records();
         self.measure_records();
-        self.wait("until all know who is dead", PATIENCE, SECOND / 10, |net| {
+        self.wait("until all know who is dead", 3 * PATIENCE, SECOND / 10, |net| {
             net.meter.watch.falls().all(|fall| fall.unaware() == 0)
         });
         self.measure_peers();
