@@ -129,6 +129,22 @@ fn the_same_seed_is_the_same_run_and_another_is_another() {
     assert_ne!(once.trace, another.trace);
 }
 
+/// What is due within a link's least delay happens on all cores at once: longer than on a LAN, so that there is much of it.
+#[test]
+fn however_many_cores_there_are_it_is_the_same_run() {
+    let on = |jobs| {
+        let mut plan = Plan::new(Scenario::Split, 70);
+        (plan.link.loss, plan.link.delay, plan.split, plan.jobs) =
+            (0.05, Duration::from_millis(5), Duration::from_secs(5), jobs);
+        run(&plan, &mut |_| {})
+    };
+    let one = on(1);
+    assert_eq!(one.split.and_then(|split| split.healed_s).map(|_| ()), Some(()));
+    for jobs in [2, 5] {
+        assert_eq!(on(jobs), one, "{jobs}");
+    }
+}
+
 #[test]
 fn a_burst_shares_datagrams() {
     let report = run(&Plan::new(Scenario::Burst, 100), &mut |_| {});

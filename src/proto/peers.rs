@@ -14,6 +14,7 @@ mod contacts;
 mod errand;
 mod favours;
 mod hints;
+mod marks;
 mod meeting;
 mod names;
 mod news;
@@ -24,6 +25,7 @@ mod plain;
 mod probing;
 mod quality;
 mod questions;
+mod restoring;
 mod returns;
 mod rule;
 mod suspicion;
@@ -33,7 +35,7 @@ mod words;
 pub(super) use errand::Errand;
 pub use peer::{Explanation, Peer, Reach, Reason};
 
-use crate::proto::fact::{Fact, PeerFact};
+use crate::proto::fact::Fact;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{FAVOURS, PEERS, PROBES};
 use crate::proto::ring::{Range, place};
@@ -50,7 +52,6 @@ use paging::Pager;
 use probing::Probe;
 use questions::Questions;
 use rand::rngs::ChaCha8Rng;
-use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use returns::Returns;
 use std::collections::VecDeque;
@@ -295,35 +296,6 @@ impl Peers {
     /// Where a peer sees us.
     pub(super) fn seen_at(&mut self, addr: SocketAddr) {
         self.addr = Some(addr);
-    }
-
-    /// A peer met before the last start.
-    pub(super) fn restore(&mut self, now: Tick, fact: PeerFact) {
-        if fact.guid == self.me || self.table.len() >= PEERS {
-            return;
-        }
-        let entry = (Entry::new(fact.guid, fact.addr, 0), &*fact.name);
-        if self.table.insert(now, entry, 0, Reach::Unreachable, Reason::Remembered) {
-            self.contacts.open(now, fact.guid, fact.addr).remembered = fact.last_update;
-            self.returns.remember(place(&fact.guid));
-        }
-    }
-
-    /// Lists nodes, each in its incarnation, as if others had named them long ago: in a simulation, what a network knew
-    /// that is up for long, down to where this node is. They come in the ring's order.
-    pub(super) fn acquaint<'a>(
-        &mut self,
-        now: Tick,
-        own: SocketAddr,
-        others: impl Iterator<Item = (&'a PeerFact, u32)>,
-    ) {
-        self.addr = Some(own);
-        self.table.others().to_vec().into_iter().for_each(|place| self.drop_entry(place));
-        let room = PEERS.saturating_sub(self.table.len());
-        let others = others.filter(|(fact, _)| fact.guid != self.me).take(room);
-        let all = others.map(|(fact, incarnation)| (Entry::new(fact.guid, fact.addr, incarnation), &*fact.name));
-        let rng = &mut self.rng;
-        self.table.fill(now, all, Reason::Named, |live| live.shuffle(rng));
     }
 
     /// Registers with this address: a few times, or for ever where it is a seed.

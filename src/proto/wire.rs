@@ -6,11 +6,13 @@
 
 mod codec;
 mod hello;
+mod incoming;
 mod rumor;
 mod tell;
 
 pub use codec::{Address, Blob, BlobIn, List, Name, NameIn};
 pub use hello::{Card, CardAsk, CardPage, Hello, HelloFor, ListState, Nodes, ProbeWord, Update, Word};
+pub use incoming::Incoming;
 pub use rumor::{Heard, Parts, Pushed, Rumor, RumorIn, RumorOf};
 pub use tell::{Fragment, FragmentIn, HeadTold, Record, RecordIn, Tell, TellIn, TellOf};
 
@@ -356,28 +358,6 @@ pub fn is_rumor(kind: u8) -> bool {
 /// Whether a datagram of this kind finds out what somebody lacks, or brings it.
 pub fn is_repair(kind: u8) -> bool {
     matches!(kind, DID_YOU_HERE | TELL_ME_MORE | TELL | SYMBOLS | HOLDING)
-}
-
-/// A message that came. What comes most, and most of it twice, is not copied out of its datagram before it is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Incoming<'a> {
-    /// TELL.
-    Tell(TellIn<'a>),
-    /// RUMOR.
-    Rumor(RumorIn<'a>),
-    /// Any other.
-    Other(Message),
-}
-
-impl<'a> Incoming<'a> {
-    /// The body of an authentic datagram, as [`Message::decode`] takes it.
-    pub fn decode(datagram: &'a Verified<'_>) -> Result<Incoming<'a>, Rejected> {
-        match datagram.header().kind {
-            TELL => whole(datagram.body()).map(Incoming::Tell),
-            RUMOR => whole(datagram.body()).map(Incoming::Rumor),
-            _ => Message::decode(datagram).map(Incoming::Other),
-        }
-    }
 }
 
 fn append<T: Encode>(body: &T, out: &mut Vec<u8>) {

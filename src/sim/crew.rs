@@ -90,3 +90,38 @@ impl<J: Send, R: Send> Drop for Shift<'_, J, R> {
         self.0.job.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a crew of so many does with these jobs, round by round.
+    fn done(hired: usize, rounds: usize, work: fn(u64) -> u64) -> Vec<Vec<u64>> {
+        let crew = Crew::new();
+        thread::scope(|scope| {
+            let _shift = crew.shift();
+            (0..hired).for_each(|_| crew.hire(scope, work));
+            let round = |round| {
+                let mut done = crew.run((0..100).map(|job| 100 * round + job).collect(), work);
+                done.sort_unstable();
+                done
+            };
+            (0..rounds as u64).map(round).collect()
+        })
+    }
+
+    #[test]
+    fn every_job_is_done_once_whoever_does_it() {
+        let alone = done(0, 20, |job| job * 2);
+        assert_eq!(alone[19], (1900..2000).map(|job| job * 2).collect::<Vec<_>>());
+        assert_eq!(done(3, 20, |job| job * 2), alone);
+    }
+
+    #[test]
+    fn a_panic_is_passed_on_and_all_go_home() {
+        for hired in [0, 3] {
+            let ended = thread::spawn(move || done(hired, 1, |job| 100 / (job - 77))).join();
+            assert!(ended.is_err(), "{hired} hired");
+        }
+    }
+}

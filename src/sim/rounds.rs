@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// Fewer happenings are not worth another thread.
 const FEW: usize = 16;
+/// More would take much memory, until all is seen.
+const MANY: usize = 20_000;
 const INSTANT: Duration = Duration::from_micros(1);
 
 /// What happens to some hosts in a round.
@@ -56,18 +58,23 @@ impl Network {
         self.now = end;
     }
 
-    /// All that is due before then, by the parts of the network that it happens in.
-    fn jobs(&mut self, until: Tick) -> VecDeque<Job> {
+    /// All that is due before then, or the first of it where it is much, by the parts of the network that it happens in.
+    fn jobs(&mut self, mut until: Tick) -> VecDeque<Job> {
+        let (mut happenings, mut last) = (0, Tick(0));
         let mut jobs: BTreeMap<usize, Job> = BTreeMap::new();
-        while self.agenda.due() < until
-            && let Some((at, event)) = self.agenda.next()
-        {
+        while self.agenda.due() < until {
+            if happenings >= MANY && self.agenda.due() > last {
+                until = self.agenda.due();
+                break;
+            }
+            let Some((at, event)) = self.agenda.next() else { break };
+            (happenings, last) = (happenings + 1, at);
             let Some((host, happening)) = self.find(event) else { continue };
             let (part, host) = Hosts::part_of(host);
             let lend = || Job { part, hosts: self.hosts.lend(part), due: Vec::new(), until };
             jobs.entry(part).or_insert_with(lend).due.push((at, host, happening));
         }
-        jobs.into_values().collect()
+        jobs.into_values().map(|job| Job { until, ..job }).collect()
     }
 
     /// What was done in a round is seen in the order of time.

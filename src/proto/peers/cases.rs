@@ -5,7 +5,7 @@ use super::{Explanation, Peers, Reach, Reason};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{CASES, NOTES, VOUCHES};
 use crate::proto::time::Tick;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// One thing that happened.
@@ -41,16 +41,18 @@ pub(super) enum Note {
 #[derive(Debug, Default)]
 pub(super) struct Cases {
     cases: BTreeMap<u64, VecDeque<(Tick, Note)>>,
+    /// When the last thing happened to each.
+    latest: BTreeSet<(Tick, u64)>,
 }
 
 impl Cases {
     pub(super) fn note(&mut self, now: Tick, place: u64, note: Note) {
-        if !self.cases.contains_key(&place) && self.cases.len() >= CASES {
-            let latest = |notes: &VecDeque<(Tick, Note)>| notes.back().map(|(at, _)| *at);
-            let oldest = self.cases.iter().min_by_key(|(_, notes)| latest(notes)).map(|(&place, _)| place);
-            oldest.map(|place| self.cases.remove(&place));
+        let mut notes = self.take(place).unwrap_or_default();
+        if self.cases.len() >= CASES
+            && let Some(&(_, oldest)) = self.latest.first()
+        {
+            self.take(oldest);
         }
-        let notes = self.cases.entry(place).or_default();
         // Trying again and again tells no more than trying once.
         if note == Note::Tried && notes.back().is_some_and(|(_, last)| *last == Note::Tried) {
             notes.pop_back();
@@ -59,15 +61,27 @@ impl Cases {
             notes.pop_front();
         }
         notes.push_back((now, note));
+        self.cases.insert(place, notes);
+        self.latest.insert((now, place));
     }
 
     /// Nobody is known there any more.
     pub(super) fn forget(&mut self, place: u64) {
-        self.cases.remove(&place);
+        self.take(place);
+    }
+
+    fn take(&mut self, place: u64) -> Option<VecDeque<(Tick, Note)>> {
+        let notes = self.cases.remove(&place)?;
+        if let Some(&(at, _)) = notes.back() {
+            self.latest.remove(&(at, place));
+        }
+        Some(notes)
     }
 
     pub(super) fn check(&self) {
         assert!(self.cases.len() <= CASES && self.cases.values().all(|notes| notes.len() <= NOTES));
+        let latest = self.cases.iter().map(|(&place, notes)| (notes.back().map(|(at, _)| *at), place));
+        assert!(latest.map(|(at, place)| (at.unwrap_or_default(), place)).collect::<BTreeSet<_>>() == self.latest);
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`Hints`]: addresses that are registered with and have not answered: seeds, for ever, and what others name, a few
 //! times. A node that enough others name counts as a peer though it was not met yet.
 
+use super::marks::Marks;
 use super::plain::Plain;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{HINTS, HINTS_PER_TELLER, HINTS_PER_TURN, VOUCHES};
@@ -30,8 +31,7 @@ struct Hint {
     addr: Plain,
     /// Who is there, where somebody said so or it was met, and the marks of the addresses of those who said it.
     guid: Option<Guid>,
-    tellers: [u32; VOUCHES],
-    told: u8,
+    tellers: Marks<VOUCHES>,
     /// On whose account it is; nobody's: this node's user.
     account: Option<Guid>,
     seed: bool,
@@ -41,17 +41,8 @@ struct Hint {
 
 impl Hint {
     fn new(addr: Plain, at: Tick) -> Hint {
-        let (guid, tellers, told, account, seed, tries) = Default::default();
-        Hint { addr, guid, tellers, told, account, seed, tries, at }
-    }
-
-    /// Somebody with this mark says who is there.
-    fn note(&mut self, teller: u32) {
-        let told = usize::from(self.told);
-        if told < VOUCHES && !self.tellers[..told].contains(&teller) {
-            self.tellers[told] = teller;
-            self.told += 1;
-        }
+        let (guid, tellers, account, seed, tries) = Default::default();
+        Hint { addr, guid, tellers, account, seed, tries, at }
     }
 }
 
@@ -92,15 +83,15 @@ impl Hints {
             if hint.guid != guid {
                 return None;
             }
-            hint.note(from);
-            return Some(usize::from(hint.told));
+            hint.tellers.insert(from);
+            return Some(hint.tellers.len());
         }
         let account = self.accounts.get(&teller).copied().unwrap_or_default();
         if self.hints.len() >= HINTS || account >= HINTS_PER_TELLER {
             return None;
         }
         let mut hint = Hint { guid, account: Some(teller), ..Hint::new(addr, at) };
-        hint.note(from);
+        hint.tellers.insert(from);
         self.insert(hint);
         Some(1)
     }
@@ -214,6 +205,8 @@ impl Hints {
 mod tests {
     use super::*;
 
+    const TELLER: Guid = Guid([1; 16]);
+
     fn addr(n: u32) -> SocketAddr {
         SocketAddr::from((n.to_be_bytes(), 7000))
     }
@@ -235,6 +228,24 @@ mod tests {
             hints.check();
         }
         assert_eq!(tried, HINTS * TRIES as usize);
+    }
+
+    #[test]
+    fn whatever_goes_the_others_are_found_where_they_are() {
+        let mut hints = Hints::default();
+        for n in 0..100 {
+            hints.tell(Tick(u64::from(n % 7)), addr(n), Some(Guid([n as u8; 16])), TELLER, addr(1));
+        }
+        for n in (0..100).filter(|n| n % 3 > 0) {
+            hints.settle(&addr(n), Guid([n as u8; 16]));
+            hints.check();
+        }
+        let mut left: Vec<SocketAddr> = hints.due(Tick(6), |_, _| false);
+        left.sort_unstable();
+        assert_eq!(left, (0..100).step_by(3).map(addr).collect::<Vec<_>>());
+        (0..100).for_each(|n| hints.settle(&addr(n), Guid([n as u8; 16])));
+        hints.check();
+        assert_eq!((hints.hints.capacity(), hints.next()), (0, Tick::NEVER), "thousands leave no room behind");
     }
 
     #[test]

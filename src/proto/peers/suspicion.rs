@@ -1,6 +1,7 @@
 //! [`Suspicions`]: peers that did not answer and may still object. A suspicion is the shorter, the more nodes came to it
 //! independently of each other (Dadgar, Phillips, Currey: *Lifeguard*, DSN-W 2018, section IV.B).
 
+use super::marks::Marks;
 use crate::proto::limits::CONFIRMATIONS;
 use crate::proto::settings::Timing;
 use crate::proto::time::Tick;
@@ -13,7 +14,7 @@ const LEAST_PEERS: usize = 32;
 /// One suspicion.
 #[derive(Clone, Debug)]
 pub(super) struct Suspicion {
-    pub(super) accusers: Vec<u32>,
+    pub(super) accusers: Marks<{ CONFIRMATIONS + 1 }>,
     pub(super) deadline: Tick,
     /// Its beginning, or when it was last given more time: its deadline counts from there.
     pub(super) extended: Tick,
@@ -37,13 +38,8 @@ impl Suspicions {
 
     /// Somebody suspects it. True if that is new: a first accuser, or one that confirms.
     pub(super) fn accuse(&mut self, now: Tick, place: u64, accuser: u32) -> bool {
-        let fresh = || Suspicion { accusers: Vec::new(), deadline: Tick::NEVER, extended: now };
-        let suspicion = self.open.entry(place).or_insert_with(fresh);
-        let news = suspicion.accusers.len() <= CONFIRMATIONS && !suspicion.accusers.contains(&accuser);
-        if news {
-            suspicion.accusers.push(accuser);
-        }
-        news
+        let fresh = || Suspicion { accusers: Marks::default(), deadline: Tick::NEVER, extended: now };
+        self.open.entry(place).or_insert_with(fresh).accusers.insert(accuser)
     }
 
     /// Sets deadlines anew: `others` live peers who are no suspects could confirm.
@@ -82,7 +78,6 @@ impl Suspicions {
 
     pub(super) fn check(&self) {
         assert_eq!(self.open.len(), self.deadlines.len());
-        assert!(self.open.values().all(|suspicion| suspicion.accusers.len() <= CONFIRMATIONS + 1));
     }
 }
 

@@ -3,6 +3,7 @@
 use super::probing::DOUBTS;
 use super::rule::Rule;
 use super::*;
+use crate::proto::fact::PeerFact;
 use crate::proto::limits::{CONTACTS, DATAGRAMS_PER_PEER, FEW_PEERS, HINTS_PER_TELLER, NEWS, PAGES_PER_HELLO};
 use crate::proto::seal::{NetworkKey, Secret};
 use crate::proto::stats::Rejected;
