@@ -1,11 +1,12 @@
 //! What the receive path allocates once it is warm, counted by an allocator that counts: nothing for what is refused or
-//! was there before, and for what is new no more than is kept of it.
+//! was there before, one list for records that are known already, and for what is new no more than is kept of it.
 
 #[path = "common/pair.rs"]
 mod pair;
 
 use allocation_counter::measure;
 use gossip_node::proto::seal::Header;
+use gossip_node::proto::wire::{List, Message, Record, Tell};
 use pair::Pair;
 
 /// Allocations of handling each of these in turn.
@@ -38,6 +39,32 @@ fn what_is_refused_allocates_nothing() {
     let new = allocations(&mut pair, &datagrams, true);
     assert!(new.iter().all(|&count| count > 0), "what is new is kept: {new:?}");
     assert_eq!(allocations(&mut pair, &datagrams, false), vec![0; datagrams.len()], "replays");
+}
+
+#[test]
+fn what_is_known_already_is_not_copied_out_of_its_datagram() {
+    let mut pair = Pair::new();
+    let datagrams = pair.write(20, 200);
+    allocations(&mut pair, &datagrams, true);
+    pair.second.settle(pair.now);
+    // Told once more, by the same peer: the same records under counters of their own.
+    let told = |datagram: &Vec<u8>| {
+        let opened = pair.key.open(datagram).unwrap();
+        let Ok(Message::Rumor(rumor)) = Message::decode(&opened) else { panic!("rumours were written") };
+        let records: Vec<Record> = rumor.records.into_iter().map(|pushed| pushed.what).collect();
+        let (count, message) = (records.len(), Message::Tell(Tell { records: List::new(records), ..Tell::default() }));
+        let (header, mut told) = (*opened.header(), Vec::new());
+        let header = Header { kind: message.kind(), counter: header.counter + 1000, ..header };
+        pair.key.seal(&header, &mut told, |out| message.encode(out));
+        (count, told)
+    };
+    let (counts, told): (Vec<usize>, Vec<Vec<u8>>) = datagrams.iter().map(told).unzip();
+    assert_eq!(counts.iter().sum::<usize>(), 20);
+    let allocated = allocations(&mut pair, &told, true);
+    // The first one has something else to do as well, after what its peer sent before.
+    let lists = &allocated[1..];
+    assert!(allocated[0] <= 2 && lists.iter().all(|&count| count == 1), "a list of records in each: {allocated:?}");
+    assert_eq!(pair.second.node.stats().records_received_duplicate, 20);
 }
 
 #[test]

@@ -176,11 +176,8 @@ impl Network {
         };
         let mut all: Vec<(u64, PeerFact, u32)> = self.hosts.iter().filter_map(fact).collect();
         all.sort_by_key(|(place, ..)| *place);
-        for index in 0..self.hosts.len() {
-            let others = all.iter().map(|(_, fact, incarnation)| (fact, *incarnation));
-            let own = self.hosts[index].addr;
-            self.touch(index, |node, now| node.acquaint(now, own, others));
-        }
+        let now = self.now;
+        self.everywhere(|node, own| node.acquaint(now, own, all.iter().map(|(_, fact, last)| (fact, *last))));
         // Each opens sessions with so many, and so many others with it: in a small network all with all.
         for index in 0..all.len() {
             let (own, met) = (all[index].1.guid, (all.len() / 2).min(SESSIONS));

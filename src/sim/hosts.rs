@@ -43,6 +43,11 @@ impl Hosts {
         part * PART + host
     }
 
+    /// How many parts there are.
+    pub(super) fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
     /// A part, which is to be [given back](Hosts::give_back) before any of its hosts is asked for.
     pub(super) fn lend(&mut self, part: usize) -> Vec<Host> {
         std::mem::take(&mut self.parts[part])

@@ -9,8 +9,10 @@ use super::deed::{Deed, Happening};
 use super::disk::Shelf;
 use super::host::Host;
 use super::hosts::Hosts;
+use crate::proto::node::Node;
 use crate::proto::time::Tick;
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
@@ -56,6 +58,26 @@ impl Network {
             }
         });
         self.now = end;
+    }
+
+    /// Has every running node do something now.
+    pub(super) fn everywhere(&mut self, act: impl Fn(&mut Node, SocketAddr) + Sync) {
+        let (now, cores, crew) = (self.now, self.rounds.unwrap_or(1), Crew::new());
+        let work = |(part, mut hosts): (usize, Vec<Host>)| {
+            let act = |host: &mut Host| {
+                let addr = host.addr;
+                host.act(now, |node| act(node, addr))
+            };
+            let deeds = hosts.iter_mut().map(act).enumerate().map(|(host, deed)| (now, host, deed)).collect();
+            (part, hosts, deeds)
+        };
+        let parts = (0..self.hosts.parts()).map(|part| (part, self.hosts.lend(part))).collect();
+        let done = thread::scope(|scope| {
+            let _shift = crew.shift();
+            (1..cores).for_each(|_| crew.hire(scope, &work));
+            crew.run(parts, &work)
+        });
+        self.see_all(done);
     }
 
     /// All that is due before then, or the first of it where it is much, by the parts of the network that it happens in.
