@@ -83,7 +83,7 @@ impl Network {
     /// All that is due before then, or the first of it where it is much, by the parts of the network that it happens in.
     fn jobs(&mut self, mut until: Tick) -> VecDeque<Job> {
         let (mut happenings, mut last) = (0, Tick(0));
-        let mut jobs: BTreeMap<usize, Job> = BTreeMap::new();
+        let mut parts: BTreeMap<usize, Vec<(Tick, usize, Happening)>> = BTreeMap::new();
         while self.agenda.due() < until {
             if happenings >= MANY && self.agenda.due() > last {
                 until = self.agenda.due();
@@ -93,10 +93,9 @@ impl Network {
             (happenings, last) = (happenings + 1, at);
             let Some((host, happening)) = self.find(event) else { continue };
             let (part, host) = Hosts::part_of(host);
-            let lend = || Job { part, hosts: self.hosts.lend(part), due: Vec::new(), until };
-            jobs.entry(part).or_insert_with(lend).due.push((at, host, happening));
+            parts.entry(part).or_default().push((at, host, happening));
         }
-        jobs.into_values().map(|job| Job { until, ..job }).collect()
+        parts.into_iter().map(|(part, due)| Job { part, hosts: self.hosts.lend(part), due, until }).collect()
     }
 
     /// What was done in a round is seen in the order of time.

@@ -102,6 +102,11 @@ impl Contacts {
         self.contacts.get(guid).map(Box::as_ref)
     }
 
+    /// Where it is.
+    pub(super) fn addr(&self, guid: &Guid) -> Option<SocketAddr> {
+        self.get(guid).map(|contact| contact.addr)
+    }
+
     pub(super) fn get_mut(&mut self, guid: &Guid) -> Option<&mut Contact> {
         self.contacts.get_mut(guid).map(Box::as_mut)
     }

@@ -36,7 +36,7 @@ impl Peers {
             self.cases.note(now, place(stale), Note::Displaced);
         }
         // It may be where this one was: hosts swap addresses, and one that knows nobody any more has to be found.
-        let left = self.contacts.get(&guid).map(|contact| contact.addr).filter(|was| *was != addr);
+        let left = self.contacts.addr(&guid).filter(|was| *was != addr);
         if let Some(left) = left.filter(|_| !others.is_empty()) {
             self.hint(now, left, Some(guid), false);
         }

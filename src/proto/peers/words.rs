@@ -69,7 +69,7 @@ impl Peers {
         let Address(addr) = card.addr;
         if card.guid == self.me {
             // Our own GUID is named to us only where a copy of this node lives.
-            let from = self.contacts.get(&teller).map(|contact| contact.addr);
+            let from = self.contacts.addr(&teller);
             let elsewhere = from.and_then(|from| named(from, addr)).filter(|_| self.addr != Some(addr));
             if let Some(addr) = elsewhere {
                 self.hint(now, addr, Some(teller), false);
@@ -172,7 +172,7 @@ impl Peers {
         if met {
             self.try_elsewhere(now, teller, update.guid, update.addr.0);
         }
-        let from = self.contacts.get(&teller).map(|contact| contact.addr);
+        let from = self.contacts.addr(&teller);
         let addr = from.and_then(|from| named(from, update.addr.0)).filter(|_| !met).unwrap_or(addr);
         self.table.identify(place, addr, update.incarnation, None);
     }
@@ -180,7 +180,7 @@ impl Peers {
     /// A dead peer is said to be back. It is registered with when its turn comes. Enough tellers are believed before that,
     /// and only what is believed is passed on: so one of them has met it, unless all of them lie.
     fn hear_return(&mut self, now: Tick, teller: Guid, place: u64, incarnation: u32) {
-        let Some(from) = self.contacts.get(&teller).map(|contact| contact.addr) else { return };
+        let Some(from) = self.contacts.addr(&teller) else { return };
         if self.returns.announce(place, incarnation, from, VOUCHES) >= VOUCHES {
             self.cases.note(now, place, Note::Vouched);
             self.set(now, place, Reach::Reachable, Reason::Named);
@@ -190,7 +190,7 @@ impl Peers {
 
     /// A peer knows another address of a node that we cannot reach where we know it: it may have moved.
     pub(super) fn try_elsewhere(&mut self, now: Tick, teller: Guid, guid: Guid, addr: SocketAddr) {
-        let Some(from) = self.contacts.get(&teller).map(|contact| contact.addr) else { return };
+        let Some(from) = self.contacts.addr(&teller) else { return };
         if let Some(addr) = named(from, addr).filter(|addr| self.addr(&guid) != Some(*addr)) {
             self.hints.tell(now, addr, Some(guid), teller, from);
         }
@@ -208,7 +208,7 @@ impl Peers {
         incarnation: u32,
         name: Option<&str>,
     ) {
-        let Some(from) = self.contacts.get(&teller).map(|contact| contact.addr) else { return };
+        let Some(from) = self.contacts.addr(&teller) else { return };
         let Some(addr) = named(from, addr) else { return };
         let enough = if self.table.len() < FEW_PEERS { 1 } else { VOUCHES };
         let vouches = self.hints.tell(now + delay, addr, Some(guid), teller, from);
