@@ -28,6 +28,7 @@ mod questions;
 mod restoring;
 mod returns;
 mod rule;
+mod sorted;
 mod suspicion;
 mod table;
 mod words;

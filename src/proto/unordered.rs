@@ -42,6 +42,11 @@ impl<K: Copy + Eq + Hash + Ord, V> Unordered<K, V> {
         self.0.remove(key)
     }
 
+    /// Gives back the room beyond that for so many keys.
+    pub fn shrink_to(&mut self, keys: usize) {
+        self.0.shrink_to(keys);
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -8,12 +8,13 @@ use crate::proto::limits::{HINTS, HINTS_PER_TELLER, HINTS_PER_TURN, VOUCHES};
 use crate::proto::time::Tick;
 use crate::proto::unordered::Unordered;
 use rand::{Rng, RngExt};
+use siphasher::sip::SipHasher24;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// REGISTERs to an address that was only named to us.
-const TRIES: u32 = 7;
+const TRIES: u8 = 7;
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const MOST_RETRY: Duration = Duration::from_secs(30);
 /// A seed is looked for more often: one that starts late shall not be met much later.
@@ -33,11 +34,20 @@ struct Hint {
     guid: Option<Guid>,
     tellers: Marks<VOUCHES>,
     /// On whose account it is; nobody's: this node's user.
-    account: Option<Guid>,
+    account: Option<Account>,
     seed: bool,
-    tries: u32,
+    tries: u8,
     at: Tick,
 }
+
+/// A teller's hash: two that share one share what room there is for each.
+type Account = u32;
+
+fn account(teller: &Guid) -> Account {
+    SipHasher24::new().hash(&teller.0) as u32
+}
+
+const _: () = assert!(size_of::<Hint>() <= 72);
 
 impl Hint {
     fn new(addr: Plain, at: Tick) -> Hint {
@@ -52,7 +62,7 @@ pub(super) struct Hints {
     hints: Vec<Hint>,
     places: Unordered<Plain, u32>,
     due: BTreeSet<(Tick, u32)>,
-    accounts: BTreeMap<Guid, usize>,
+    accounts: BTreeMap<Account, u32>,
     turn: Tick,
 }
 
@@ -86,11 +96,12 @@ impl Hints {
             hint.tellers.insert(from);
             return Some(hint.tellers.len());
         }
-        let account = self.accounts.get(&teller).copied().unwrap_or_default();
-        if self.hints.len() >= HINTS || account >= HINTS_PER_TELLER {
+        let account = account(&teller);
+        let told = self.accounts.get(&account).copied().unwrap_or_default();
+        if self.hints.len() >= HINTS || told as usize >= HINTS_PER_TELLER {
             return None;
         }
-        let mut hint = Hint { guid, account: Some(teller), ..Hint::new(addr, at) };
+        let mut hint = Hint { guid, account: Some(account), ..Hint::new(addr, at) };
         hint.tellers.insert(from);
         self.insert(hint);
         Some(1)
@@ -131,7 +142,7 @@ impl Hints {
             }
             let most = if hint.seed { MOST_SEED_RETRY } else { MOST_RETRY };
             hint.at = now + (FIRST_RETRY * (1 << hint.tries.min(8))).min(most);
-            hint.tries += 1;
+            hint.tries = hint.tries.saturating_add(1);
             if hint.seed || hint.tries < TRIES {
                 self.insert(hint);
             }
@@ -157,8 +168,8 @@ impl Hints {
             assert!(self.place(hint.addr) == Some(place) && self.due.contains(&(hint.at, place as u32)));
         }
         let told = self.hints.iter().filter(|hint| hint.account.is_some()).count();
-        assert!(told <= HINTS && told == self.accounts.values().sum::<usize>());
-        assert!(self.accounts.values().all(|&hints| 0 < hints && hints <= HINTS_PER_TELLER));
+        assert!(told <= HINTS && told == self.accounts.values().sum::<u32>() as usize);
+        assert!(self.accounts.values().all(|&hints| 0 < hints && hints as usize <= HINTS_PER_TELLER));
     }
 
     fn place(&self, addr: Plain) -> Option<usize> {
@@ -193,9 +204,10 @@ impl Hints {
                 self.accounts.remove(&account);
             }
         }
-        if self.hints.is_empty() {
-            // Thousands were, where thousands joined at once.
-            (self.hints, self.places) = Default::default();
+        // There were thousands, where thousands joined at once.
+        if self.hints.len() < self.hints.capacity() / 4 {
+            self.hints.shrink_to(self.hints.len() * 2);
+            self.places.shrink_to(self.hints.len() * 2);
         }
         hint
     }
@@ -227,7 +239,7 @@ mod tests {
             tried += hints.due(now, |_, _| false).len();
             hints.check();
         }
-        assert_eq!(tried, HINTS * TRIES as usize);
+        assert_eq!(tried, HINTS * usize::from(TRIES));
     }
 
     #[test]

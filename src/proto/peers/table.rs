@@ -4,13 +4,13 @@
 use super::names::{Called, Names};
 use super::peer::{Reach, Reason};
 use super::plain::Plain;
+use super::sorted::Sorted;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::PEER_BYTES;
 use crate::proto::ring::{Range, place};
 use crate::proto::time::Tick;
 use crate::proto::wire::ListState;
 use siphasher::sip::SipHasher24;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// One listed node.
@@ -67,7 +67,7 @@ impl Entry {
 /// turn in this pass.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    entries: BTreeMap<u64, Entry>,
+    entries: Sorted<Entry>,
     names: Names,
     live: Vec<u64>,
     others: Vec<u64>,
@@ -91,12 +91,12 @@ impl Table {
     }
 
     pub(super) fn at(&self, place: u64) -> Option<&Entry> {
-        self.entries.get(&place)
+        self.entries.get(place)
     }
 
     pub(super) fn find(&self, guid: &Guid) -> Option<(u64, &Entry)> {
         let place = place(guid);
-        self.entries.get(&place).filter(|entry| entry.guid == *guid).map(|entry| (place, entry))
+        self.entries.get(place).filter(|entry| entry.guid == *guid).map(|entry| (place, entry))
     }
 
     /// What a listed node is called.
@@ -105,19 +105,12 @@ impl Table {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Entry)> {
-        self.entries.iter().map(|(&place, entry)| (place, entry))
+        self.entries.iter()
     }
 
     /// The live in a part of the ring, in its order.
     pub(super) fn range(&self, range: Range) -> impl Iterator<Item = (u64, &Entry)> {
-        let (first, second) = match range {
-            Range { from, to } if from <= to => (from..to, 0..0),
-            Range { from, to } => (from..u64::MAX, 0..to),
-        };
-        // A range that goes around the end has the last place of all in it.
-        let last = (range.from > range.to).then(|| self.entries.get_key_value(&u64::MAX)).flatten();
-        let around = self.entries.range(first).chain(last).chain(self.entries.range(second));
-        around.filter(|(_, entry)| entry.reach.answers()).map(|(&place, entry)| (place, entry))
+        self.entries.range(range).filter(|(_, entry)| entry.reach.answers())
     }
 
     /// Adds one; a live one comes at a random place among those whose turn is still to come, as `draw` has it. False if
@@ -131,7 +124,7 @@ impl Table {
         reason: Reason,
     ) -> bool {
         let place = place(&entry.guid);
-        if self.entries.contains_key(&place) {
+        if self.entries.get(place).is_some() {
             return false;
         }
         entry.called = self.names.add(name);
@@ -153,10 +146,10 @@ impl Table {
         draw: impl FnOnce(&mut [u64]),
     ) {
         let Table { entries, names, .. } = self;
-        let mut before = std::mem::take(entries);
+        let before = std::mem::take(entries);
         let new: Vec<(u64, Entry)> = all
             .map(|(entry, name)| (place(&entry.guid), entry, name))
-            .filter(|(place, ..)| !before.contains_key(place))
+            .filter(|(place, ..)| before.get(*place).is_none())
             .map(|(place, entry, name)| {
                 let called = names.add(name);
                 (place, Entry { reach: Reach::Reachable, reason, since: hundredths(now), called, ..entry })
@@ -164,8 +157,9 @@ impl Table {
             .collect();
         self.sum = new.iter().fold(self.sum, |sum, (_, entry)| sum.wrapping_add(entry.hash()));
         self.live.extend(new.iter().map(|(place, _)| place));
-        *entries = new.into_iter().collect();
-        entries.append(&mut before);
+        let mut all: Vec<(u64, Entry)> = before.into_iter().chain(new).collect();
+        all.sort_unstable_by_key(|(place, _)| *place);
+        *entries = Sorted::of(all.into_iter());
         self.probed = 0;
         draw(&mut self.live);
         (0..self.live.len()).for_each(|slot| self.seat(slot, true));
@@ -173,7 +167,7 @@ impl Table {
 
     pub(super) fn remove(&mut self, place: u64) {
         self.delist(place);
-        let Some(entry) = self.entries.remove(&place) else { return };
+        let Some(entry) = self.entries.remove(place) else { return };
         if entry.reach.answers() {
             self.sum = self.sum.wrapping_sub(entry.hash());
         }
@@ -183,7 +177,7 @@ impl Table {
 
     /// Says how one is reached from now on; true if that is new.
     pub(super) fn set(&mut self, now: Tick, place: u64, reach: Reach, reason: Reason, draw: usize) -> bool {
-        let Some(entry) = self.entries.get_mut(&place) else { return false };
+        let Some(entry) = self.entries.get_mut(place) else { return false };
         let before = std::mem::replace(&mut entry.reach, reach);
         entry.reason = reason;
         if before == reach {
@@ -203,7 +197,7 @@ impl Table {
 
     /// Says where one is, in which incarnation, and what it is called.
     pub(super) fn identify(&mut self, place: u64, addr: SocketAddr, incarnation: u32, name: Option<&str>) {
-        let Some(entry) = self.entries.get_mut(&place) else { return };
+        let Some(entry) = self.entries.get_mut(place) else { return };
         let before = entry.hash();
         (entry.addr, entry.incarnation) = (Plain::new(addr), incarnation);
         if entry.reach.answers() {
@@ -218,7 +212,7 @@ impl Table {
 
     fn tidy_names(&mut self) {
         if self.names.is_wasteful() {
-            self.names.tidy(self.entries.values_mut().map(|entry| &mut entry.called));
+            self.names.tidy(self.entries.iter_mut().map(|entry| &mut entry.called));
         }
     }
 
@@ -244,17 +238,21 @@ impl Table {
         let mut sum = 0u64;
         for (list, alive) in [(&self.live, true), (&self.others, false)] {
             for (slot, place) in list.iter().enumerate() {
-                let entry = &self.entries[place];
+                let entry = self.entries.get(*place).unwrap();
                 assert_eq!((entry.slot as usize, entry.reach.answers()), (slot, alive));
                 sum = sum.wrapping_add(if alive { entry.hash() } else { 0 });
             }
         }
         assert_eq!(sum, self.sum);
-        self.names.check(self.entries.values().map(|entry| entry.called.len()).sum());
+        self.entries.check();
+        self.names.check(self.entries.iter().map(|(_, entry)| entry.called.len()).sum());
     }
 
     fn enlist(&mut self, place: u64, reach: Reach, draw: usize) {
         if reach.answers() {
+            if self.live.len() == self.live.capacity() {
+                self.live.reserve_exact(self.live.len() / 8 + 8);
+            }
             self.live.push(place);
             let last = self.live.len() - 1;
             let slot = self.probed.min(last) + draw % (last - self.probed.min(last) + 1);
@@ -266,13 +264,13 @@ impl Table {
     }
 
     fn delist(&mut self, place: u64) {
-        if let Some(entry) = self.entries.get(&place) {
+        if let Some(entry) = self.entries.get(place) {
             self.delist_as(place, entry.reach);
         }
     }
 
     fn delist_as(&mut self, place: u64, reach: Reach) {
-        let Some(slot) = self.entries.get(&place).map(|entry| entry.slot as usize) else { return };
+        let Some(slot) = self.entries.get(place).map(|entry| entry.slot as usize) else { return };
         if !reach.answers() {
             self.others.swap_remove(slot);
             self.seat(slot, false);
@@ -297,7 +295,7 @@ impl Table {
 
     fn seat(&mut self, slot: usize, alive: bool) {
         let list = if alive { &self.live } else { &self.others };
-        if let Some(entry) = list.get(slot).and_then(|place| self.entries.get_mut(place)) {
+        if let Some(entry) = list.get(slot).and_then(|place| self.entries.get_mut(*place)) {
             entry.slot = slot as u32;
         }
     }
