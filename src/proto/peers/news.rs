@@ -34,21 +34,30 @@ fn key(update: &Update) -> Key {
     (update.guid, if update.word == Word::Suspect { update.accuser } else { 0 })
 }
 
-/// Updates under way. Where there are too many, what was sent most often goes: pages of the list repair that.
+/// An update under way.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    update: Update,
+    rank: Rank,
+}
+
+/// Updates under way, in no order, found by what they are about and by which goes next. Where there are too many, what was
+/// sent most often goes: pages of the list repair that.
 #[derive(Debug, Default)]
 pub(super) struct News {
-    updates: BTreeMap<Rank, Update>,
-    ranks: BTreeMap<Key, Rank>,
+    pieces: Vec<Piece>,
+    order: BTreeMap<Rank, u32>,
+    nodes: BTreeMap<Key, u32>,
     last: u64,
 }
 
 impl News {
     pub(super) fn is_empty(&self) -> bool {
-        self.updates.is_empty()
+        self.pieces.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.updates.len()
+        self.pieces.len()
     }
 
     /// Passes this on from now on. What was said before of the same node ends with it.
@@ -57,41 +66,64 @@ impl News {
             let suspected = before.word == Word::Suspect && update.word == Word::Suspect;
             suspected && before.incarnation == update.incarnation && before.accuser != update.accuser
         };
-        let before = self.ranks.range((update.guid, 0)..=(update.guid, u32::MAX));
-        let stale = before.filter(|(_, rank)| !self.updates.get(rank).is_some_and(stays));
-        for (key, rank) in stale.map(|(&key, &rank)| (key, rank)).collect::<Vec<_>>() {
-            self.ranks.remove(&key);
-            self.updates.remove(&rank);
+        let before = self.nodes.range((update.guid, 0)..=(update.guid, u32::MAX));
+        let stale = before.filter(|(_, slot)| !stays(&self.pieces[**slot as usize].update));
+        for key in stale.map(|(&key, _)| key).collect::<Vec<_>>() {
+            self.nodes.get(&key).copied().into_iter().for_each(|slot| self.remove(slot));
         }
-        if self.updates.len() >= NEWS
-            && let Some((_, most)) = self.updates.pop_last()
+        if self.pieces.len() >= NEWS
+            && let Some((_, &most)) = self.order.last_key_value()
         {
-            self.ranks.remove(&key(&most));
+            self.remove(most);
         }
         self.last += 1;
-        let rank = Rank::new(own, self.last);
-        self.ranks.insert(key(&update), rank);
-        self.updates.insert(rank, update);
+        self.pieces.push(Piece { update, rank: Rank::new(own, self.last) });
+        self.file(self.pieces.len() - 1);
     }
 
     /// The next pieces, at most so many; each is sent `times` in all.
     pub(super) fn take(&mut self, most: usize, times: u32, into: &mut Vec<Update>) {
         let room = most.min(UPDATES.saturating_sub(into.len()));
-        let next: Vec<(Rank, Update)> = std::iter::from_fn(|| self.updates.pop_first()).take(room).collect();
-        for (rank, update) in next {
-            into.push(update);
-            if rank.sent() + 1 >= times {
-                self.ranks.remove(&key(&update));
-            } else {
-                self.ranks.insert(key(&update), rank.again());
-                self.updates.insert(rank.again(), update);
+        let next: Vec<u32> = std::iter::from_fn(|| self.order.pop_first()).map(|(_, slot)| slot).take(room).collect();
+        let mut over = Vec::new();
+        for slot in next {
+            let piece = &mut self.pieces[slot as usize];
+            into.push(piece.update);
+            if piece.rank.sent() + 1 >= times {
+                over.push(key(&piece.update));
             }
+            piece.rank = piece.rank.again();
+            self.order.insert(piece.rank, slot);
+        }
+        for key in over {
+            self.nodes.get(&key).copied().into_iter().for_each(|slot| self.remove(slot));
         }
     }
 
     pub(super) fn check(&self) {
-        assert!(self.updates.len() <= NEWS && self.updates.len() == self.ranks.len());
-        assert!(self.updates.iter().all(|(rank, update)| self.ranks.get(&key(update)) == Some(rank)));
+        assert!(self.pieces.len() <= NEWS && self.pieces.len() == self.nodes.len());
+        assert_eq!(self.pieces.len(), self.order.len());
+        for (slot, piece) in self.pieces.iter().enumerate() {
+            assert_eq!(self.order.get(&piece.rank), Some(&(slot as u32)));
+            assert_eq!(self.nodes.get(&key(&piece.update)), Some(&(slot as u32)));
+        }
+    }
+
+    /// Makes a piece be found where it stands.
+    fn file(&mut self, slot: usize) {
+        let Piece { update, rank } = &self.pieces[slot];
+        self.order.insert(*rank, slot as u32);
+        self.nodes.insert(key(update), slot as u32);
+    }
+
+    fn remove(&mut self, slot: u32) {
+        let Piece { update, rank } = self.pieces.swap_remove(slot as usize);
+        self.order.remove(&rank);
+        self.nodes.remove(&key(&update));
+        // The last one stands in its place now.
+        if (slot as usize) < self.pieces.len() {
+            self.file(slot as usize);
+        }
     }
 }
 
