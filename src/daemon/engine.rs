@@ -138,12 +138,14 @@ impl Engine {
                     readable?;
                     self.receive();
                 }
-                Some(command) = commands.recv() => self.obey(command),
+                Some(command) = commands.recv() => {
+                    // Whoever was told by the writer that his record is kept finds it so.
+                    self.take_all(&mut events);
+                    self.obey(command);
+                }
                 Some(event) = events.recv() => {
                     self.take(event);
-                    while let Ok(event) = events.try_recv() {
-                        self.take(event);
-                    }
+                    self.take_all(&mut events);
                 }
                 () = sleep, if self.wake != Tick::NEVER => {}
                 _ = stopping.wait_for(|&stop| stop) => break,
@@ -179,6 +181,12 @@ impl Engine {
                     return;
                 }
             }
+        }
+    }
+
+    fn take_all(&mut self, events: &mut UnboundedReceiver<Event>) {
+        while let Ok(event) = events.try_recv() {
+            self.take(event);
         }
     }
 
@@ -298,9 +306,7 @@ impl Engine {
         self.farewell.send_replace(Some(left));
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.close()).await.map_err(io::Error::other)?;
-        while let Ok(event) = events.try_recv() {
-            self.take(event);
-        }
+        self.take_all(&mut events);
         Ok(())
     }
 }

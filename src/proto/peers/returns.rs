@@ -2,22 +2,26 @@
 //! by as many as a newcomer has to be is listed again before its turn comes, or after a long split of a large network
 //! everybody would have to shake hands with everybody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use super::marks::Marks;
+use super::plain::Plain;
+use super::sorted::Sorted;
+use crate::proto::limits::VOUCHES;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-/// One that was announced.
+/// One that was announced. After a split half of a network is, to each of the other half.
 #[derive(Debug, Default)]
 struct Return {
     /// The incarnation in which it is back.
     incarnation: u32,
-    /// Who says so, by address.
-    tellers: Vec<SocketAddr>,
+    /// The marks of the addresses of those who say so.
+    tellers: Marks<VOUCHES>,
 }
 
 /// Dead peers that may be back, by place.
 #[derive(Debug, Default)]
 pub(super) struct Returns {
-    announced: BTreeMap<u64, Return>,
+    announced: Sorted<Return>,
     /// Those with whom this node did not register yet.
     untried: BTreeSet<u64>,
 }
@@ -28,25 +32,24 @@ impl Returns {
         self.untried.insert(place);
     }
 
-    /// Somebody says that it is back in this incarnation. Returns how many say so, at most `enough`.
-    pub(super) fn announce(&mut self, place: u64, incarnation: u32, from: SocketAddr, enough: usize) -> usize {
-        let known = self.announced.get(&place).is_some_and(|back| back.incarnation >= incarnation);
+    /// Somebody says that it is back in this incarnation. Returns how many say so, at most [`VOUCHES`].
+    pub(super) fn announce(&mut self, place: u64, incarnation: u32, from: SocketAddr) -> usize {
+        let known = self.announced.get(place).is_some_and(|back| back.incarnation >= incarnation);
         if !known {
-            self.announced.insert(place, Return { incarnation, tellers: Vec::new() });
+            self.announced.remove(place);
+            self.announced.insert(place, Return { incarnation, ..Return::default() });
             self.untried.insert(place);
         }
-        let Some(back) = self.announced.get_mut(&place).filter(|back| back.incarnation == incarnation) else {
+        let Some(back) = self.announced.get_mut(place).filter(|back| back.incarnation == incarnation) else {
             return 0;
         };
-        if back.tellers.len() < enough && !back.tellers.contains(&from) {
-            back.tellers.push(from);
-        }
+        back.tellers.insert(Plain::new(from).mark());
         back.tellers.len()
     }
 
     /// The incarnation in which it was said to be back.
     pub(super) fn incarnation(&self, place: u64) -> Option<u32> {
-        self.announced.get(&place).map(|back| back.incarnation)
+        self.announced.get(place).map(|back| back.incarnation)
     }
 
     /// Whether it is still to be tried.
@@ -68,13 +71,13 @@ impl Returns {
 
     /// It is back, or dead again, or nobody we know any more.
     pub(super) fn end(&mut self, place: u64) {
-        self.announced.remove(&place);
+        self.announced.remove(place);
         self.untried.remove(&place);
     }
 
     /// All of them.
     pub(super) fn places(&self) -> impl Iterator<Item = u64> {
-        self.announced.keys().chain(&self.untried).copied()
+        self.announced.iter().map(|(place, _)| place).chain(self.untried.iter().copied())
     }
 }
 
@@ -87,7 +90,7 @@ mod tests {
         let mut returns = Returns::default();
         let from = |n: u8| SocketAddr::from(([10, 0, 0, n], 7000));
         let counts = [(5, 1), (5, 1), (5, 2), (4, 3), (6, 1), (5, 3), (6, 2), (6, 3), (6, 4)];
-        let counts = counts.map(|(incarnation, n)| returns.announce(9, incarnation, from(n), 3));
+        let counts = counts.map(|(incarnation, n)| returns.announce(9, incarnation, from(n)));
         assert_eq!(counts, [1, 1, 2, 0, 1, 0, 2, 3, 3]);
         assert_eq!((returns.incarnation(9), returns.pop(0), returns.pop(0)), (Some(6), Some(9), None));
         returns.remember(8);

@@ -113,16 +113,14 @@ impl<T> Sorted<T> {
             self.firsts[number] = *first;
         }
         // Few blocks are nearly empty.
-        if block.len() < MOST / 4 {
-            let few = self.blocks.remove(number);
-            let first = self.firsts.remove(number);
-            match self.blocks.get_mut(number.saturating_sub(1)).filter(|_| number > 0) {
-                Some(before) if before.len() + few.len() <= MOST => before.extend(few),
-                _ if few.is_empty() => {}
-                _ => {
-                    self.blocks.insert(number, few);
-                    self.firsts.insert(number, first);
-                }
+        let few = block.len();
+        let before = number.checked_sub(1).filter(|&before| self.blocks[before].len() + few <= MOST);
+        if few == 0 || few < MOST / 4 && before.is_some() {
+            let rest = self.blocks.remove(number);
+            self.firsts.remove(number);
+            if let Some(before) = before {
+                self.blocks[before].reserve_exact(few);
+                self.blocks[before].extend(rest);
             }
         }
         Some(entry)

@@ -2,10 +2,11 @@
 //! independently of each other (Dadgar, Phillips, Currey: *Lifeguard*, DSN-W 2018, section IV.B).
 
 use super::marks::Marks;
+use super::sorted::Sorted;
 use crate::proto::limits::CONFIRMATIONS;
 use crate::proto::settings::Timing;
 use crate::proto::time::Tick;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Below so many peers the time for objecting does not shrink further.
@@ -23,7 +24,7 @@ pub(super) struct Suspicion {
 /// Suspicions by the suspect's place on the ring.
 #[derive(Debug, Default)]
 pub(super) struct Suspicions {
-    open: BTreeMap<u64, Suspicion>,
+    open: Sorted<Suspicion>,
     deadlines: BTreeSet<(Tick, u64)>,
 }
 
@@ -33,18 +34,19 @@ impl Suspicions {
     }
 
     pub(super) fn get(&self, place: u64) -> Option<&Suspicion> {
-        self.open.get(&place)
+        self.open.get(place)
     }
 
     /// Somebody suspects it. True if that is new: a first accuser, or one that confirms.
     pub(super) fn accuse(&mut self, now: Tick, place: u64, accuser: u32) -> bool {
-        let fresh = || Suspicion { accusers: Marks::default(), deadline: Tick::NEVER, extended: now };
-        self.open.entry(place).or_insert_with(fresh).accusers.insert(accuser)
+        let fresh = Suspicion { accusers: Marks::default(), deadline: Tick::NEVER, extended: now };
+        self.open.insert(place, fresh);
+        self.open.get_mut(place).is_some_and(|suspicion| suspicion.accusers.insert(accuser))
     }
 
     /// Sets deadlines anew: `others` live peers who are no suspects could confirm.
     pub(super) fn reckon(&mut self, place: u64, others: usize, span: (Duration, Duration)) {
-        let Some(suspicion) = self.open.get_mut(&place) else { return };
+        let Some(suspicion) = self.open.get_mut(place) else { return };
         self.deadlines.remove(&(suspicion.deadline, place));
         suspicion.deadline = suspicion.extended + patience(suspicion.accusers.len().saturating_sub(1), others, span);
         self.deadlines.insert((suspicion.deadline, place));
@@ -52,13 +54,13 @@ impl Suspicions {
 
     /// It shows signs of life, though it has not objected yet: its time starts again.
     pub(super) fn extend(&mut self, now: Tick, place: u64) {
-        if let Some(suspicion) = self.open.get_mut(&place) {
+        if let Some(suspicion) = self.open.get_mut(place) {
             suspicion.extended = now;
         }
     }
 
     pub(super) fn end(&mut self, place: u64) -> Option<Suspicion> {
-        let suspicion = self.open.remove(&place)?;
+        let suspicion = self.open.remove(place)?;
         self.deadlines.remove(&(suspicion.deadline, place));
         Some(suspicion)
     }
@@ -73,7 +75,7 @@ impl Suspicions {
     }
 
     pub(super) fn places(&self) -> impl Iterator<Item = u64> {
-        self.open.keys().copied()
+        self.open.iter().map(|(place, _)| place)
     }
 
     pub(super) fn check(&self) {

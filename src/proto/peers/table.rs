@@ -238,9 +238,10 @@ impl Table {
         let mut sum = 0u64;
         for (list, alive) in [(&self.live, true), (&self.others, false)] {
             for (slot, place) in list.iter().enumerate() {
-                let entry = self.entries.get(*place).unwrap();
-                assert_eq!((entry.slot as usize, entry.reach.answers()), (slot, alive));
-                sum = sum.wrapping_add(if alive { entry.hash() } else { 0 });
+                let entry = self.entries.get(*place);
+                let is_seated = |entry: &Entry| (entry.slot as usize, entry.reach.answers()) == (slot, alive);
+                assert!(entry.is_some_and(is_seated));
+                sum = sum.wrapping_add(entry.filter(|_| alive).map_or(0, Entry::hash));
             }
         }
         assert_eq!(sum, self.sum);

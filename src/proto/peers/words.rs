@@ -181,7 +181,7 @@ impl Peers {
     /// and only what is believed is passed on: so one of them has met it, unless all of them lie.
     fn hear_return(&mut self, now: Tick, teller: Guid, place: u64, incarnation: u32) {
         let Some(from) = self.contacts.addr(&teller) else { return };
-        if self.returns.announce(place, incarnation, from, VOUCHES) >= VOUCHES {
+        if self.returns.announce(place, incarnation, from) >= VOUCHES {
             self.cases.note(now, place, Note::Vouched);
             self.set(now, place, Reach::Reachable, Reason::Named);
             self.pass_on(place, Word::Alive, 0, false);
