@@ -42,7 +42,6 @@ use reader::Ask;
 use rusqlite::Connection;
 use schema::Opened;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -108,27 +107,6 @@ pub struct Authored {
 impl From<Gossip> for Authored {
     fn from(gossip: Gossip) -> Authored {
         Authored { gossip, request: None }
-    }
-}
-
-/// Somebody who waits for records to be kept. The writer tells him itself, behind the receipts of that commit: to be told by
-/// whoever takes those would cost him the wake-up of one thread more.
-pub struct Waiter(Box<dyn FnOnce(Result<(), String>) + Send>);
-
-impl Waiter {
-    /// `told`: that they are, or why not.
-    pub fn new(told: impl FnOnce(Result<(), String>) + Send + 'static) -> Waiter {
-        Waiter(Box::new(told))
-    }
-
-    fn tell(self, kept: Result<(), String>) {
-        (self.0)(kept);
-    }
-}
-
-impl fmt::Debug for Waiter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Waiter")
     }
 }
 
@@ -261,8 +239,8 @@ impl Store {
 
     /// Has records kept for which somebody waits: they are committed at once and in one, together with all that is
     /// queued before them. Never blocks for the disk.
-    pub fn author(&self, network: NetworkId, all: Vec<Authored>, waiter: Waiter) {
-        self.shared.queue.push(network, Job::Author(all, waiter));
+    pub fn author(&self, network: NetworkId, all: Vec<Authored>) {
+        self.shared.queue.push(network, Job::Author(all));
     }
 
     /// Has something read; the answer comes by `on_loaded`. `false`: too much is asked for at once, and nothing will
@@ -279,7 +257,7 @@ impl Store {
 
     /// The last error of the disk, until a commit succeeds again or the damage is mended.
     pub fn last_error(&self) -> Option<String> {
-        self.shared.last_error()
+        lock(&self.shared.trouble).last_error.clone()
     }
 
     /// Commits all that is queued and ends the threads; receipts come until this returns. What is submitted later is
@@ -348,10 +326,6 @@ impl Shared {
         if !trouble.damaged {
             trouble.last_error = None;
         }
-    }
-
-    fn last_error(&self) -> Option<String> {
-        lock(&self.trouble).last_error.clone()
     }
 
     fn failed(&self, error: &rusqlite::Error) {

@@ -138,14 +138,12 @@ impl Engine {
                     readable?;
                     self.receive();
                 }
-                Some(command) = commands.recv() => {
-                    // Whoever was told by the writer that his record is kept finds it so.
-                    self.take_all(&mut events);
-                    self.obey(command);
-                }
+                Some(command) = commands.recv() => self.obey(command),
                 Some(event) = events.recv() => {
                     self.take(event);
-                    self.take_all(&mut events);
+                    while let Ok(event) = events.try_recv() {
+                        self.take(event);
+                    }
                 }
                 () = sleep, if self.wake != Tick::NEVER => {}
                 _ = stopping.wait_for(|&stop| stop) => break,
@@ -181,12 +179,6 @@ impl Engine {
                     return;
                 }
             }
-        }
-    }
-
-    fn take_all(&mut self, events: &mut UnboundedReceiver<Event>) {
-        while let Ok(event) = events.try_recv() {
-            self.take(event);
         }
     }
 
@@ -306,7 +298,9 @@ impl Engine {
         self.farewell.send_replace(Some(left));
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.close()).await.map_err(io::Error::other)?;
-        self.take_all(&mut events);
+        while let Ok(event) = events.try_recv() {
+            self.take(event);
+        }
         Ok(())
     }
 }

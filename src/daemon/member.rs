@@ -16,12 +16,42 @@ use crate::proto::fact::{Fact, PeerFact, Receipt};
 use crate::proto::gossip::{Draft, Gossip, Guid, Line};
 use crate::proto::node::Node;
 use crate::proto::time::{Tick, Timestamp};
-use crate::store::{Authored, NetworkId, Store, Waiter};
+use crate::store::{Authored, NetworkId, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use tokio::sync::{oneshot, watch};
 
-fn refused(why: &str) -> Refusal {
+/// Records that were authored together, and who waits for them.
+struct Batch {
+    made: Vec<Result<Gossip, Refusal>>,
+    /// Those before this one were answered by the disk.
+    next: usize,
+    reply: Made,
+}
+
+impl Batch {
+    /// The record that the disk answers for next, if it has this name.
+    fn awaited(&mut self, guid: &Guid) -> Option<&mut Result<Gossip, Refusal>> {
+        let awaits = |made: &Result<Gossip, Refusal>| made.as_ref().is_ok_and(|gossip| gossip.guid() == *guid);
+        let ahead = self.made.get_mut(self.next..)?;
+        let skipped = ahead.iter().position(Result::is_ok)?;
+        let made = ahead.get_mut(skipped).filter(|made| awaits(made))?;
+        self.next += skipped + 1;
+        Some(made)
+    }
+
+    fn is_done(&self) -> bool {
+        self.made.iter().skip(self.next).all(Result::is_err)
+    }
+
+    fn answer(self) {
+        // Who asked may have gone; what is kept is kept all the same.
+        let _ = self.reply.send(self.made);
+    }
+}
+
+fn refused(store: &Store) -> Refusal {
+    let why = store.last_error().unwrap_or_else(|| "it does not say why".to_owned());
     Refusal::Unavailable(format!("the disk did not take the record: {why}"))
 }
 
@@ -58,7 +88,7 @@ pub struct Member {
     /// Whether something was read since it was settled.
     pub loaded: bool,
     /// Records authored here that are on their way to the disk, in the order in which receipts for them come.
-    authored: VecDeque<Gossip>,
+    authored: VecDeque<Batch>,
     /// Decrees made here that are on their way to the disk, with who waits.
     decreed: BTreeMap<Guid, (Gossip, oneshot::Sender<Result<api::Added, Refusal>>)>,
     /// Who waits for a record made elsewhere to be on the disk.
@@ -107,27 +137,22 @@ impl Member {
 
     /// Makes records and has them kept.
     pub fn author(&mut self, all: Vec<Adding>, reply: Made, store: &Store) {
-        let (wall, mut made, mut kept) = (wall_clock(), Vec::new(), Vec::new());
+        let (wall, mut batch, mut kept) = (wall_clock(), Batch { made: Vec::new(), next: 0, reply }, Vec::new());
         for Adding { who_name, msg, request } in all {
             let who_name = who_name.unwrap_or_else(|| self.node.settings().node_name.clone());
-            let one = self.node.author(wall, Draft { who_name, msg });
-            if let Ok(gossip) = &one {
+            let made = self.node.author(wall, Draft { who_name, msg });
+            if let Ok(gossip) = &made {
                 self.cache.keep_gossip(gossip);
-                self.authored.push_back(gossip.clone());
                 kept.push(Authored { gossip: gossip.clone(), request });
             }
-            made.push(one.map_err(|invalid| Refusal::Invalid(invalid.to_string())));
+            batch.made.push(made.map_err(|invalid| Refusal::Invalid(invalid.to_string())));
         }
-        // Who asked may have gone; what is kept is kept all the same.
-        let answer = |made: Vec<Result<Gossip, Refusal>>| drop(reply.send(made));
         if kept.is_empty() {
-            return answer(made);
+            batch.answer();
+        } else {
+            self.authored.push_back(batch);
+            store.author(self.id, kept);
         }
-        let waiter = Waiter::new(move |kept| match kept {
-            Ok(()) => answer(made),
-            Err(why) => answer(made.into_iter().map(|one| one.and_then(|_| Err(refused(&why)))).collect()),
-        });
-        store.author(self.id, kept, waiter);
     }
 
     /// Has a decree of this node's own kept, and says when it is.
@@ -159,18 +184,23 @@ impl Member {
         for reply in self.importing.remove(&guid).into_iter().flatten() {
             let _ = reply.send(held);
         }
-        if let Some(gossip) = self.authored.pop_front_if(|gossip| gossip.guid() == guid) {
-            if held {
-                self.node.learn(now, &gossip);
+        if let Some(batch) = self.authored.front_mut()
+            && let Some(made) = batch.awaited(&guid)
+        {
+            match made {
+                Ok(gossip) if held => self.node.learn(now, gossip),
+                made => *made = Err(refused(store)),
+            }
+            if batch.is_done() {
+                self.authored.pop_front().into_iter().for_each(Batch::answer);
             }
         } else if let Some((gossip, reply)) = self.decreed.remove(&guid) {
             if held {
                 self.node.learn(now, &gossip);
             }
             let added = held.then(|| view::added(&gossip.guid(), gossip.head(), true));
-            let why = || store.last_error().unwrap_or_else(|| "it does not say why".to_owned());
             // Who asked may have gone; the record is kept all the same.
-            let _ = reply.send(added.ok_or_else(|| refused(&why())));
+            let _ = reply.send(added.ok_or_else(|| refused(store)));
         } else {
             self.node.handle_receipt(now, receipt);
         }

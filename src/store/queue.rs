@@ -1,6 +1,6 @@
 //! [`Queue`]: what waits for the writer, and when enough of it does to be worth a commit.
 
-use super::{Authored, NetworkId, Waiter};
+use super::{Authored, NetworkId};
 use crate::proto::fact::Fact;
 use crate::proto::gossip::Key;
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ const OVERHEAD: usize = 256;
 pub(super) enum Job {
     Fact(Fact),
     /// Somebody waits for these: one commit for all of them.
-    Author(Vec<Authored>, Waiter),
+    Author(Vec<Authored>),
     /// A reader found this record damaged: delete it if it is.
     Condemn(Key),
     /// The index of words is damaged: make it anew.
@@ -44,7 +44,7 @@ impl Job {
     fn bytes(&self) -> usize {
         OVERHEAD
             + match self {
-                Job::Author(all, _) => all.iter().map(|one| OVERHEAD + one.gossip.msg().len()).sum(),
+                Job::Author(all) => all.iter().map(|one| OVERHEAD + one.gossip.msg().len()).sum(),
                 Job::Fact(Fact::Gossip(gossip)) => gossip.msg().len(),
                 Job::Fact(Fact::List(_, bytes) | Fact::Piece(_, _, bytes)) => bytes.len(),
                 Job::Fact(Fact::Left(_, _, keys) | Fact::Deleted(keys)) => keys.len() * size_of::<Key>(),
@@ -93,7 +93,7 @@ impl Queue {
     pub fn push(&self, network: NetworkId, job: Job) {
         let mut state = self.lock();
         state.bytes += job.bytes();
-        state.urgent += usize::from(matches!(job, Job::Author(..)));
+        state.urgent += usize::from(matches!(job, Job::Author(_)));
         let (could_wait, lazy) = (state.can_wait(), job.is_lazy());
         state.lazy += usize::from(lazy);
         state.jobs.push_back((network, job));
@@ -146,7 +146,7 @@ impl Queue {
             }
             state.in_flight += bytes;
             state.bytes -= bytes;
-            state.urgent -= usize::from(matches!(job, Job::Author(..)));
+            state.urgent -= usize::from(matches!(job, Job::Author(_)));
             state.lazy -= usize::from(job.is_lazy());
             group.push((network, job));
         }

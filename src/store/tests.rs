@@ -97,11 +97,8 @@ impl Running {
     }
 
     fn author(&self, gossip: &Gossip) {
-        let (told, answer) = mpsc::channel();
-        let waiter = Waiter::new(move |kept| told.send(kept).unwrap());
-        self.store.author(self.home, vec![gossip.clone().into()], waiter);
+        self.store.author(self.home, vec![gossip.clone().into()]);
         assert_eq!(self.receipts(1), [Receipt::Held(gossip.line())]);
-        assert_eq!(answer.recv().unwrap(), Ok(()));
     }
 
     fn load(&self, load: Load) -> Loaded {
@@ -139,10 +136,6 @@ impl Running {
         }
         assert_eq!(self.store.totals(self.home).unwrap().complete as usize, self.keys().len());
     }
-}
-
-fn nobody() -> Waiter {
-    Waiter::new(drop)
 }
 
 fn gossip(at: u64, msg: impl Into<String>) -> Gossip {
@@ -245,7 +238,7 @@ fn facts_that_nobody_waits_for_are_committed_too_and_authored_ones_take_them_alo
     let store = Store::open(&disk.path()).unwrap();
     let home = store.network(HOME).unwrap();
     store.submit(home, Fact::Gossip(gossip(2, "queued")));
-    store.author(home, vec![gossip(3, "authored").into()], nobody());
+    store.author(home, vec![gossip(3, "authored").into()]);
     assert!(store.queued_bytes() > 0);
     let running = disk.start(store);
     assert_eq!(running.receipts.recv().unwrap().len(), 2, "one commit has both");
@@ -396,7 +389,7 @@ fn two_networks_keep_apart() {
     assert_ne!(work, running.home);
     let (ours, both) = (gossip(1, "ours"), gossip(2, "both"));
     running.keep(&[ours.clone(), both.clone()]);
-    running.store.author(work, vec![both.clone().into()], nobody());
+    running.store.author(work, vec![both.clone().into()]);
     assert_eq!(running.receipts.recv().unwrap(), [(work, Receipt::Held(both.line()))]);
     let mut there = Vec::new();
     running.store.restore(work, &mut |fact| there.push(fact)).unwrap();
@@ -524,15 +517,12 @@ fn a_full_disk_fails_facts_until_there_is_room() {
     store.submit(home, Fact::Partial(long.guid(), long.head().clone()));
     store.submit(home, Fact::Piece(long.guid(), 0, piece(&long, 0)));
     store.submit(home, Fact::Piece(long.guid(), 1, piece(&long, 1)));
-    let (told, answer) = mpsc::channel();
-    let waiter = Waiter::new(move |kept| told.send(kept).unwrap());
-    store.author(home, vec![gossip(3, "in the same commit").into()], waiter);
+    store.author(home, vec![gossip(3, "in the same commit").into()]);
     let running = disk.start(store);
     let (failed, authored) = (Receipt::Failed(long.guid()), Receipt::Failed(gossip(3, "in the same commit").guid()));
     assert_eq!(running.receipts(4), [failed, failed, failed, authored]);
     let error = running.store.last_error().expect("the reason is told");
     assert!(error.contains("full"), "{error}");
-    assert_eq!(answer.recv().unwrap(), Err(error), "and so it is to who waits");
     assert_eq!(running.store.msg(running.home, gossip(1, "before").key()).unwrap().unwrap(), "before");
     running.author(&gossip(4, "small enough"));
     limit(&running.store, 1 << 30);
@@ -620,7 +610,7 @@ fn reopen(disk: &Disk, story: &str) -> (Vec<Key>, bool) {
             }
             let sound: Vec<Key> =
                 read.iter().filter(|(_, msg)| matches!(msg, Ok(Some(_)))).map(|(key, _)| *key).collect();
-            running.store.author(running.home, vec![gossip(9000, story).into()], nobody());
+            running.store.author(running.home, vec![gossip(9000, story).into()]);
             let receipts = running.receipts(1);
             if running.store.last_error().is_none() {
                 assert!(matches!(receipts[..], [Receipt::Held(_)]), "{story}");
@@ -869,7 +859,7 @@ fn arrivals_come_in_order_page_by_page_in_each_network() {
     let (late, early, long, other) = (gossip(9, "late"), gossip(1, "early"), long(5, 2), gossip(7, "other"));
     running.author(&late);
     begin(&running, &long);
-    running.store.author(work, vec![other.clone().into()], nobody());
+    running.store.author(work, vec![other.clone().into()]);
     running.receipts(1);
     running.author(&early);
     running.store.submit(running.home, Fact::Piece(long.guid(), 1, piece(&long, 1)));

@@ -65,10 +65,10 @@ pub(super) fn run(shared: &Shared, on_written: &OnWritten) {
         let ended = Instant::now();
         rested = ended + ended.duration_since(began).clamp(REST.0, REST.1);
         spare.busy(ended);
-        let (receipts, kept) = match done {
+        let receipts = match done {
             Ok(receipts) => {
                 shared.succeeded();
-                (receipts, Ok(()))
+                receipts
             }
             Err(error) => {
                 if search::is_index_damage(&error) {
@@ -77,17 +77,11 @@ pub(super) fn run(shared: &Shared, on_written: &OnWritten) {
                 let failed = |(network, job): &(NetworkId, Job)| {
                     failures(job).into_iter().map(|failed| (*network, failed)).collect::<Vec<_>>()
                 };
-                let why = shared.last_error().unwrap_or_else(|| error.to_string());
-                (group.iter().flat_map(failed).collect(), Err(why))
+                group.iter().flat_map(failed).collect()
             }
         };
         if !receipts.is_empty() {
             on_written(Written::Receipts(receipts));
-        }
-        for (_, job) in group {
-            if let Job::Author(_, waiter) = job {
-                waiter.tell(kept.clone());
-            }
         }
     }
 }
@@ -108,7 +102,7 @@ fn index(shared: &Shared) -> bool {
 /// What is answered when nothing of a job was kept. An ABANDONED that failed only leaves rubbish for the next start.
 fn failures(job: &Job) -> Vec<Receipt> {
     match job {
-        Job::Author(all, _) => all.iter().map(|one| Receipt::Failed(one.gossip.guid())).collect(),
+        Job::Author(all) => all.iter().map(|one| Receipt::Failed(one.gossip.guid())).collect(),
         Job::Fact(Fact::Gossip(gossip)) => vec![Receipt::Failed(gossip.guid())],
         Job::Fact(Fact::Partial(guid, _) | Fact::List(guid, _) | Fact::Piece(guid, _, _)) => {
             vec![Receipt::Failed(*guid)]
@@ -191,7 +185,7 @@ impl<'a> Batch<'a> {
 
     fn apply(&mut self, network: NetworkId, job: &Job) -> rusqlite::Result<()> {
         match job {
-            Job::Author(all, _) => all.iter().try_for_each(|Authored { gossip, request }| {
+            Job::Author(all) => all.iter().try_for_each(|Authored { gossip, request }| {
                 self.gossip(network, gossip)?;
                 if let Some(request) = request {
                     requests::keep(self.db, network, request, gossip.key())?;

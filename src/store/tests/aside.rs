@@ -29,7 +29,7 @@ fn what_left_is_out_of_all_lists_and_comes_back_as_gone_until_it_is_deleted() {
     running.keep(&[old.clone(), large.clone(), settings(), young.clone()]);
     let request = Request { name: "once".into(), asked: [1; 32] };
     let authored = Authored { gossip: gossip(5, "asked for"), request: Some(request) };
-    running.store.author(running.home, vec![authored.clone()], nobody());
+    running.store.author(running.home, vec![authored.clone()]);
     running.receipts(1);
     let gone: Vec<Key> = vec![old.key(), large.key(), authored.gossip.key(), Key::default()];
     let until = Timestamp(9_000_000);
