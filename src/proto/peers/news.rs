@@ -68,13 +68,12 @@ impl News {
         };
         let before = self.nodes.range((update.guid, 0)..=(update.guid, u32::MAX));
         let stale = before.filter(|(_, slot)| !stays(&self.pieces[**slot as usize].update));
-        for key in stale.map(|(&key, _)| key).collect::<Vec<_>>() {
-            self.nodes.get(&key).copied().into_iter().for_each(|slot| self.remove(slot));
-        }
+        let stale: Vec<Key> = stale.map(|(&key, _)| key).collect();
+        stale.iter().for_each(|key| self.remove(key));
         if self.pieces.len() >= NEWS
             && let Some((_, &most)) = self.order.last_key_value()
         {
-            self.remove(most);
+            self.remove(&key(&self.pieces[most as usize].update));
         }
         self.last += 1;
         self.pieces.push(Piece { update, rank: Rank::new(own, self.last) });
@@ -95,9 +94,7 @@ impl News {
             piece.rank = piece.rank.again();
             self.order.insert(piece.rank, slot);
         }
-        for key in over {
-            self.nodes.get(&key).copied().into_iter().for_each(|slot| self.remove(slot));
-        }
+        over.iter().for_each(|key| self.remove(key));
     }
 
     pub(super) fn check(&self) {
@@ -116,13 +113,13 @@ impl News {
         self.nodes.insert(key(update), slot as u32);
     }
 
-    fn remove(&mut self, slot: u32) {
-        let Piece { update, rank } = self.pieces.swap_remove(slot as usize);
-        self.order.remove(&rank);
-        self.nodes.remove(&key(&update));
+    fn remove(&mut self, about: &Key) {
+        let Some(slot) = self.nodes.remove(about).map(|slot| slot as usize) else { return };
+        let piece = self.pieces.swap_remove(slot);
+        self.order.remove(&piece.rank);
         // The last one stands in its place now.
-        if (slot as usize) < self.pieces.len() {
-            self.file(slot as usize);
+        if slot < self.pieces.len() {
+            self.file(slot);
         }
     }
 }

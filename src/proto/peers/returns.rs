@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 /// One that was announced. After a split half of a network is, to each of the other half.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Return {
     /// The incarnation in which it is back.
     incarnation: u32,
@@ -34,15 +34,18 @@ impl Returns {
 
     /// Somebody says that it is back in this incarnation. Returns how many say so, at most [`VOUCHES`].
     pub(super) fn announce(&mut self, place: u64, incarnation: u32, from: SocketAddr) -> usize {
-        let known = self.announced.get(place).is_some_and(|back| back.incarnation >= incarnation);
-        if !known {
-            self.announced.remove(place);
-            self.announced.insert(place, Return { incarnation, ..Return::default() });
+        let fresh = || Return { incarnation, tellers: Marks::default() };
+        let mut is_new = self.announced.insert(place, fresh());
+        let Some(back) = self.announced.get_mut(place) else { return 0 };
+        if back.incarnation < incarnation {
+            (*back, is_new) = (fresh(), true);
+        }
+        if is_new {
             self.untried.insert(place);
         }
-        let Some(back) = self.announced.get_mut(place).filter(|back| back.incarnation == incarnation) else {
+        if back.incarnation > incarnation {
             return 0;
-        };
+        }
         back.tellers.insert(Plain::new(from).mark());
         back.tellers.len()
     }

@@ -251,6 +251,7 @@ impl Table {
 
     fn enlist(&mut self, place: u64, reach: Reach, draw: usize) {
         if reach.answers() {
+            // A vector that doubles would be half empty in most networks.
             if self.live.len() == self.live.capacity() {
                 self.live.reserve_exact(self.live.len() / 8 + 8);
             }
