@@ -198,7 +198,7 @@ impl Node {
         if hello.stamp != NO_ANSWER {
             self.compare(now, peer, claim);
         }
-        self.peers.compare_list(now, hello.list);
+        self.peers.compare_list(now, &peer, hello.list);
     }
 
     /// Tells peers of other networks from now on; each with the nodes that are in it.

@@ -1,10 +1,16 @@
 //! [`News`]: what this node passes on of others, each piece a few times (Das, Gupta, Motivala: *SWIM*, DSN 2002, section
-//! 4.1). What was sent least goes first, then what this node found out or has to say of itself, then the newest.
+//! 4.1). What was sent least goes first, then what this node found out or has to say of itself, then the newest. Who is
+//! alive is not passed on any more where it turns out that others know (Demers et al., *Epidemic algorithms for replicated
+//! database maintenance*, PODC 1987, section 1.4: feedback and a counter).
 
+use super::marks::Marks;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{NEWS, UPDATES};
 use crate::proto::wire::{Update, Word};
 use std::collections::BTreeMap;
+
+/// So many others that list the same nodes as this one know who is alive, so that hardly anybody does not: pages tell him.
+const AGREED: usize = 8;
 
 /// Of a suspicion several accusers are passed on, since each shortens it; of anything else only the last word.
 type Key = (Guid, u32);
@@ -23,6 +29,10 @@ impl Rank {
 
     fn sent(self) -> u32 {
         (self.0 / SENT) as u32
+    }
+
+    fn is_own(self) -> bool {
+        self.0 & OTHERS == 0
     }
 
     fn again(self) -> Rank {
@@ -49,6 +59,8 @@ pub(super) struct News {
     order: BTreeMap<Rank, u32>,
     nodes: BTreeMap<Key, u32>,
     last: u64,
+    /// Who lists the same as we do, and so knows all of these that are alive.
+    agreed: Marks<AGREED>,
 }
 
 impl News {
@@ -75,6 +87,9 @@ impl News {
         {
             self.remove(&key(&self.pieces[most as usize].update));
         }
+        if update.word == Word::Alive {
+            self.agreed = Marks::default();
+        }
         self.last += 1;
         self.pieces.push(Piece { update, rank: Rank::new(own, self.last) });
         self.file(self.pieces.len() - 1);
@@ -95,6 +110,16 @@ impl News {
             self.order.insert(piece.rank, slot);
         }
         over.iter().for_each(|key| self.remove(key));
+    }
+
+    /// Somebody, at the address of this mark, lists the same nodes as we do, in the same incarnations.
+    pub(super) fn agree(&mut self, mark: u32) {
+        if self.agreed.insert(mark) && self.agreed.len() == AGREED {
+            let known = self.pieces.iter().filter(|piece| piece.update.word == Word::Alive && !piece.rank.is_own());
+            let known: Vec<Key> = known.map(|piece| key(&piece.update)).collect();
+            known.iter().for_each(|key| self.remove(key));
+            self.pieces.shrink_to(2 * self.pieces.len());
+        }
     }
 
     pub(super) fn check(&self) {
@@ -169,5 +194,22 @@ mod tests {
             news.check();
         }
         assert_eq!(news.len(), NEWS);
+    }
+
+    #[test]
+    fn who_is_alive_is_passed_on_until_enough_others_know() {
+        let mut news = News::default();
+        let alive = |n| update(n, Word::Alive, 0);
+        let agree = |news: &mut News, marks: std::ops::Range<u32>| marks.for_each(|mark| news.agree(mark));
+        news.push(alive(1), false);
+        (0..9).for_each(|_| agree(&mut news, 1..AGREED as u32));
+        assert_eq!(news.len(), 1, "each counts once");
+        news.push(alive(2), false);
+        news.push(update(3, Word::Suspect, 5), false);
+        news.push(alive(4), true);
+        agree(&mut news, 8..AGREED as u32 + 7);
+        assert_eq!(news.len(), 4, "who knew of one need not know of the next");
+        agree(&mut news, 1..2);
+        assert_eq!(take(&mut news, 9), [(4, Word::Alive, 0), (3, Word::Suspect, 5)]);
     }
 }

@@ -1,6 +1,7 @@
 //! Pages of the peer list, by parts of the ring: how a newcomer gets to know all, and how lists that stay different are
 //! made equal. Every part is asked from as many peers at once as it takes to list who is named.
 
+use super::plain::Plain;
 use super::table::Entry;
 use super::{Errand, Peers};
 use crate::proto::gossip::Guid;
@@ -105,6 +106,8 @@ pub(super) struct Pager {
     agreed: bool,
     /// When to page all.
     at: Option<Tick>,
+    /// When a newcomer asks whether lists are still different, where nobody says so by himself.
+    again: Option<Tick>,
     nameless: BTreeSet<u64>,
     next_name: Tick,
 }
@@ -113,7 +116,7 @@ impl Pager {
     pub(super) fn next(&self) -> Tick {
         let parts = self.parts.iter().map(|part| part.deadline).min().unwrap_or(Tick::NEVER);
         let names = if self.nameless.is_empty() { Tick::NEVER } else { self.next_name };
-        parts.min(names).min(self.at.unwrap_or(Tick::NEVER))
+        parts.min(names).min(self.at.unwrap_or(Tick::NEVER)).min(self.again.unwrap_or(Tick::NEVER))
     }
 
     /// A node was listed whose name nobody told yet.
@@ -232,10 +235,14 @@ impl Peers {
     }
 
     /// A peer said whom it knows to be alive.
-    pub(in crate::proto) fn compare_list(&mut self, now: Tick, theirs: ListState) {
+    pub(in crate::proto) fn compare_list(&mut self, now: Tick, teller: &Guid, theirs: ListState) {
         let ours = self.list();
         if theirs == ours {
-            (self.pager.different, self.pager.at, self.pager.agreed, self.pager.passes) = (None, None, true, 0);
+            if let Some(addr) = self.contacts.addr(teller) {
+                self.news.agree(Plain::new(addr).mark());
+            }
+            (self.pager.different, self.pager.at, self.pager.again) = (None, None, None);
+            (self.pager.agreed, self.pager.passes) = (true, 0);
             return;
         }
         let joining = self.is_joining(now);
@@ -246,6 +253,7 @@ impl Peers {
         let calm = (DIFFERENT * (1 << self.pager.passes.min(3))).min(AGAIN);
         let (wait, again) = if joining { (Duration::ZERO, often) } else { (DIFFERENT, calm) };
         let since = *self.pager.different.get_or_insert(now);
+        self.pager.again = joining.then(|| now + often);
         let due = now.since(since) >= wait && self.pager.paged.is_none_or(|paged| now.since(paged) >= again);
         if due && self.pager.parts.is_empty() && self.pager.at.is_none() {
             self.pager.at = Some(now + if joining { NEWCOMER_FIRST } else { Duration::ZERO });
@@ -277,6 +285,10 @@ impl Peers {
         if self.pager.at.is_some_and(|at| at <= now) {
             self.pager.at = None;
             self.begin_paging(now);
+        }
+        if self.pager.again.take_if(|again| *again <= now).is_some() {
+            let somebody = self.some_contacts(1, None);
+            self.errands.extend(somebody.into_iter().map(Errand::Hello));
         }
         for mut part in std::mem::take(&mut self.pager.parts) {
             if part.deadline > now || self.ask_part(now, &mut part) {

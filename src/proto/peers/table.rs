@@ -29,7 +29,7 @@ pub(super) struct Entry {
     reason: Reason,
 }
 
-const _: () = assert!(size_of::<(u64, Entry)>() <= PEER_BYTES);
+const _: () = assert!(size_of::<Option<(u64, Entry)>>() <= PEER_BYTES);
 
 impl Entry {
     pub(super) fn new(guid: Guid, addr: SocketAddr, incarnation: u32) -> Entry {
@@ -159,7 +159,7 @@ impl Table {
         self.live.extend(new.iter().map(|(place, _)| place));
         let mut all: Vec<(u64, Entry)> = before.into_iter().chain(new).collect();
         all.sort_unstable_by_key(|(place, _)| *place);
-        *entries = Sorted::of(all.into_iter());
+        *entries = Sorted::of(all);
         self.probed = 0;
         draw(&mut self.live);
         (0..self.live.len()).for_each(|slot| self.seat(slot, true));

@@ -408,9 +408,9 @@ fn who_is_listed_by_the_asker_alone_is_named_to_it_and_probed_there() {
     let [page] = &pages[..] else { panic!("{pages:?}") };
     assert_eq!((page.cards.len(), page.strange.len(), page.range), (0, 1, range));
 
-    one.compare_list(secs(3600), other.list());
+    one.compare_list(secs(3600), &guid(0), other.list());
     let hour = secs(3610);
-    one.compare_list(hour, other.list());
+    one.compare_list(hour, &guid(0), other.list());
     one.contacts.iter().map(|(guid, _)| *guid).collect::<Vec<_>>().iter().for_each(|guid| {
         one.contacts.get_mut(guid).unwrap().heard = Some(hour);
     });
