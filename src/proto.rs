@@ -215,7 +215,8 @@
 //!   eight are listed). A dead one comes back by a handshake, or if three such peers say so. No word of others refreshes
 //!   when a peer was heard. An address that is named is used only if it is unicast and has a port from 1024 on, one of
 //!   loopback or of a link only if its teller is there too.
-//! - Each update is sent 4 * ceil(log10(nodes + 1)) times. What is said of the receiver itself is said to it always.
+//! - Each update is sent 4 * ceil(log10(nodes + 1)) times; *alive* of another node only until eight peers, at different
+//!   addresses, had an equal list in HELLO_BACK since any such news came. What is said of the receiver is said to it always.
 //! - HELLO_FOR *probe* asks to greet a node for its sender; *answered* or *silent* is the answer, with the same stamp.
 //! - LEAVE makes its sender *left*; it answers no REGISTER any more.
 //! - NODES is for people alone: who hears a network's name in HELLO asks for the nodes behind `after`, in the order of
@@ -282,7 +283,7 @@
 //! | probe | again each 100 to 300 ms, by three RTT; after 300 ms through others too, who repeat it each 100 ms, for 300 to 600 ms; all times (local health + 1); then the peer is suspected | `peers` |
 //! | suspicion | 2 s x log10 of the number of nodes (at least 32), up to four times that while fewer than three others confirm it; then the peer is dead | `peers` |
 //! | REGISTER again | one dead peer a second, for ever, and 64 a second of those said to be back; seeds that nobody alive is at after 0.25 s, doubling to 5 s, for ever; addresses that others name after 0.25 s, doubling to 30 s, 7 times | `peers` |
-//! | lists of peers that differ | for 10 s: paged, once a minute at most; by a newcomer at once, and again after 1 s or 30 ms for each page that it asked for, for 10 s, and up to 60 s until its list is equal to another's | `peers` |
+//! | lists of peers that differ | for 10 s: paged, once a minute at most; by a newcomer at once, and again after 400 ms or 5 ms for each page that came (it greets somebody if nobody speaks for so long), for 10 s, and up to 60 s until its list is equal to another's | `peers` |
 //! | rumour again | smoothed RTT + 4 variances + 5 ms, at least 10 ms, times 1, 1, 2, 2, 3, 3; then the peer gets each record once and alone for 10 s, or until it is heard of | `rumors` |
 //! | acknowledgement | after half a round trip, at most 5 ms; 5 ms after the one before | `rumors` |
 //! | announcement | each 20 ms with news, for 10 s after a silence, a late range or a repair | `rumors` |

@@ -398,6 +398,29 @@ fn pages_hold_what_they_cover_and_the_asker_lacks() {
 }
 
 #[test]
+fn a_newcomer_to_whom_nobody_speaks_asks_whether_its_list_is_still_another() {
+    let (mut one, other) = (peers(20), peers(21));
+    (one.next_probe, one.next_round) = (Tick::NEVER, Tick::NEVER);
+    one.compare_list(secs(1), &guid(1), other.list());
+    let mut now = secs(1) + SECOND / 20;
+    let asks = |errands: Vec<Errand>| errands.into_iter().filter(|errand| matches!(errand, Errand::Ask(..)));
+    let mut asked: Vec<Errand> = asks(pass(&mut one, now)).collect();
+    assert!(!asked.is_empty(), "it pages at once");
+    while let Some(Errand::Ask(whom, ask)) = asked.pop() {
+        now = now + SECOND / 1000;
+        let range = Range { from: ask.range.from, to: ask.range.from };
+        one.told(now, whom, &CardPage { range, cards: List::new(Vec::new()), strange: List::new(Vec::new()) });
+        asked.extend(asks(pass(&mut one, now)));
+    }
+    one.compare_list(now, &guid(2), other.list());
+    let hellos = |errands: Vec<Errand>| errands.iter().filter(|errand| matches!(errand, Errand::Hello(_))).count();
+    let patience = SECOND * 4 / 10;
+    assert_eq!(hellos(pass(&mut one, now + patience * 99 / 100)), 0);
+    assert_eq!(hellos(pass(&mut one, now + patience)), 1, "one is asked");
+    assert_eq!(hellos(pass(&mut one, now + SECOND * 3)), 0, "and no more until it answers");
+}
+
+#[test]
 fn who_is_listed_by_the_asker_alone_is_named_to_it_and_probed_there() {
     let (mut one, mut other) = (peers(20), peers(20));
     // The other one heard that this one died; the news is over.
