@@ -65,7 +65,8 @@ impl<T> Sorted<T> {
     pub(super) fn range(&self, range: Range) -> impl Iterator<Item = (u64, &T)> {
         let (start, end) = (self.seek(range.from), self.seek(range.to));
         // A part that goes around the ring's end is two.
-        let (upper, lower) = if range.from <= range.to { (start..end, 0..0) } else { (start..self.slots.len(), 0..end) };
+        let (upper, lower) =
+            if range.from <= range.to { (start..end, 0..0) } else { (start..self.slots.len(), 0..end) };
         let both = self.slots[upper].iter().chain(&self.slots[lower]);
         both.flatten().map(|(place, entry)| (*place, entry))
     }
