@@ -215,8 +215,9 @@
 //!   eight are listed). A dead one comes back by a handshake, or if three such peers say so. No word of others refreshes
 //!   when a peer was heard. An address that is named is used only if it is unicast and has a port from 1024 on, one of
 //!   loopback or of a link only if its teller is there too.
-//! - Each update is sent 4 * ceil(log10(nodes + 1)) times; *alive* of another node only until eight peers, at different
-//!   addresses, had an equal list in HELLO_BACK since any such news came. What is said of the receiver is said to it always.
+//! - Each update is sent 4 * ceil(log10(nodes + 1)) times; by a newcomer, *alive* of another node only until eight peers, at
+//!   different addresses, had an equal list in HELLO_BACK since any such news came. What is said of the receiver itself is
+//!   said to it always.
 //! - HELLO_FOR *probe* asks to greet a node for its sender; *answered* or *silent* is the answer, with the same stamp.
 //! - LEAVE makes its sender *left*; it answers no REGISTER any more.
 //! - NODES is for people alone: who hears a network's name in HELLO asks for the nodes behind `after`, in the order of

@@ -1,7 +1,7 @@
 //! [`News`]: what this node passes on of others, each piece a few times (Das, Gupta, Motivala: *SWIM*, DSN 2002, section
-//! 4.1). What was sent least goes first, then what this node found out or has to say of itself, then the newest. Who is
-//! alive is not passed on any more where it turns out that others know (Demers et al., *Epidemic algorithms for replicated
-//! database maintenance*, PODC 1987, section 1.4: feedback and a counter).
+//! 4.1). What was sent least goes first, then what this node found out or has to say of itself, then the newest. Where
+//! many joined at once, who is alive is not passed on any more as soon as others turn out to know (Demers et al.,
+//! *Epidemic algorithms for replicated database maintenance*, PODC 1987, section 1.4: feedback and a counter).
 
 use super::marks::Marks;
 use crate::proto::gossip::Guid;

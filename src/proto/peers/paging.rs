@@ -238,7 +238,8 @@ impl Peers {
     pub(in crate::proto) fn compare_list(&mut self, now: Tick, teller: &Guid, theirs: ListState) {
         let ours = self.list();
         if theirs == ours {
-            if let Some(addr) = self.contacts.addr(teller) {
+            // After a split the last who come back are not known to everybody yet.
+            if let Some(addr) = self.contacts.addr(teller).filter(|_| self.is_joining(now)) {
                 self.news.agree(Plain::new(addr).mark());
             }
             (self.pager.different, self.pager.at, self.pager.again) = (None, None, None);
