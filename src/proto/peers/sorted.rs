@@ -73,13 +73,14 @@ impl<T> Sorted<T> {
 
     /// False if there is one at this place already.
     pub(super) fn insert(&mut self, place: u64, entry: T) -> bool {
-        if self.get(place).is_some() {
+        let mut slot = self.seek(place);
+        if matches!(self.slots.get(slot), Some(Some((found, _))) if *found == place) {
             return false;
         }
         if self.len + self.len / FREE >= self.shared {
             self.make_room(self.len + self.len / FREE + 1);
+            slot = self.seek(place);
         }
-        let slot = self.seek(place);
         let taken = self.slots[slot..].iter().take_while(|slot| slot.is_some()).count();
         if slot + taken == self.slots.len() {
             self.slots.reserve_exact(1);

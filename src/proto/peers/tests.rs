@@ -421,6 +421,16 @@ fn a_newcomer_to_whom_nobody_speaks_asks_whether_its_list_is_still_another() {
 }
 
 #[test]
+fn only_a_newcomer_lets_news_of_the_living_end_where_others_know() {
+    for (now, is_over) in [(secs(2), true), (secs(3600), false)] {
+        let mut one = peers(20);
+        let list = one.list();
+        (1..=8).for_each(|n| one.compare_list(now, &guid(n), list));
+        assert_eq!(one.news.is_empty(), is_over);
+    }
+}
+
+#[test]
 fn who_is_listed_by_the_asker_alone_is_named_to_it_and_probed_there() {
     let (mut one, mut other) = (peers(20), peers(20));
     // The other one heard that this one died; the news is over.
