@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Opens, verifies and prints datagrams of gossip-node, with Python's standard library alone.
 
-Written from the protocol's page (src/proto.rs and the pages that it names), to prove that a second implementation
-can be. Nothing of it is used by the daemon.
+Written from the protocol's page (src/proto.rs), to prove that a second implementation can be. Nothing of it is used by
+the daemon.
 
-    decode.py --vectors spec/vectors.txt               # checks every vector of the file
+    decode.py --vectors spec/vectors.txt               # checks every vector of the file, but for `password`
     decode.py --key HEX [--network NAME] < datagrams   # a line of hex each; a line of JSON each
 
 HEX is `network_key` of server.json, 64 digits. (It is made of the password by Argon2id, which Python lacks.)
@@ -59,13 +59,14 @@ def name_key(network):
     return hashlib.sha256(b"gossip-node/1 name tag\0" + network.encode()).digest()
 
 
-# ---- what a ledger says about its GUIDs ----
+# ---- what a ledger says about its GUIDs, and a list about its peers ----
 
 
-def siphash128(key, data):
-    """SipHash-2-4 with 128 bits of output: two words."""
+def siphash(key, data, wide):
+    """SipHash-2-4: a word of 64 bits or, where it is `wide`, two of them."""
     k0, k1 = struct.unpack("<QQ", key)
-    v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D ^ 0xEE, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
+    v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
+    v[1] ^= 0xEE if wide else 0
 
     def rotate(word, by):
         return (word << by | word >> (64 - by)) & MASK
@@ -88,9 +89,11 @@ def siphash128(key, data):
         v[3] ^= word
         rounds(2)
         v[0] ^= word
-    v[2] ^= 0xEE
+    v[2] ^= 0xEE if wide else 0xFF
     rounds(4)
     low = v[0] ^ v[1] ^ v[2] ^ v[3]
+    if not wide:
+        return low
     v[1] ^= 0xDD
     rounds(4)
     return low, v[0] ^ v[1] ^ v[2] ^ v[3]
@@ -122,7 +125,7 @@ def sketch(key, guids, symbols):
     """Root, coded symbols and estimator of a set of GUIDs."""
     root, coded, estimator = 0, [[0, 0] for _ in range(symbols)], [0] * 36
     for guid in guids:
-        low, high = siphash128(key, guid)
+        low, high = siphash(key, guid, True)
         root += high << 64 | low
         for index in indices(low, symbols):
             coded[index][0] ^= int.from_bytes(guid, "little")
@@ -133,11 +136,19 @@ def sketch(key, guids, symbols):
     return (root & (1 << 128) - 1).to_bytes(16, "little"), symbols, estimator
 
 
+def listed(guid, incarnation, addr):
+    """What a node adds to the hash of a list of peers."""
+    ip, port = addr.rsplit(":", 1)
+    ip = ipaddress.ip_address(ip.strip("[]"))
+    packed = ip.packed if ip.version == 6 else bytes(10) + b"\xff\xff" + ip.packed
+    return siphash(bytes(16), guid + struct.pack("<I", incarnation) + packed + struct.pack("<H", int(port)), False)
+
+
 # ---- records ----
 
 
 def is_name(text):
-    """1 to 64 bytes, not only spaces, without control, bidirectional, zero-width or line-separating characters."""
+    """1 to 64 bytes, not only white space, without control, bidirectional, zero-width or line-separating characters."""
     forbidden = [(0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0xFEFF, 0xFEFF), (0x061C, 0x061C)]
     bad = any(unicodedata.category(c) == "Cc" or any(a <= ord(c) <= b for a, b in forbidden) for c in text)
     return 1 <= len(text.encode()) <= 64 and text.strip() != "" and not bad
@@ -474,6 +485,8 @@ def check(line):
         assert guid_of(kind, date_time, origin, who_name, len(msg), sha2, pieces).hex() == fields[7], line
     elif what == "place":
         assert hashlib.sha256(data(0)).digest()[:8].hex() == fields[1], line
+    elif what == "list":
+        assert f"{listed(data(0), int(fields[1]), fields[2]):016x}" == fields[3], line
     elif what == "sketch":
         symbols = fields[3].split(",")
         root, coded, estimator = sketch(data(0), [bytes.fromhex(g) for g in fields[1].split(",")], len(symbols))

@@ -116,7 +116,7 @@ pub struct Daemon {
     handle: Handle,
     addr: SocketAddr,
     lock: Arc<HomeLock>,
-    task: JoinHandle<io::Result<()>>,
+    task: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl fmt::Debug for Daemon {
@@ -155,8 +155,16 @@ impl Daemon {
     }
 
     /// Waits until the daemon has stopped (after [`Handle::stop`]): goodbye said, store closed.
-    pub async fn stopped(self) -> io::Result<()> {
-        self.task.await.map_err(io::Error::other)?
+    pub async fn stopped(mut self) -> io::Result<()> {
+        let Some(task) = self.task.take() else { return Ok(()) };
+        task.await.map_err(io::Error::other)?
+    }
+}
+
+/// Whoever has it no more, as where nobody waited for its start to the end, cannot stop it either.
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.handle.stop();
     }
 }
 
@@ -264,7 +272,7 @@ impl Prepared {
         for seed in seeds {
             tokio::spawn(plant(handle.clone(), seed));
         }
-        Ok(Daemon { handle, addr, lock, task })
+        Ok(Daemon { handle, addr, lock, task: Some(task) })
     }
 }
 

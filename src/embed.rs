@@ -105,21 +105,20 @@ impl Daemon {
     /// When the task ended badly: what [`Handle::add`] had answered is on disk all the same.
     pub async fn leave(mut self) -> Result<api::Left, Error> {
         let left = self.handle.leave().await;
-        self.wait().await?;
+        self.stopped().await?;
         left
     }
 
-    /// Returns when it has stopped, because somebody called [`Handle::leave`] or because its socket failed.
+    /// Returns when it has stopped, because somebody called [`Handle::leave`] or because its socket failed; at once where
+    /// that was told before. Who waits no longer, as in a `select!`, may wait again.
     ///
     /// # Errors
     /// What ended it, if nobody asked for that.
-    pub async fn stopped(mut self) -> Result<(), Error> {
-        self.wait().await
-    }
-
-    async fn wait(&mut self) -> Result<(), Error> {
-        let Some(ended) = self.ended.take() else { return Ok(()) };
-        Ok(ended.await.map_err(io::Error::other)??)
+    pub async fn stopped(&mut self) -> Result<(), Error> {
+        let Some(ended) = &mut self.ended else { return Ok(()) };
+        let how = ended.await;
+        self.ended = None;
+        Ok(how.map_err(io::Error::other)??)
     }
 }
 

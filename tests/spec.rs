@@ -4,10 +4,12 @@
 #![cfg(feature = "cli")]
 
 use gossip_node::proto::gossip::{Gossip, Guid, Kind};
+use gossip_node::proto::node::Node;
 use gossip_node::proto::ring::place;
 use gossip_node::proto::seal::{NetworkKey, Secret};
+use gossip_node::proto::settings::Settings;
 use gossip_node::proto::sketch::Sketch;
-use gossip_node::proto::time::Timestamp;
+use gossip_node::proto::time::{Tick, Timestamp};
 use gossip_node::proto::wire::Message;
 use gossip_node::sim::{Network, PASSWORD};
 use serde_json::Value;
@@ -155,6 +157,15 @@ fn both_make_the_same_of_the_same() {
                 assert_eq!(made, [sha2, pieces, guid], "{line}");
             }
             ["place", guid, at] => assert_eq!(format!("{:016x}", place(&Guid(array(guid)))), at, "{line}"),
+            ["list", guid, incarnation, addr, hash] => {
+                // A node that knows nobody lists itself alone; its incarnation is the second in which it started.
+                let started = Timestamp(incarnation.parse::<u64>().unwrap() * 1_000_000);
+                let key = NetworkKey::new(&Secret([7; 32]));
+                let settings = Settings { started, ..Settings::new(Guid(array(guid)), "somebody", key) };
+                let mut node = Node::new(settings, [1; 32], Tick(0));
+                node.acquaint(Tick(0), addr.parse().unwrap(), std::iter::empty());
+                assert_eq!(format!("{:016x}", node.peers().list().hash), hash, "{line}");
+            }
             ["sketch", key, guids, root, symbols, estimator] => {
                 let mut sketch = Sketch::new(&array(key));
                 guids.split(',').for_each(|guid| sketch.insert(Guid(array(guid))));

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// So far the wall clock and ours may drift apart.
 const STEP: Duration = Duration::from_secs(1);
+/// So far ahead a timer is set at most: what is later is set anew by then.
+const AHEAD: Duration = Duration::from_secs(24 * 3600);
 
 /// A monotonic clock, and where the wall clock stands to it.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +28,9 @@ impl Clock {
         Tick(self.began.elapsed().as_micros() as u64)
     }
 
-    /// A tick as tokio's timers take it.
+    /// When a timer for this tick is to go off.
     pub fn instant(&self, at: Tick) -> Instant {
-        self.began + Duration::from_micros(at.0)
+        self.began + Duration::from_micros(at.min(self.now() + AHEAD).0)
     }
 
     /// The wall clock says this. It may have been set since, or have gone on while this one stood, as where a laptop slept;
@@ -69,5 +71,18 @@ mod tests {
         assert!(clock.date(clock.now()).0.abs_diff(night) < 1_000_000, "it slept, or was set");
         clock.compare(Timestamp(0));
         assert_eq!(clock.date(tick), Timestamp(5), "no time is before 1970");
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "how long it is until a timer goes off")]
+    fn a_timer_lies_ahead_however_long_the_daemon_has_run() {
+        for days in [0, 1, 300, 20_000] {
+            let began = Instant::now().checked_sub(days * AHEAD).unwrap();
+            let clock = Clock { began, wall: Timestamp(0) };
+            let until = |at| clock.instant(at).saturating_duration_since(Instant::now());
+            assert!(until(Tick::NEVER) > AHEAD / 2, "after {days} days: {:?}", until(Tick::NEVER));
+            let soon = until(clock.now() + STEP);
+            assert!(soon > Duration::ZERO && soon <= STEP, "after {days} days: {soon:?}");
+        }
     }
 }

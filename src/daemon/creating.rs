@@ -1,7 +1,7 @@
 //! Records created here, one or many in one commit; and requests with a name, which create one record however often they
 //! come.
 
-use super::handle::{ADDING, Adding, Command, Handle, Refusal, stopping, to_the_end};
+use super::handle::{ADDING, Adding, Command, Handle, Made, Refusal, stopping, to_the_end};
 use super::receipts::Holders;
 use super::view;
 use super::wall_clock;
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Records of one commit at most.
 pub const BATCH: usize = 4096;
@@ -35,37 +35,46 @@ impl Handle {
         who_name: Option<String>,
         msg: Bytes,
     ) -> Result<api::Added, Refusal> {
-        self.author(self.network(network)?, New { who_name, msg }, None).await
+        let (network, new) = (self.network(network)?, New { who_name, msg });
+        new.check()?;
+        let room = self.adding(new.msg.len()).await?;
+        self.author(network, new, None, room).await
     }
 
     /// Creates a record unless a request of this name did: then that record is the answer, and not new. The name belongs
     /// to what is said; with anything else it is refused.
     pub async fn add_once(&self, network: Option<&str>, name: &str, new: New) -> Result<(api::Added, bool), Refusal> {
         let network = self.network(network)?;
+        new.check()?;
         let under_way = UnderWay::begin(self, network, name)?;
+        let room = self.adding(new.msg.len()).await?;
         let (handle, request) = (self.clone(), Request { name: name.to_owned(), asked: asked(&new) });
         // The name is taken until it is known what came of it.
         let creating = async move {
             let _under_way = under_way;
             match handle.known(network, &request).await? {
                 Some(head) => Ok((head, false)),
-                None => Ok((handle.author(network, new, Some(request)).await?, true)),
+                None => Ok((handle.author(network, new, Some(request), room).await?, true)),
             }
         };
         to_the_end(creating).await
     }
 
-    /// Answers once a record that was created is held by as many peers as `wait` says, or the time for that is over.
+    /// Answers once a record that was created is held by as many peers as `wait` says, or the time for that is over, or
+    /// this daemon stops: it is created, whatever becomes of the wait.
     pub async fn held(
         &self,
         network: Option<&str>,
         head: api::Added,
         wait: Option<(Holders, Duration)>,
-    ) -> Result<api::Created, Refusal> {
-        let Some((holders, timeout)) = wait else { return Ok(api::Created { head, held_by: None, waited: None }) };
-        let guid = head.guid.parse().map_err(|_| Refusal::Unavailable("a GUID of ours is none".to_owned()))?;
-        let held_by = self.wait_held(self.network(network)?, guid, holders, timeout).await?;
-        Ok(api::Created { head, held_by: Some(held_by), waited: Some(holders.suffice(held_by)) })
+    ) -> api::Created {
+        let Some((holders, timeout)) = wait else { return api::Created { head, held_by: None, waited: None } };
+        let held_by = match (self.network(network), head.guid.parse()) {
+            (Ok(network), Ok(guid)) => self.wait_held(network, guid, holders, timeout).await.ok(),
+            _ => None,
+        };
+        let waited = held_by.is_some_and(|held_by| holders.suffice(held_by));
+        api::Created { head, held_by, waited: Some(waited) }
     }
 
     /// Creates records, all that can be in one commit; an answer for each. At most [`BATCH`] of them, with 64 MiB.
@@ -78,32 +87,37 @@ impl Handle {
                 format!("a batch has at most {BATCH} records and {} MiB, not {what}: make several", ADDING >> 10);
             return Err(Refusal::Invalid(rule));
         }
-        let _room = self.adding(size).await?;
+        let room = self.adding(size).await?;
         let checked: Vec<Result<(), Refusal>> = all.iter().map(New::check).collect();
         let good = all.into_iter().zip(&checked).filter(|(_, checked)| checked.is_ok());
         let adding = good.map(|(New { who_name, msg }, _)| Adding { who_name, msg, request: None }).collect();
-        let mut made = self.make(network, adding).await?.into_iter();
+        let mut made = self.make(network, adding, room).await?.into_iter();
         let answer = |checked: Result<(), Refusal>| checked.and_then(|()| made.next().ok_or_else(stopping)?);
         Ok(checked.into_iter().map(answer).collect())
     }
 
-    async fn author(&self, network: usize, new: New, request: Option<Request>) -> Result<api::Added, Refusal> {
-        new.check()?;
-        let _room = self.adding(new.msg.len()).await?;
+    async fn author(
+        &self,
+        network: usize,
+        new: New,
+        request: Option<Request>,
+        room: OwnedSemaphorePermit,
+    ) -> Result<api::Added, Refusal> {
         let New { who_name, msg } = new;
-        let made = self.make(network, vec![Adding { who_name, msg, request }]).await?.pop();
+        let made = self.make(network, vec![Adding { who_name, msg, request }], room).await?.pop();
         let gossip = made.ok_or_else(stopping)??;
         Ok(view::added(&gossip.guid(), gossip.head(), true))
     }
 
-    async fn make(&self, network: usize, all: Vec<Adding>) -> Result<Vec<Result<Gossip, Refusal>>, Refusal> {
+    async fn make(
+        &self,
+        network: usize,
+        all: Vec<Adding>,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Vec<Result<Gossip, Refusal>>, Refusal> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Add { network, all, reply }).await?;
+        self.send(Command::Add { network, all, reply: Made { reply, _room: room } }).await?;
         answer.await.map_err(|_| stopping())
-    }
-
-    async fn adding(&self, bytes: usize) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
-        self.bounds.adding.acquire_many(bytes.div_ceil(1 << 10) as u32).await.map_err(|_| stopping())
     }
 
     /// What came of a request before.
@@ -204,5 +218,48 @@ mod tests {
             assert!(matches!(refused, Err(Refusal::Invalid(_))), "{refused:?}");
         }
         handle.add(None, None, small).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_on_its_way_to_the_disk_takes_room_though_who_brought_it_hangs_up() {
+        let builder = crate::Daemon::builder().network("home").key(crate::proto::seal::Secret([7; 32]));
+        let daemon = builder.bind(([127, 0, 0, 1], 0)).in_memory().start().await.unwrap();
+        let handle = daemon.handle().control().clone();
+        let stalled = tokio::spawn({
+            let handle = handle.clone();
+            async move { handle.stall(Duration::from_secs(1)).await }
+        });
+        tokio::task::yield_now().await;
+        let begun = [
+            (Box::pin(handle.add(None, None, Bytes::from(vec![b'x'; 9 << 10])))
+                as std::pin::Pin<Box<dyn Future<Output = _>>>),
+            Box::pin(handle.add(None, None, Bytes::from_static(b"y"))),
+        ];
+        for adding in begun {
+            tokio::select! {
+                biased;
+                added = adding => panic!("while the task stands still: {added:?}"),
+                () = std::future::ready(()) => {}
+            }
+        }
+        assert_eq!(handle.bounds.adding.available_permits(), ADDING - 10);
+        stalled.await.unwrap().unwrap();
+        let query = api::WaitQuery { gossip: Some(2), timeout_ms: 10_000, ..api::WaitQuery::default() };
+        assert!(handle.wait(query).await.unwrap().holds);
+        // Whoever comes last waits until the others' room is free.
+        let all = vec![New { who_name: None, msg: Bytes::from(vec![b'z'; MAX_MSG]) }; 4];
+        assert_eq!(handle.add_all(None, all).await.unwrap().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_created_is_answered_so_though_the_daemon_stops() {
+        let builder = crate::Daemon::builder().network("home").key(crate::proto::seal::Secret([7; 32]));
+        let daemon = builder.bind(([127, 0, 0, 1], 0)).in_memory().start().await.unwrap();
+        let handle = daemon.handle().control().clone();
+        let head = handle.add(None, None, Bytes::from_static(b"x")).await.unwrap();
+        let wait = Some((Holders::Count(1), Duration::from_secs(60)));
+        let (created, left) = tokio::join!(handle.held(None, head, wait), daemon.leave());
+        assert_eq!((created.held_by, created.waited), (None, Some(false)));
+        left.unwrap();
     }
 }

@@ -132,7 +132,7 @@ impl Engine {
     ) -> io::Result<()> {
         self.settle();
         loop {
-            let sleep = tokio::time::sleep_until(self.clock.instant(self.wake.min(FAR)).into());
+            let sleep = tokio::time::sleep_until(self.clock.instant(self.wake).into());
             tokio::select! {
                 readable = self.socket.readable() => {
                     readable?;
@@ -257,6 +257,7 @@ impl Engine {
         let (now, wall) = (self.clock.now(), wall_clock());
         self.share(now);
         self.wake = self.share_at;
+        let mut changed = false;
         for member in &mut self.members {
             member.node.handle_clock(now, wall);
             if member.wake <= now {
@@ -267,6 +268,7 @@ impl Engine {
                 member.node.handle_loaded();
             }
             if std::mem::take(&mut member.touched) {
+                changed = true;
                 member.pinging.look(now, &mut member.node);
                 let Member { id, name, node, news, splits, rate, tally, cache, heed, .. } = member;
                 heed.look(now, name, node);
@@ -288,7 +290,10 @@ impl Engine {
             }
             self.wake = self.wake.min(member.wake);
         }
-        self.changed.send_modify(|changes| *changes += 1);
+        // That somebody only looked is nothing to look for again.
+        if changed {
+            self.changed.send_modify(|changes| *changes += 1);
+        }
     }
 
     /// Says goodbye, keeps what is on its way, and answers who still waits.
@@ -304,6 +309,3 @@ impl Engine {
         Ok(())
     }
 }
-
-/// The farthest that a timer is set: tokio's reach less far than ours.
-const FAR: Tick = Tick(u64::MAX / 1_000_000);

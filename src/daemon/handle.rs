@@ -106,8 +106,14 @@ pub struct Adding {
     pub request: Option<Request>,
 }
 
-/// Who waits for records to be created.
-pub type Made = oneshot::Sender<Vec<Result<Gossip, Refusal>>>;
+/// Who waits for records to be created, and the room that they take until they are on disk, whether or not somebody still
+/// waits.
+pub struct Made {
+    /// Who waits.
+    pub reply: oneshot::Sender<Vec<Result<Gossip, Refusal>>>,
+    /// Room for all their bytes.
+    pub _room: OwnedSemaphorePermit,
+}
 
 /// A network, from outside the task.
 pub struct Known {
@@ -144,7 +150,7 @@ pub struct Handle {
 /// What is bounded for all callers together.
 pub(super) struct Bounds {
     /// KiB of MSG on their way to the disk.
-    pub adding: Semaphore,
+    pub adding: Arc<Semaphore>,
     /// KiB of bodies on their way in.
     pub arriving: Arc<Semaphore>,
     following: Arc<Semaphore>,
@@ -155,8 +161,8 @@ pub(super) struct Bounds {
 impl Default for Bounds {
     fn default() -> Bounds {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        let (arriving, following, requests) = (semaphore(ARRIVING), semaphore(FOLLOWERS), Mutex::default());
-        Bounds { adding: Semaphore::new(ADDING), arriving, following, requests }
+        let (adding, arriving, following) = (semaphore(ADDING), semaphore(ARRIVING), semaphore(FOLLOWERS));
+        Bounds { adding, arriving, following, requests: Mutex::default() }
     }
 }
 
@@ -291,6 +297,12 @@ impl Handle {
     pub async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
         let kibibytes = u32::try_from(bytes.div_ceil(1 << 10).min(ARRIVING)).unwrap_or(u32::MAX);
         self.bounds.arriving.clone().acquire_many_owned(kibibytes).await.map_err(|_| stopping())
+    }
+
+    /// Room for records of so many bytes until they are on disk, though who brought them goes away meanwhile.
+    pub(super) async fn adding(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let kibibytes = u32::try_from(bytes.div_ceil(1 << 10).min(ADDING)).unwrap_or(u32::MAX);
+        self.bounds.adding.clone().acquire_many_owned(kibibytes).await.map_err(|_| stopping())
     }
 
     /// A place among those who follow.

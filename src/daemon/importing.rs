@@ -3,6 +3,7 @@
 
 use super::handle::{Handle, Refusal, stopping};
 use crate::proto::gossip::Gossip;
+use std::sync::Arc;
 
 /// What became of a record that was brought here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +22,12 @@ impl Handle {
     /// Keeps records that were made elsewhere; answers when they are on disk.
     pub async fn import(&self, network: Option<&str>, records: Vec<Gossip>) -> Result<Vec<Imported>, Refusal> {
         let (index, store) = (self.network(network)?, self.store.clone());
+        let room = Arc::new(self.adding(records.iter().map(|gossip| gossip.msg().len()).sum()).await?);
         let answers = self.look(index, move |member, _| {
             let import = |gossip: Gossip| match gossip.line() {
                 line if member.node.ledger().contains(&line.key.guid) => Err(Imported::Known),
                 line if member.node.retention().verdict(&line).is_some() => Err(Imported::Left),
-                _ => Ok(member.import(gossip, &store)),
+                _ => Ok(member.import(gossip, room.clone(), &store)),
             };
             records.into_iter().map(import).collect::<Vec<_>>()
         });

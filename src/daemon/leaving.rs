@@ -20,13 +20,15 @@ const PATIENCE: Duration = Duration::from_millis(100);
 impl Handle {
     /// Asks whoever runs this daemon to stop it, as a signal would, and tells what became of the goodbye.
     pub async fn leave(&self) -> Result<api::Left, Refusal> {
-        // A demonstration ends all of its nodes itself, and so may others who run a daemon in their program.
-        if self.leave.receiver_count() == 0 {
-            let why = "whoever runs this daemon ends it himself: it is part of another program, or stopping already";
-            return Err(Refusal::Conflict(why.to_owned()));
-        }
         let mut farewell = self.farewell.clone();
-        self.leave.send_replace(true);
+        if !self.is_stopping() {
+            // A demonstration ends all of its nodes itself, and so may others who run a daemon in their program.
+            if self.leave.receiver_count() == 0 {
+                let why = "whoever runs this daemon ends it himself: it is part of another program";
+                return Err(Refusal::Conflict(why.to_owned()));
+            }
+            self.leave.send_replace(true);
+        }
         let left = farewell.wait_for(Option::is_some).await.map_err(|_| stopping())?;
         left.ok_or_else(stopping)
     }
@@ -92,5 +94,48 @@ impl Engine {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Home;
+    use crate::proto::seal::Secret;
+
+    #[tokio::test]
+    async fn whoever_asks_twice_is_told_the_same_though_it_has_left() {
+        let builder = crate::Daemon::builder().network("home").key(Secret([7; 32])).bind(([127, 0, 0, 1], 0));
+        let mut daemon = builder.in_memory().start().await.unwrap();
+        let handle = daemon.handle().control().clone();
+        let (one, other) = tokio::join!(handle.leave(), handle.leave());
+        assert_eq!((one.unwrap(), other.unwrap()), (api::Left { told: 0, heard: 0 }, api::Left { told: 0, heard: 0 }));
+        daemon.stopped().await.unwrap();
+        daemon.stopped().await.unwrap();
+        assert!(handle.leave().await.is_ok(), "it has left");
+    }
+
+    #[tokio::test]
+    async fn a_daemon_whose_start_nobody_waits_for_leaves_its_home_to_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let make = || {
+            let builder = crate::Daemon::builder().network("home").key(Secret([7; 32])).bind(([127, 0, 0, 1], 0));
+            builder.home(dir.path().join("home"))
+        };
+        make().start().await.unwrap().leave().await.unwrap();
+        let home = Home::new(dir.path().join("home"));
+        drop(crate::daemon::Daemon::start(home.clone()).await.unwrap());
+        let again = async {
+            loop {
+                match crate::daemon::Daemon::start(home.clone()).await {
+                    Ok(daemon) => break daemon,
+                    Err(error) => assert!(error.to_string().contains("in use"), "{error}"),
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let daemon = tokio::time::timeout(Duration::from_secs(20), again).await.expect("its home is never free again");
+        daemon.handle().stop();
+        daemon.stopped().await.unwrap();
     }
 }

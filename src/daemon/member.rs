@@ -19,7 +19,11 @@ use crate::proto::time::{Tick, Timestamp};
 use crate::store::{Authored, NetworkId, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use tokio::sync::{oneshot, watch};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+
+/// What several records take until all of them are on disk.
+pub type Room = Arc<OwnedSemaphorePermit>;
 
 /// Records that were authored together, and who waits for them.
 struct Batch {
@@ -46,7 +50,7 @@ impl Batch {
 
     fn answer(self) {
         // Who asked may have gone; what is kept is kept all the same.
-        let _ = self.reply.send(self.made);
+        let _ = self.reply.reply.send(self.made);
     }
 }
 
@@ -92,7 +96,7 @@ pub struct Member {
     /// Decrees made here that are on their way to the disk, with who waits.
     decreed: BTreeMap<Guid, (Gossip, oneshot::Sender<Result<api::Added, Refusal>>)>,
     /// Who waits for a record made elsewhere to be on the disk.
-    importing: BTreeMap<Guid, Vec<oneshot::Sender<bool>>>,
+    importing: BTreeMap<Guid, Vec<(oneshot::Sender<bool>, Room)>>,
     /// Who waits for a peer to answer a greeting.
     pub pinging: Pinging,
     /// Who waits for a node to register.
@@ -166,9 +170,9 @@ impl Member {
     }
 
     /// Has a record that was made elsewhere kept, and says whether it is.
-    pub fn import(&mut self, gossip: Gossip, store: &Store) -> oneshot::Receiver<bool> {
+    pub fn import(&mut self, gossip: Gossip, room: Room, store: &Store) -> oneshot::Receiver<bool> {
         let (reply, answer) = oneshot::channel();
-        self.importing.entry(gossip.guid()).or_default().push(reply);
+        self.importing.entry(gossip.guid()).or_default().push((reply, room));
         store.submit(self.id, Fact::Gossip(gossip));
         answer
     }
@@ -181,7 +185,7 @@ impl Member {
             Receipt::Failed(guid) | Receipt::Wrong(guid) => (guid, false),
             Receipt::Piece(..) | Receipt::Cleared(_) => return self.node.handle_receipt(now, receipt),
         };
-        for reply in self.importing.remove(&guid).into_iter().flatten() {
+        for (reply, _) in self.importing.remove(&guid).into_iter().flatten() {
             let _ = reply.send(held);
         }
         if let Some(batch) = self.authored.front_mut()

@@ -37,15 +37,18 @@ impl Handle {
         request: api::RegisterRequest,
     ) -> Result<api::Registered, Refusal> {
         let network = self.network(network)?;
-        let addr = self.look_up(&request.address).await.map_err(Refusal::Invalid)?;
+        // Looking a name up may take longer than anybody wants to wait.
+        let over = tokio::time::Instant::now() + Duration::from_millis(request.timeout_ms);
+        let found = tokio::time::timeout_at(over, self.look_up(&request.address)).await;
+        let late = |_| Refusal::Timeout(format!("{:?} was not looked up in time: no name server answers", request.address));
+        let addr = found.map_err(late)?.map_err(Refusal::Invalid)?;
         if self.is_own(addr) {
             return Err(Refusal::Invalid(format!("{addr} is this very node: name another one")));
         }
         let (reply, answer) = oneshot::channel();
         let command = Command::Register { network: Some(network), addr, seed: false, reply: Some(reply) };
         self.send(command).await?;
-        let limit = Duration::from_millis(request.timeout_ms);
-        match tokio::time::timeout(limit, answer).await {
+        match tokio::time::timeout_at(over, answer).await {
             Ok(answer) => answer.map_err(|_| stopping()),
             Err(_) => Err(Refusal::Timeout(format!(
                 "no answer from {addr}: it is unreachable, or has another network name or another password"

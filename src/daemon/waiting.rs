@@ -50,3 +50,21 @@ impl Waiting {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::api::WaitQuery;
+    use crate::proto::seal::Secret;
+
+    #[tokio::test]
+    async fn who_waits_does_not_wake_himself() {
+        let builder = crate::Daemon::builder().network("home").key(Secret([7; 32])).bind(([127, 0, 0, 1], 0));
+        let daemon = builder.in_memory().start().await.unwrap();
+        let handle = daemon.handle().control().clone();
+        handle.wait(WaitQuery::default()).await.unwrap();
+        let before = *handle.changes().borrow();
+        let waited = handle.wait(WaitQuery { peers: Some(1), timeout_ms: 1000, ..WaitQuery::default() }).await.unwrap();
+        let changes = *handle.changes().borrow() - before;
+        assert!(!waited.holds && changes < 50, "{changes} changes in a second in which nothing happened");
+    }
+}

@@ -81,7 +81,7 @@ async fn created(
         };
         // It is on disk; others may take their time.
         drop(room);
-        let created = handle.held(network, head, wait).await?;
+        let created = handle.held(network, head, wait).await;
         Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(created)))
     };
     tokio::time::timeout(limit, create).await.unwrap_or_else(|_| {

@@ -18,7 +18,7 @@ pub use partials::Arrived;
 
 use crate::proto::fact::Fact;
 use crate::proto::gossip::{Gossip, Guid, Head, Key};
-use crate::proto::limits::{ARRIVING, CONDEMNED, WANTED, WANTED_PER_PEER};
+use crate::proto::limits::{ARRIVING, CONDEMNED, RECORD_OVERHEAD, WANTED, WANTED_PER_PEER};
 use crate::proto::rtt::Rtt;
 use crate::proto::time::Tick;
 use crate::proto::unordered::Unordered;
@@ -69,8 +69,9 @@ impl Fetches {
         let full = self.wants.len() >= WANTED || self.queued(&peer) >= WANTED_PER_PEER;
         match self.wants.get_mut(&guid) {
             Some(want) if want.holders.contains(&peer) || want.holders.len() >= HOLDERS => return,
+            // Who takes back what it named leaves it in the queue, and may name it again.
+            _ if full => return,
             Some(want) => want.holders.push(peer),
-            None if full => return,
             None => drop(self.wants.insert(guid, Want { holders: vec![peer], asked: None, tries: 0, long: false })),
         }
         self.enqueue(guid, peer);
@@ -89,6 +90,11 @@ impl Fetches {
     /// Whether a long record is under way.
     pub fn is_partial(&self, guid: &Guid) -> bool {
         self.partials.contains(guid)
+    }
+
+    /// Whether it waits for a place among those that are.
+    pub fn is_parked(&self, guid: &Guid) -> bool {
+        self.parked.contains(guid)
     }
 
     /// Long records under way, each with how many bytes of it are here.
@@ -115,15 +121,15 @@ impl Fetches {
     /// much is.
     pub fn handle_record(&mut self, now: Tick, peer: Guid, gossip: Gossip) -> Option<Fact> {
         let guid = gossip.guid();
+        let size = RECORD_OVERHEAD + gossip.msg().len();
         // What the disk cannot take yet stays wanted, and is asked for again.
-        if self.paused > now || self.arriving_bytes + gossip.msg().len() > ARRIVING {
+        if self.paused > now || self.arriving_bytes + size > ARRIVING {
             return None;
         }
         self.answered(now, peer, &guid);
         if self.arriving.contains_key(&guid) || self.condemned.contains(&guid) {
             return None;
         }
-        let size = gossip.msg().len();
         // It may have come whole where its pieces were asked for, as others may send longer datagrams than we do.
         self.partials.remove(&guid, &mut self.flows);
         self.arriving_bytes += size;
@@ -131,24 +137,25 @@ impl Fetches {
         Some(Fact::Gossip(gossip))
     }
 
-    /// The head of a long record came, verified against its name. Returns what there is to keep.
-    pub fn handle_head(&mut self, now: Tick, peer: Guid, guid: Guid, head: Head) -> Vec<Fact> {
+    /// The head of a long record came, verified against its name. Returns what there is to keep; none where it is not taken,
+    /// since the disk is resting, and nobody may count on this node for it.
+    pub fn handle_head(&mut self, now: Tick, peer: Guid, guid: Guid, head: Head) -> Option<Vec<Fact>> {
         if self.paused > now {
-            return Vec::new();
+            return None;
         }
         if self.arriving.contains_key(&guid) || self.condemned.contains(&guid) {
             self.answered(now, peer, &guid);
-            return Vec::new();
+            return Some(Vec::new());
         }
         if !self.partials.has_place_for(&guid) {
             self.park(now, peer, guid);
-            return Vec::new();
+            return Some(Vec::new());
         }
         let holders = self.answered(now, peer, &guid);
         for &holder in &holders {
             self.flows.entry(holder).or_default();
         }
-        self.partials.begin(guid, head, holders, &mut self.flows)
+        Some(self.partials.begin(guid, head, holders, &mut self.flows))
     }
 
     /// A fragment came; what it completes becomes a fact.

@@ -158,8 +158,11 @@ pub const PARTIALS: usize = 256;
 pub const SLABS: usize = 48;
 /// Whole slabs, or shorter ones of as many bytes, that one peer may be filling.
 pub const SLABS_PER_PEER: usize = 4;
-/// Bytes of records on their way to the disk; what comes beyond is dropped and asked for again.
-pub const ARRIVING: usize = 1 << 20;
+/// What a record on its way to the disk takes beside its MSG, in bytes, about.
+pub const RECORD_OVERHEAD: usize = 256;
+/// Bytes of records on their way to the disk, [`RECORD_OVERHEAD`] for each among them; what comes beyond is dropped and
+/// asked for again.
+pub const ARRIVING: usize = 2 << 20;
 /// Records that turned out not to match their own head and are not asked for again.
 pub const CONDEMNED: usize = 1024;
 /// Answers queued for one peer; more are dropped, and asked for again.
@@ -233,7 +236,7 @@ const _: () = {
     );
     assert!(8 + 2 + PIECES_PER_ASK * 26 <= MIN_MAX_BODY, "asking for pieces takes one datagram");
     assert!(DATAGRAMS_PER_PEER as usize * FRAGMENT >= 400_000_000, "a long message comes at 400 MB/s");
-    assert!(SLABS * PIECE + ARRIVING <= 4 << 20, "all fetches together take at most 4 MiB");
+    assert!(SLABS * PIECE + ARRIVING <= 5 << 20, "all fetches together take at most 5 MiB");
     assert!(MIN_PREFIX.is_power_of_two() && MAX_PREFIX.is_power_of_two());
     assert!(REPLAY_WINDOW.is_multiple_of(64));
     assert!(FRESH_COOKIE.as_secs() < COOKIE_SECRET.as_secs());

@@ -89,6 +89,8 @@ pub struct Node {
     last_authored: Timestamp,
     seen_at: Option<SocketAddr>,
     last_digest: Option<Tick>,
+    /// Before that, nobody is told of copies of other nodes.
+    next_copy: Tick,
     upkeep: Upkeep,
     /// The primary to be, as soon as its sketch is whole.
     next_key: Option<KeyId>,
@@ -146,6 +148,7 @@ impl Node {
             last_authored,
             seen_at,
             last_digest: None,
+            next_copy: Tick(0),
             upkeep,
             next_key: None,
             next_build: now,
@@ -326,6 +329,10 @@ impl Node {
     pub fn author(&mut self, at: Timestamp, draft: Draft) -> Result<Gossip, Invalid> {
         let at = at.max(self.least_date());
         let gossip = Gossip::make(Kind::Message, at, self.settings.guid, draft.who_name, draft.msg)?;
+        // Where it was forgotten until the end of time: what would leave at once is not to be promised.
+        if self.retention.verdict(&gossip.line()).is_some() {
+            return Err(Invalid::Forgotten);
+        }
         self.last_authored = at;
         Ok(gossip)
     }

@@ -56,6 +56,12 @@ impl Receipts {
             self.noted -= before.holders.len();
         }
         self.order.push_back(guid);
+        self.make_room();
+        self.askers.remove(&guid).unwrap_or_default()
+    }
+
+    /// Those that were held first make room for others.
+    fn make_room(&mut self) {
         while self.order.len() > RECEIPTS || self.noted > PEERS {
             let Some(oldest) = self.order.pop_front() else { break };
             if let Some(held) = self.held.remove(&oldest) {
@@ -63,7 +69,6 @@ impl Receipts {
                 self.forgotten = self.forgotten.max(held.since);
             }
         }
-        self.askers.remove(&guid).unwrap_or_default()
     }
 
     /// A record is held no more: nobody is asked about it.
@@ -80,6 +85,7 @@ impl Receipts {
         {
             entry.insert(now);
             self.noted += 1;
+            self.make_room();
         }
     }
 
@@ -171,7 +177,7 @@ impl Receipts {
     /// Panics if a bound is broken.
     pub fn check(&self) {
         assert!(self.order.len() <= RECEIPTS && self.watched.len() <= RECEIPTS && self.asked.len() <= RECEIPTS);
-        assert!(self.askers.len() <= RECEIPTS);
+        assert!(self.askers.len() <= RECEIPTS && self.noted <= PEERS);
         assert_eq!(self.noted, self.held.values().map(|held| held.holders.len()).sum::<usize>());
     }
 }

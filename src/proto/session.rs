@@ -105,6 +105,11 @@ impl Sessions {
         self.entry(guid).map(|entry| entry.epoch)
     }
 
+    /// Whether this is the session that a peer has with us.
+    pub fn is_of(&self, session: u64, guid: Guid) -> bool {
+        self.table.session(guid) == Some(session)
+    }
+
     /// Starts over with a new session, and no peers: after a resume, or as another node when we were a copy. `epoch`
     /// must be higher than the last one unless `guid` is new. Tombstones go too: they guard against recordings that
     /// name the session which ends here.

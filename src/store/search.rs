@@ -39,7 +39,7 @@ impl Words {
             };
             let is_prefix = term.ends_with('*') || behind.starts_with('*');
             if term.contains(char::is_alphanumeric) {
-                terms.push(format!("\"{}\"{}", term.replace('"', " "), if is_prefix { "*" } else { "" }));
+                terms.push(format!("\"{}\"{}", term.replace(['"', '\0'], " "), if is_prefix { "*" } else { "" }));
             }
             rest = behind.trim_start_matches('*').trim_start();
         }
@@ -156,6 +156,7 @@ mod tests {
             ("\"out of paper\" now", "\"out of paper\" \"now\""),
             ("\"out of pap\"*", "\"out of pap\"*"),
             ("a\"b", "\"a\" \"b\""),
+            ("a\0b", "\"a b\""),
             ("NOT msg:x (y OR", "\"NOT\" \"msg:x\" \"(y\" \"OR\""),
             ("x ^ - * \" ' ;", "\"x\""),
         ] {

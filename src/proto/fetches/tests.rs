@@ -117,11 +117,11 @@ fn a_long_record_that_nobody_holds_makes_place_for_one_that_somebody_does() {
     let mut fetches = Fetches::default();
     let all: Vec<Gossip> = (0..=PARTIALS as u64).map(|number| record(number, 70_000)).collect();
     for gossip in &all[..PARTIALS] {
-        let facts = fetches.handle_head(ms(0), A, gossip.guid(), gossip.head().clone());
+        let facts = fetches.handle_head(ms(0), A, gossip.guid(), gossip.head().clone()).unwrap();
         assert!(matches!(facts[..], [Fact::Partial(..)]));
     }
     fetches.forget(&A);
-    let facts = fetches.handle_head(ms(1), B, all[PARTIALS].guid(), all[PARTIALS].head().clone());
+    let facts = fetches.handle_head(ms(1), B, all[PARTIALS].guid(), all[PARTIALS].head().clone()).unwrap();
     assert!(matches!(facts[..], [Fact::Abandoned(_), Fact::Partial(..)]));
     fetches.check();
     assert!(fetches.restore(record(5000, 70_000).head().clone(), None, &[]).is_some(), "and none is restored beyond");

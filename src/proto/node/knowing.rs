@@ -122,7 +122,7 @@ impl Node {
         self.hello_of(now, Hello { updates, ..given })
     }
 
-    fn hello_of(&mut self, now: Tick, given: Hello) -> Hello {
+    pub(super) fn hello_of(&mut self, now: Tick, given: Hello) -> Hello {
         Hello {
             state: self.ledger.state(),
             horizon: self.retention.horizon(),

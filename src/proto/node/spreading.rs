@@ -100,7 +100,8 @@ impl Node {
         for pushed in rumor.heads {
             let guid = pushed.what.guid;
             // One that is under way since before the last start was told to nobody yet.
-            let is_told = self.fetches.is_partial(&guid) && self.rumors.learnt_at(&guid).is_some();
+            let is_long = self.fetches.is_partial(&guid) || self.fetches.is_parked(&guid);
+            let is_told = is_long && self.rumors.learnt_at(&guid).is_some();
             if self.knows(&guid) || is_told {
                 self.rumors.again(now, guid, pushed.range, ways!(self));
                 self.rumors.acknowledge(now, peer, guid, ways!(self));
@@ -115,7 +116,8 @@ impl Node {
                 continue;
             }
             let key = Key { date_time: head.date_time(), guid };
-            self.facts.extend(self.fetches.handle_head(now, peer, guid, head.clone()));
+            let Some(facts) = self.fetches.handle_head(now, peer, guid, head.clone()) else { continue };
+            self.facts.extend(facts);
             let learnt = Learnt { key, hops: pushed.hops, long: true, head: Some(head) };
             self.learn_rumor(now, peer, learnt, pushed.range);
         }
@@ -137,6 +139,10 @@ impl Node {
                 self.rumors.tell_parts(now, peer, parts);
                 return;
             }
+        } else if self.fetches.is_parked(&ask.guid) {
+            // It waits for a place among those that are under way: nothing of it is here, and something will be.
+            self.receipts.asked(peer, ask.guid);
+            return;
         }
         self.answers.push_piece(peer, ask);
     }

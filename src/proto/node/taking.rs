@@ -5,7 +5,7 @@ use super::answers::Answer;
 use crate::proto::fact::Fact;
 use crate::proto::fetches::Arrived;
 use crate::proto::gossip::{Guid, Key};
-use crate::proto::limits::{PAGE, TOLD_UNASKED};
+use crate::proto::limits::{CHALLENGE_GAP, PAGE, TOLD_UNASKED};
 use crate::proto::peers::Met;
 use crate::proto::repairs::Found;
 use crate::proto::seal::{KeyId, Verified};
@@ -129,13 +129,17 @@ impl Node {
                         // of all copies, lest somebody who pretends to be many has us look for all of them.
                         if cause == Rejected::Order && guid == self.settings.guid {
                             self.peers.hint(now, from, Some(guid), false);
-                        } else if cause == Rejected::Order && self.sessions.addr(guid).is_some_and(|addr| addr != from)
+                        } else if cause == Rejected::Order
+                            && self.next_copy <= now
+                            && self.sessions.addr(guid).is_some_and(|addr| addr != from)
+                            && !self.sessions.is_of(header.src_session, guid)
                         {
-                            // Another one, which has the better right to its GUID, can find out nowhere but here.
+                            // Another one, which has the better right to its GUID, can find out nowhere but here. Anybody
+                            // can repeat what a node said where it was before: that costs us little, and no news.
+                            self.next_copy = now + CHALLENGE_GAP;
                             let card = wire::Card { guid, addr: Address(from), incarnation: 0, name: register.name };
                             let page = Some(CardPage { cards: List::new(vec![card]), ..CardPage::default() });
-                            let hello = Hello { stamp: now.0, page, ..Hello::default() };
-                            let hello = self.make_hello(now, guid, hello, Vec::new());
+                            let hello = self.hello_of(now, Hello { stamp: now.0, page, ..Hello::default() });
                             self.send(guid, Message::Hello(hello));
                         }
                         return Err(cause);
@@ -306,8 +310,10 @@ impl Node {
                 Ok(head) if head.line(guid).is_some_and(|line| self.refuses(now, &line)) => {}
                 Ok(head) => {
                     let key = Key { date_time: head.date_time(), guid };
-                    self.facts.extend(self.fetches.handle_head(now, peer, guid, head.clone()));
-                    self.learn_fetched(now, key, Some(head));
+                    if let Some(facts) = self.fetches.handle_head(now, peer, guid, head.clone()) {
+                        self.facts.extend(facts);
+                        self.learn_fetched(now, key, Some(head));
+                    }
                 }
                 Err(_) => self.refuse(now, peer, guid),
             }

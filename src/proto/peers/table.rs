@@ -19,7 +19,7 @@ pub(super) struct Entry {
     pub(super) guid: Guid,
     addr: Plain,
     pub(super) incarnation: u32,
-    /// In hundredths of a second.
+    /// In tenths of a second: enough for 13 years.
     since: u32,
     /// Where it stands among the live, or among the others.
     slot: u32,
@@ -50,7 +50,7 @@ impl Entry {
     }
 
     pub(super) fn since(&self) -> Tick {
-        Tick(u64::from(self.since) * 10_000)
+        Tick(u64::from(self.since) * 100_000)
     }
 
     /// What names it, as it is, in few bytes, among those of a small part of the ring.
@@ -128,7 +128,7 @@ impl Table {
             return false;
         }
         entry.called = self.names.add(name);
-        (entry.reach, entry.reason, entry.since) = (reach, reason, hundredths(now));
+        (entry.reach, entry.reason, entry.since) = (reach, reason, tenths(now));
         if reach.answers() {
             self.sum = self.sum.wrapping_add(entry.hash());
         }
@@ -152,7 +152,7 @@ impl Table {
             .filter(|(place, ..)| before.get(*place).is_none())
             .map(|(place, entry, name)| {
                 let called = names.add(name);
-                (place, Entry { reach: Reach::Reachable, reason, since: hundredths(now), called, ..entry })
+                (place, Entry { reach: Reach::Reachable, reason, since: tenths(now), called, ..entry })
             })
             .collect();
         self.sum = new.iter().fold(self.sum, |sum, (_, entry)| sum.wrapping_add(entry.hash()));
@@ -183,7 +183,7 @@ impl Table {
         if before == reach {
             return false;
         }
-        entry.since = hundredths(now);
+        entry.since = tenths(now);
         let hash = entry.hash();
         match (before.answers(), reach.answers()) {
             (true, false) => self.sum = self.sum.wrapping_sub(hash),
@@ -303,8 +303,8 @@ impl Table {
     }
 }
 
-fn hundredths(now: Tick) -> u32 {
-    u32::try_from(now.since(Tick(0)).as_millis() / 10).unwrap_or(u32::MAX)
+fn tenths(now: Tick) -> u32 {
+    u32::try_from(now.since(Tick(0)).as_millis() / 100).unwrap_or(u32::MAX)
 }
 
 fn hash(guid: &Guid, incarnation: u32, addr: Plain) -> u64 {
