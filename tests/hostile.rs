@@ -1,17 +1,19 @@
 //! Strangers, recordings and traitors: what comes from outside changes nothing, and what comes from inside is bounded.
 
 use gossip_node::proto::fact::LIST;
-use gossip_node::proto::gossip::{Gossip, Guid, Head, Key, Kind};
+use gossip_node::proto::gossip::{Draft, Gossip, Guid, Head, Invalid, Key, Kind};
 use gossip_node::proto::limits::{
     CHALLENGES_PER_SECOND, DIGEST_SYMBOLS, ESTIMATORS, FEW_PEERS, FRAGMENT, GUIDS_PER_ASK, HEADER, HINTS_PER_TELLER,
     MAX_DATAGRAM, MIN_CHALLENGED, MORE_SYMBOLS, PAGE, PAGES_PER_ASK, PIECE, PIECES_PER_ASK, SESSIONS_PER_ADDRESS,
     SYMBOLS_PER_ASK, TAG,
 };
+use gossip_node::proto::node::Node;
 use gossip_node::proto::ring::Range;
 use gossip_node::proto::seal::{Header, NetworkKey, Secret};
+use gossip_node::proto::settings::Settings;
 use gossip_node::proto::sketch::Symbol;
 use gossip_node::proto::stats::Rejected;
-use gossip_node::proto::time::Timestamp;
+use gossip_node::proto::time::{Tick, Timestamp};
 use gossip_node::proto::wire::{
     Address, Blob, CHALLENGE, Card, CardAsk, CardPage, DidYouHere, Fragment, HeadTold, Hello, Holding, List, Message,
     Name, PageAsk, PieceAsk, REGISTER, REGISTERED, Record, Symbols, SymbolsAsk, Tell, TellMeMore,
@@ -295,6 +297,55 @@ fn a_recording_means_nothing_after_a_restart() {
     }
     net.run(5 * SECOND);
     net.assert_converged();
+}
+
+#[test]
+fn what_a_node_said_where_it_was_before_brings_it_no_flood_of_greetings() {
+    for restarts in [false, true] {
+        let mut net = Network::new(78);
+        net.capture = true;
+        net.add_cluster(2);
+        assert!(net.run_until(20 * SECOND, Network::converged));
+        net.run(2 * SECOND);
+        let (here, was) = (net.addr(0), net.addr(1));
+        let said = std::mem::take(&mut net.captured).into_iter();
+        let registered = |(from, to, bytes): &Datagram| (*from, *to) == (was, here) && bytes[2] == REGISTER;
+        let with_cookie = said.filter(registered).map(|(.., bytes)| bytes).filter(|bytes| bytes[16..24] != [0; 8]);
+        let recorded: Vec<Vec<u8>> = with_cookie.collect();
+        assert!(!recorded.is_empty(), "it registered, with a cookie");
+        if restarts {
+            net.crash(1);
+        }
+        net.move_to(1, SocketAddr::from(([10, 0, 7, 7], 7007)));
+        if restarts {
+            net.start(1);
+        }
+        let there = net.addr(1);
+        let met =
+            |net: &Network| net.node(0).peers().iter().any(|(_, peer)| peer.addr == there && peer.reach.answers());
+        assert!(net.run_until(60 * SECOND, met), "it is known where it is now");
+        net.captured.clear();
+        let mut greeted = 0;
+        for time in 0..100 {
+            let taken = net.inject(0, was, &recorded[time % recorded.len()]);
+            assert_eq!(taken, Err(Rejected::Order), "restarts: {restarts}");
+            greeted += net.captured.drain(..).filter(|(from, to, _)| (*from, *to) == (here, there)).count();
+        }
+        assert!(greeted <= usize::from(restarts), "restarts: {restarts}: {greeted} datagrams");
+    }
+}
+
+#[test]
+fn who_is_forgotten_until_the_end_of_time_is_told_so_and_promised_nothing() {
+    let settings = Settings::new(Guid::random([1; 16]), "one", NetworkKey::new(&Secret([7; 32])));
+    let guid = settings.guid;
+    let mut node = Node::new(settings, [1; 32], Tick(0));
+    let draft = || Draft { who_name: "one".to_owned(), msg: "hello".into() };
+    assert!(node.author(Timestamp(1), draft()).is_ok());
+    let msg = format!("origin {guid}\nup_to {}\n", u64::MAX);
+    let forget = Gossip::make(Kind::Forget, Timestamp(u64::MAX), Guid([9; 16]), "judge", msg.into()).unwrap();
+    node.learn(Tick(1), &forget);
+    assert!(matches!(node.author(Timestamp(2), draft()), Err(Invalid::Forgotten)));
 }
 
 #[test]

@@ -40,7 +40,8 @@ impl Handle {
         // Looking a name up may take longer than anybody wants to wait.
         let over = tokio::time::Instant::now() + Duration::from_millis(request.timeout_ms);
         let found = tokio::time::timeout_at(over, self.look_up(&request.address)).await;
-        let late = |_| Refusal::Timeout(format!("{:?} was not looked up in time: no name server answers", request.address));
+        let late =
+            |_| Refusal::Timeout(format!("{:?} was not looked up in time: no name server answers", request.address));
         let addr = found.map_err(late)?.map_err(Refusal::Invalid)?;
         if self.is_own(addr) {
             return Err(Refusal::Invalid(format!("{addr} is this very node: name another one")));

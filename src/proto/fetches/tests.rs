@@ -3,7 +3,7 @@
 use super::*;
 use crate::proto::fact::LIST;
 use crate::proto::gossip::{Kind, piece_list};
-use crate::proto::limits::PARTIALS;
+use crate::proto::limits::{PARTIALS, PIECE};
 use crate::proto::time::Timestamp;
 use std::time::Duration;
 
@@ -191,4 +191,28 @@ fn who_is_condemned_now_is_known_whoever_was_before() {
     all.iter().for_each(|guid| fetches.condemn(*guid));
     fetches.check();
     assert!(!fetches.is_known(&all[0]) && all[1..].iter().all(|guid| fetches.is_known(guid)), "the oldest makes room");
+}
+
+#[test]
+fn records_on_their_way_to_the_disk_count_what_they_take_however_short_they_are() {
+    let mut fetches = Fetches::default();
+    let all: Vec<Gossip> = (0..20_000).map(|number| record(number, 1)).collect();
+    let taken = |fetches: &mut Fetches| {
+        all.iter().filter(|gossip| fetches.handle_record(ms(0), A, (*gossip).clone()).is_some()).count()
+    };
+    assert_eq!(taken(&mut fetches), ARRIVING / (RECORD_OVERHEAD + 1));
+    all.iter().for_each(|gossip| fetches.handle_settled(&gossip.guid()));
+    fetches.check();
+    assert!(taken(&mut fetches) > 0, "what is on disk takes nothing more");
+}
+
+#[test]
+fn a_head_that_comes_while_the_disk_rests_is_not_taken() {
+    let mut fetches = Fetches::default();
+    let gossip = record(1, 2 * PIECE);
+    fetches.pause(&record(2, 10).guid(), ms(5000));
+    assert_eq!(fetches.handle_head(ms(1), A, gossip.guid(), gossip.head().clone()), None);
+    assert!(!fetches.is_partial(&gossip.guid()));
+    assert!(fetches.handle_head(ms(5000), A, gossip.guid(), gossip.head().clone()).is_some());
+    assert!(fetches.is_partial(&gossip.guid()));
 }

@@ -316,3 +316,21 @@ fn hash(guid: &Guid, incarnation: u32, addr: Plain) -> u64 {
     place.copy_from_slice(&addr.said());
     SipHasher24::new().hash(&bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn how_long_a_peer_is_so_is_known_after_years() {
+        for days in [0, 1, 500, 4000] {
+            let now = Tick(0) + Duration::from_secs(days * 86_400 + 7);
+            let (mut table, guid) = (Table::default(), Guid([1; 16]));
+            let entry = Entry::new(guid, SocketAddr::from(([10, 0, 0, 1], 6884)), 1);
+            assert!(table.insert(now, (entry, "one"), 0, Reach::Unreachable, Reason::Accused));
+            let since = table.find(&guid).unwrap().1.since();
+            assert!(now.since(since) < Duration::from_millis(100), "after {days} days");
+        }
+    }
+}
