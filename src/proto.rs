@@ -144,9 +144,9 @@
 //! - A guid that is ours, in a REGISTER with a good cookie: the side with the lesser (epoch, session) takes a new
 //!   random GUID (UUIDv4) and a new session, keeps its epoch and its records, and registers with all again. The other
 //!   one refuses, and registers with the sender, which finds out so. A REGISTERED with our guid is ignored. Who refuses
-//!   a REGISTER for its order, from another address than the installed session's, names that address to the installed
-//!   node in a HELLO, by a `page` of one card that nobody asked for; who is named itself at another address registers
-//!   there.
+//!   a REGISTER for its order, of another session and from another address than the installed one, names that address to
+//!   the installed node in a HELLO without news, by a `page` of one card that nobody asked for, once a second at most;
+//!   who is named itself at another address registers there.
 //! - After that, a datagram to our session counts if its counter is above the floor, less than 2,048 below the highest
 //!   seen, and new. What comes from another address than the session's is taken, and answered there by a CHALLENGE alone;
 //!   the address changes when a REGISTER comes from it. Answers go to the session's address, never elsewhere.

@@ -136,7 +136,7 @@ pub enum Invalid {
     Mismatch,
 }
 
-/// A name fit to be shown: 1 to [`MAX_NAME`] bytes, not only spaces, without control, bidirectional, zero-width or
+/// A name fit to be shown: 1 to [`MAX_NAME`] bytes, not only white space, without control, bidirectional, zero-width or
 /// line-separating characters. Who_names, node names and network names all keep to it.
 pub fn check_name(name: &str) -> bool {
     let forbidden = |c: char| c.is_control() || is_unseen(c) || matches!(c, '\u{2028}' | '\u{2029}');

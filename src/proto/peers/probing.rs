@@ -293,7 +293,7 @@ impl Peers {
         }
     }
 
-    /// One dead peer after the other, for ever: that heals any split.
+    /// One dead peer after the other, as long as it stands on the list: that heals any split of less than a day.
     fn draw_dead(&mut self, now: Tick) {
         let dead = self.table.others().len();
         if dead == 0 {
