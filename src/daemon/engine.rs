@@ -209,6 +209,8 @@ impl Engine {
                     let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { continue };
                     member.touched = true;
                     member.mended(now, &held, &self.store);
+                    // Rows have other numbers now, and whoever follows is to look at them.
+                    member.news.arrived(1);
                 }
             }
             Event::Loaded(loaded) => loaded.into_iter().for_each(|(id, load, loaded)| {

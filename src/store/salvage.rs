@@ -22,6 +22,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const GROUP: usize = 4096;
 /// Bytes of long records in one, about.
 const TOGETHER: usize = 64 << 20;
+/// No store has so many rows: what is numbered higher is damage.
+const MOST_ROWS: i64 = 1 << 48;
 
 /// `path` with something behind its name.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -138,6 +140,16 @@ struct Found {
 /// Copies what verifies. Rows are known by their columns: no two tables have rows of the same shape.
 fn fill(db: &mut Connection, pages: &Pages) -> Result<Found, StoreError> {
     let mut found = Found::default();
+    let mut last = 0;
+    pages.each_row(&mut |cell| {
+        if cell.len() == GOSSIP && cell.rowid < MOST_ROWS {
+            last = last.max(cell.rowid);
+        }
+        Ok(())
+    })?;
+    // Rows get numbers behind all that there were, or somebody who follows and stood at one of those would take for known
+    // what he never saw: this one keeps the place until the others stand behind it.
+    db.execute("INSERT INTO gossip VALUES (?1, 0, 0, x'', 0, x'', '', 0, x'', NULL, NULL, NULL)", [last])?;
     let mut waiting: Vec<Row> = Vec::new();
     pages.each_row(&mut |cell| {
         match read(&cell) {
@@ -149,6 +161,7 @@ fn fill(db: &mut Connection, pages: &Pages) -> Result<Found, StoreError> {
     })?;
     keep(db, &mut waiting, &mut found)?;
     long_records(db, pages, &mut found)?;
+    db.execute("DELETE FROM gossip WHERE id = ?1", [last])?;
     Ok(found)
 }
 
@@ -162,6 +175,9 @@ fn note_piece(cell: &Cell, pieces: &mut BTreeMap<(i64, u16), Spot>) {
         pieces.entry((body, index)).or_insert(cell.spot);
     }
 }
+
+/// Columns of a record's row.
+const GOSSIP: usize = 12;
 
 enum Row {
     Network(i64, String, i64),
@@ -177,7 +193,7 @@ fn read(cell: &Cell) -> Option<Row> {
         _ => None,
     };
     match cell.len() {
-        12 => {
+        GOSSIP => {
             let network = NetworkId(int(1)?);
             let (_, head) = rows::head_of(|at| cell.value(at + 2))?;
             if let Some(body) = int(11) {

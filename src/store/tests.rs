@@ -656,6 +656,45 @@ fn a_ruined_head_costs_nothing() {
 }
 
 #[test]
+fn who_follows_misses_nothing_of_a_salvaged_store() {
+    let disk = Disk::new();
+    let all = furnished(&disk);
+    let running = disk.open();
+    let places: Vec<Place> = all.iter().map(|key| running.store.place(running.home, *key).unwrap().unwrap()).collect();
+    drop(running);
+    // A page in the middle is lost, and some of its records with it.
+    let file = OpenOptions::new().write(true).open(disk.path()).unwrap();
+    let leaf = file.metadata().unwrap().len() / schema::PAGE as u64 / 2;
+    file.write_all_at(&[0xAA; schema::PAGE], leaf * schema::PAGE as u64).unwrap();
+    file.write_all_at(&[0xAA; schema::PAGE], 0).unwrap();
+    let running = disk.open();
+    let held = running.keys();
+    assert!(held.len() > 200 && running.store.notes()[0].contains("salvaged"));
+    for (seen, place) in places.iter().enumerate().step_by(40) {
+        let Arrivals::Page { rows, .. } = running.store.arrived(running.home, *place, 1000, i64::MAX).unwrap() else {
+            panic!("behind record {seen} the place is lost");
+        };
+        let told: Vec<Guid> = rows.into_iter().map(|(_, row)| row.guid).collect();
+        let unseen = all[seen + 1..].iter().filter(|key| held.contains(key));
+        let missed = unseen.filter(|key| !told.contains(&key.guid)).count();
+        assert_eq!(missed, 0, "of those who stood behind record {seen}");
+    }
+    running.assert_sound();
+}
+
+#[test]
+fn what_was_begun_and_rotted_begins_anew() {
+    let disk = Disk::new();
+    let (running, long) = (disk.open(), long(5, 2));
+    begin(&running, &long);
+    running.store.shared.db().execute("UPDATE partial SET sha2 = x'00'", []).unwrap();
+    begin(&running, &long);
+    running.store.submit(running.home, Fact::Piece(long.guid(), 1, piece(&long, 1)));
+    assert_eq!(running.receipts(2), [Receipt::Piece(long.guid(), 1), Receipt::Held(long.line())]);
+    running.assert_sound();
+}
+
+#[test]
 fn what_is_only_in_the_log_is_salvaged_too() {
     let disk = Disk::new();
     let running = disk.open();

@@ -277,6 +277,10 @@ impl<'a> Batch<'a> {
             self.receipts.push((network, Receipt::Held(line)));
             return Ok(());
         }
+        // One that rotted makes room.
+        if let Some((_, None)) = self.begun(network, guid)? {
+            self.abandoned(network, guid)?;
+        }
         let sql = format!(
             "INSERT INTO partial (body, network, {HEAD}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (network, guid) DO NOTHING"
