@@ -91,6 +91,10 @@ impl Synced {
 fn replace(path: &Path, content: &str) -> Outcome<()> {
     let mut new = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
     std::io::Write::write_all(&mut new, content.as_bytes())?;
+    // Whoever could read the old one can read the new one.
+    if let Ok(old) = path.metadata() {
+        new.as_file().set_permissions(old.permissions())?;
+    }
     new.persist(path)?;
     Ok(())
 }
@@ -125,15 +129,21 @@ async fn sync(gossip: Handle, dir: PathBuf) -> Outcome<()> {
     // What was changed here while this did not run goes first, or what arrives would write over it.
     synced.look().await?;
     let mut arriving = gossip.subscribe(synced.state.cursor.map_or(Since::All, Since::After)).await?;
+    let mut next_look = tokio::time::Instant::now() + LOOK;
     loop {
-        match tokio::time::timeout(LOOK, arriving.next()).await {
+        // However much arrives, what is changed here has its turn.
+        if next_look <= tokio::time::Instant::now() {
+            synced.look().await?;
+            next_look = tokio::time::Instant::now() + LOOK;
+        }
+        match tokio::time::timeout_at(next_look, arriving.next()).await {
             Ok(None) => return Ok(()),
             Ok(Some(received)) => {
                 let received = received?;
                 synced.take(&received.record)?;
                 synced.state.cursor = Some(received.cursor);
             }
-            Err(_) => synced.look().await?,
+            Err(_) => {}
         }
     }
 }

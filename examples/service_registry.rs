@@ -8,6 +8,7 @@
 
 use gossip_node::api::Reach;
 use gossip_node::config::Profile;
+use gossip_node::display::display_line;
 use gossip_node::proto::gossip::Guid;
 use gossip_node::{Builder, Daemon, Handle, Query};
 use serde::{Deserialize, Serialize};
@@ -47,7 +48,8 @@ async fn offered(gossip: &Handle) -> Result<BTreeSet<String>, gossip_node::Error
         peer.guid.parse().ok().and_then(|guid: Guid| latest.remove(&guid));
     }
     let services = latest.into_values().flat_map(|offer| offer.services);
-    Ok(services.map(|(service, address)| format!("{service:<12} {address}")).collect())
+    // Anybody in the network may have said anything.
+    Ok(services.map(|(service, at)| format!("{:<12} {}", display_line(&service), display_line(&at))).collect())
 }
 
 /// Waits until that many are offered, and prints them.

@@ -35,7 +35,7 @@ fn array<const N: usize>(hex: &str) -> [u8; N] {
     bytes(hex).try_into().unwrap()
 }
 
-/// What the other implementation says; nothing where there is no Python.
+/// What the other implementation says; nothing where there is no Python, which CI has.
 fn python(args: &[&str], input: String) -> Option<String> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/spec/decode.py");
     let started = Command::new("python3").arg(script).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();

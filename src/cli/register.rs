@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use super::peers::address;
 use crate::client::ClientError;
 use crate::config::{HOST_PORT, check_host_port, parse_duration, show_duration};
 use crate::display::display_line;
@@ -41,8 +42,8 @@ impl Register {
             return context.print_json(&registered);
         }
         let (name, network) = (display_line(&registered.name), display_line(&registered.network_name));
-        let crate::api::Registered { ip, port, guid, .. } = &registered;
-        context.print(&format!("registered with {name} at {ip}:{port} in network {network} ({guid})\n"))
+        let at = address(&registered.ip, registered.port);
+        context.print(&format!("registered with {name} at {at} in network {network} ({})\n", registered.guid))
     }
 
     /// Silence has a few causes that cannot be told apart from here: that is what keeps strangers out.
