@@ -21,7 +21,12 @@ impl Handle {
     /// Asks whoever runs this daemon to stop it, as a signal would, and tells what became of the goodbye.
     pub async fn leave(&self) -> Result<api::Left, Refusal> {
         let mut farewell = self.farewell.clone();
-        if !self.is_stopping() {
+        if self.is_stopping() {
+            // Whoever asks where another has asked before is told the same; one that was stopped says that.
+            if !*self.leave.borrow() {
+                return Err(stopping());
+            }
+        } else {
             // A demonstration ends all of its nodes itself, and so may others who run a daemon in their program.
             if self.leave.receiver_count() == 0 {
                 let why = "whoever runs this daemon ends it himself: it is part of another program";
