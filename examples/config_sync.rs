@@ -126,10 +126,9 @@ fn files(dir: &Path) -> Outcome<BTreeMap<String, Option<String>>> {
 async fn sync(gossip: Handle, dir: PathBuf) -> Outcome<()> {
     let state = std::fs::read_to_string(dir.join(KEPT)).ok().and_then(|text| serde_json::from_str::<State>(&text).ok());
     let mut synced = Synced { gossip: gossip.clone(), dir, state: state.unwrap_or_default() };
-    // What was changed here while this did not run goes first, or what arrives would write over it.
-    synced.look().await?;
     let mut arriving = gossip.subscribe(synced.state.cursor.map_or(Since::All, Since::After)).await?;
-    let mut next_look = tokio::time::Instant::now() + LOOK;
+    // What was changed here while this did not run goes first, or what arrives would write over it.
+    let mut next_look = tokio::time::Instant::now();
     loop {
         // However much arrives, what is changed here has its turn.
         if next_look <= tokio::time::Instant::now() {

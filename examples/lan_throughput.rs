@@ -75,14 +75,12 @@ async fn count(gossip: &Handle) -> Result<(), Box<dyn Error>> {
 
 /// Waits until whoever listens has all, or has counted all and said goodbye.
 async fn heard(gossip: &Handle) -> Result<(), Box<dyn Error>> {
-    loop {
-        let in_sync = gossip.wait_in_sync(Duration::from_millis(500)).await;
-        match in_sync {
-            Ok(()) => return Ok(()),
-            Err(_) if gossip.peers().await?.iter().all(|peer| peer.reach == Reach::Left) => return Ok(()),
-            Err(_) => println!("not everybody has all yet"),
+    while gossip.wait_in_sync(Duration::from_millis(500)).await.is_err() {
+        if gossip.peers().await?.iter().all(|peer| peer.reach == Reach::Left) {
+            break;
         }
     }
+    Ok(())
 }
 
 fn told(what: &str, count: usize, took: Duration) {
@@ -108,7 +106,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let daemon = node([0, 0, 0, 0], 0).start().await?;
             println!("to {}", daemon.handle().register(address, SOON).await?.name);
             say(&daemon.handle(), records).await?;
-            heard(&daemon.handle()).await?;
+            tokio::time::timeout(SOON, heard(&daemon.handle())).await??;
             daemon.leave().await?;
         }
         None => {

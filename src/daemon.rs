@@ -113,10 +113,11 @@ pub enum StartError {
 
 /// A running daemon.
 pub struct Daemon {
-    handle: Handle,
+    /// Whoever has it no more, as where nobody waited for its start to the end, cannot stop it either.
+    alive: StopOnDrop,
     addr: SocketAddr,
     lock: Arc<HomeLock>,
-    task: Option<JoinHandle<io::Result<()>>>,
+    task: JoinHandle<io::Result<()>>,
 }
 
 impl fmt::Debug for Daemon {
@@ -141,7 +142,7 @@ impl Daemon {
 
     /// How to reach it.
     pub fn handle(&self) -> Handle {
-        self.handle.clone()
+        self.alive.0.clone()
     }
 
     /// The UDP address in use (port 0 resolved).
@@ -155,16 +156,9 @@ impl Daemon {
     }
 
     /// Waits until the daemon has stopped (after [`Handle::stop`]): goodbye said, store closed.
-    pub async fn stopped(mut self) -> io::Result<()> {
-        let Some(task) = self.task.take() else { return Ok(()) };
+    pub async fn stopped(self) -> io::Result<()> {
+        let Daemon { task, alive: _alive, .. } = self;
         task.await.map_err(io::Error::other)?
-    }
-}
-
-/// Whoever has it no more, as where nobody waited for its start to the end, cannot stop it either.
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        self.handle.stop();
     }
 }
 
@@ -272,11 +266,11 @@ impl Prepared {
         for seed in seeds {
             tokio::spawn(plant(handle.clone(), seed));
         }
-        Ok(Daemon { handle, addr, lock, task: Some(task) })
+        Ok(Daemon { alive: StopOnDrop(handle), addr, lock, task })
     }
 }
 
-/// Ends a daemon together with the runtime that it was started in.
+/// Ends a daemon together with what has this: its owner, and the runtime that it was started in.
 struct StopOnDrop(Handle);
 
 impl Drop for StopOnDrop {

@@ -36,8 +36,7 @@ impl Handle {
         msg: Bytes,
     ) -> Result<api::Added, Refusal> {
         let (network, new) = (self.network(network)?, New { who_name, msg });
-        new.check()?;
-        let room = self.adding(new.msg.len()).await?;
+        let room = self.admit(&new).await?;
         self.author(network, new, None, room).await
     }
 
@@ -45,9 +44,8 @@ impl Handle {
     /// to what is said; with anything else it is refused.
     pub async fn add_once(&self, network: Option<&str>, name: &str, new: New) -> Result<(api::Added, bool), Refusal> {
         let network = self.network(network)?;
-        new.check()?;
         let under_way = UnderWay::begin(self, network, name)?;
-        let room = self.adding(new.msg.len()).await?;
+        let room = self.admit(&new).await?;
         let (handle, request) = (self.clone(), Request { name: name.to_owned(), asked: asked(&new) });
         // The name is taken until it is known what came of it.
         let creating = async move {
@@ -96,6 +94,12 @@ impl Handle {
         Ok(checked.into_iter().map(answer).collect())
     }
 
+    /// Room for what is to be said, if it can be.
+    async fn admit(&self, new: &New) -> Result<OwnedSemaphorePermit, Refusal> {
+        new.check()?;
+        self.adding(new.msg.len()).await
+    }
+
     async fn author(
         &self,
         network: usize,
@@ -116,7 +120,7 @@ impl Handle {
         room: OwnedSemaphorePermit,
     ) -> Result<Vec<Result<Gossip, Refusal>>, Refusal> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Add { network, all, reply: Made { reply, _room: room } }).await?;
+        self.send(Command::Add { network, all, made: Made { reply, _room: room } }).await?;
         answer.await.map_err(|_| stopping())
     }
 
@@ -207,10 +211,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_that_never_fits_is_refused_and_keeps_nobody_waiting() {
-        let key = crate::proto::seal::Secret([7; 32]);
-        let builder = crate::Daemon::builder().network("home").key(key).bind(([127, 0, 0, 1], 0));
-        let daemon = builder.in_memory().start().await.unwrap();
-        let handle = daemon.handle().control().clone();
+        let (_daemon, handle) = Handle::alone().await;
         let new = |msg: &Bytes| New { who_name: None, msg: msg.clone() };
         let (large, small) = (Bytes::from(vec![b'x'; MAX_MSG]), Bytes::from_static(b"x"));
         for all in [vec![new(&large); 5], vec![new(&small); BATCH + 1]] {
@@ -222,23 +223,16 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_on_its_way_to_the_disk_takes_room_though_who_brought_it_hangs_up() {
-        let builder = crate::Daemon::builder().network("home").key(crate::proto::seal::Secret([7; 32]));
-        let daemon = builder.bind(([127, 0, 0, 1], 0)).in_memory().start().await.unwrap();
-        let handle = daemon.handle().control().clone();
+        let (_daemon, handle) = Handle::alone().await;
         let stalled = tokio::spawn({
             let handle = handle.clone();
             async move { handle.stall(Duration::from_secs(1)).await }
         });
         tokio::task::yield_now().await;
-        let begun = [
-            (Box::pin(handle.add(None, None, Bytes::from(vec![b'x'; 9 << 10])))
-                as std::pin::Pin<Box<dyn Future<Output = _>>>),
-            Box::pin(handle.add(None, None, Bytes::from_static(b"y"))),
-        ];
-        for adding in begun {
+        for size in [9 << 10, 1] {
             tokio::select! {
                 biased;
-                added = adding => panic!("while the task stands still: {added:?}"),
+                added = handle.add(None, None, vec![b'x'; size].into()) => panic!("while the task stands still: {added:?}"),
                 () = std::future::ready(()) => {}
             }
         }
@@ -253,9 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_record_that_is_created_is_answered_so_though_the_daemon_stops() {
-        let builder = crate::Daemon::builder().network("home").key(crate::proto::seal::Secret([7; 32]));
-        let daemon = builder.bind(([127, 0, 0, 1], 0)).in_memory().start().await.unwrap();
-        let handle = daemon.handle().control().clone();
+        let (daemon, handle) = Handle::alone().await;
         let head = handle.add(None, None, Bytes::from_static(b"x")).await.unwrap();
         let wait = Some((Holders::Count(1), Duration::from_secs(60)));
         let (created, left) = tokio::join!(handle.held(None, head, wait), daemon.leave());

@@ -229,9 +229,9 @@ impl Engine {
     fn obey(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
-            Command::Add { network, all, reply } => {
+            Command::Add { network, all, made } => {
                 if let Some(member) = self.members.get_mut(network) {
-                    member.author(all, reply, &self.store);
+                    member.author(all, made, &self.store);
                 }
             }
             Command::Register { network, addr, seed, reply } => {

@@ -74,7 +74,7 @@ pub enum Command {
         /// They.
         all: Vec<Adding>,
         /// Answered once they are on disk: one by one, in their order.
-        reply: Made,
+        made: Made,
     },
     /// Registers with an address.
     Register {
@@ -295,14 +295,12 @@ impl Handle {
 
     /// Room for a body of so many bytes, for as long as the answer lives.
     pub async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        let kibibytes = u32::try_from(bytes.div_ceil(1 << 10).min(ARRIVING)).unwrap_or(u32::MAX);
-        self.bounds.arriving.clone().acquire_many_owned(kibibytes).await.map_err(|_| stopping())
+        take(&self.bounds.arriving, ARRIVING, bytes).await
     }
 
     /// Room for records of so many bytes until they are on disk, though who brought them goes away meanwhile.
     pub(super) async fn adding(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        let kibibytes = u32::try_from(bytes.div_ceil(1 << 10).min(ADDING)).unwrap_or(u32::MAX);
-        self.bounds.adding.clone().acquire_many_owned(kibibytes).await.map_err(|_| stopping())
+        take(&self.bounds.adding, ADDING, bytes).await
     }
 
     /// A place among those who follow.
@@ -353,6 +351,12 @@ impl Handle {
     }
 }
 
+/// So many bytes of the KiB that all callers share, or all of them where they are fewer.
+async fn take(shared: &Arc<Semaphore>, all: usize, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+    let kibibytes = u32::try_from(bytes.div_ceil(1 << 10).min(all)).unwrap_or(u32::MAX);
+    shared.clone().acquire_many_owned(kibibytes).await.map_err(|_| stopping())
+}
+
 #[cfg(test)]
 impl Handle {
     /// Keeps the task from turning for so long.
@@ -370,4 +374,19 @@ pub(super) async fn to_the_end<T: Send + 'static, E: From<Refusal> + Send + 'sta
 
 pub(super) fn stopping() -> Refusal {
     Refusal::Unavailable("the daemon is stopping".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Handle {
+        /// That of a daemon which knows nobody, and the daemon.
+        pub(crate) async fn alone() -> (crate::Daemon, Handle) {
+            let builder = crate::Daemon::builder().network("home").key(crate::proto::seal::Secret([7; 32]));
+            let daemon = builder.bind(([127, 0, 0, 1], 0)).in_memory().start().await.unwrap();
+            let handle = daemon.handle().control().clone();
+            (daemon, handle)
+        }
+    }
 }

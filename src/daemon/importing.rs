@@ -51,14 +51,11 @@ mod tests {
     use super::*;
     use crate::api::WaitQuery;
     use crate::proto::gossip::{Guid, Kind};
-    use crate::proto::seal::Secret;
     use crate::proto::time::Timestamp;
 
     #[tokio::test]
     async fn what_is_brought_is_kept_though_who_brought_it_hangs_up() {
-        let builder = crate::Daemon::builder().network("home").key(Secret([7; 32])).bind(([127, 0, 0, 1], 0));
-        let daemon = builder.in_memory().start().await.unwrap();
-        let handle = daemon.handle().control().clone();
+        let (_daemon, handle) = Handle::alone().await;
         let made = Gossip::make(Kind::Message, Timestamp(1), Guid([1; 16]), "dove", "coo".into()).unwrap();
         // It has begun, and no more.
         tokio::select! {

@@ -21,18 +21,16 @@ impl Handle {
     /// Asks whoever runs this daemon to stop it, as a signal would, and tells what became of the goodbye.
     pub async fn leave(&self) -> Result<api::Left, Refusal> {
         let mut farewell = self.farewell.clone();
-        if self.is_stopping() {
-            // Whoever asks where another has asked before is told the same; one that was stopped says that.
-            if !*self.leave.borrow() {
-                return Err(stopping());
-            }
-        } else {
+        match self.is_stopping() {
+            // Another has asked before: both are told the same.
+            true if *self.leave.borrow() => {}
+            true => return Err(stopping()),
             // A demonstration ends all of its nodes itself, and so may others who run a daemon in their program.
-            if self.leave.receiver_count() == 0 {
+            false if self.leave.receiver_count() == 0 => {
                 let why = "whoever runs this daemon ends it himself: it is part of another program";
                 return Err(Refusal::Conflict(why.to_owned()));
             }
-            self.leave.send_replace(true);
+            false => drop(self.leave.send_replace(true)),
         }
         let left = farewell.wait_for(Option::is_some).await.map_err(|_| stopping())?;
         left.ok_or_else(stopping)
@@ -110,9 +108,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_asks_twice_is_told_the_same_though_it_has_left() {
-        let builder = crate::Daemon::builder().network("home").key(Secret([7; 32])).bind(([127, 0, 0, 1], 0));
-        let mut daemon = builder.in_memory().start().await.unwrap();
-        let handle = daemon.handle().control().clone();
+        let (mut daemon, handle) = Handle::alone().await;
         let (one, other) = tokio::join!(handle.leave(), handle.leave());
         assert_eq!((one.unwrap(), other.unwrap()), (api::Left { told: 0, heard: 0 }, api::Left { told: 0, heard: 0 }));
         daemon.stopped().await.unwrap();

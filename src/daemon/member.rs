@@ -30,7 +30,7 @@ struct Batch {
     made: Vec<Result<Gossip, Refusal>>,
     /// Those before this one were answered by the disk.
     next: usize,
-    reply: Made,
+    waiter: Made,
 }
 
 impl Batch {
@@ -50,7 +50,7 @@ impl Batch {
 
     fn answer(self) {
         // Who asked may have gone; what is kept is kept all the same.
-        let _ = self.reply.reply.send(self.made);
+        let _ = self.waiter.reply.send(self.made);
     }
 }
 
@@ -140,8 +140,8 @@ impl Member {
     }
 
     /// Makes records and has them kept.
-    pub fn author(&mut self, all: Vec<Adding>, reply: Made, store: &Store) {
-        let (wall, mut batch, mut kept) = (wall_clock(), Batch { made: Vec::new(), next: 0, reply }, Vec::new());
+    pub fn author(&mut self, all: Vec<Adding>, waiter: Made, store: &Store) {
+        let (wall, mut batch, mut kept) = (wall_clock(), Batch { made: Vec::new(), next: 0, waiter }, Vec::new());
         for Adding { who_name, msg, request } in all {
             let who_name = who_name.unwrap_or_else(|| self.node.settings().node_name.clone());
             let made = self.node.author(wall, Draft { who_name, msg });

@@ -53,14 +53,12 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::api::WaitQuery;
-    use crate::proto::seal::Secret;
 
     #[tokio::test]
     async fn who_waits_does_not_wake_himself() {
-        let builder = crate::Daemon::builder().network("home").key(Secret([7; 32])).bind(([127, 0, 0, 1], 0));
-        let daemon = builder.in_memory().start().await.unwrap();
-        let handle = daemon.handle().control().clone();
+        let (_daemon, handle) = Handle::alone().await;
         handle.wait(WaitQuery::default()).await.unwrap();
         let before = *handle.changes().borrow();
         let waited = handle.wait(WaitQuery { peers: Some(1), timeout_ms: 1000, ..WaitQuery::default() }).await.unwrap();

@@ -18,7 +18,7 @@ pub use partials::Arrived;
 
 use crate::proto::fact::Fact;
 use crate::proto::gossip::{Gossip, Guid, Head, Key};
-use crate::proto::limits::{ARRIVING, CONDEMNED, RECORD_OVERHEAD, WANTED, WANTED_PER_PEER};
+use crate::proto::limits::{ARRIVING, CONDEMNED, FACT_OVERHEAD, WANTED, WANTED_PER_PEER};
 use crate::proto::rtt::Rtt;
 use crate::proto::time::Tick;
 use crate::proto::unordered::Unordered;
@@ -121,7 +121,7 @@ impl Fetches {
     /// much is.
     pub fn handle_record(&mut self, now: Tick, peer: Guid, gossip: Gossip) -> Option<Fact> {
         let guid = gossip.guid();
-        let size = RECORD_OVERHEAD + gossip.msg().len();
+        let size = FACT_OVERHEAD + gossip.msg().len();
         // What the disk cannot take yet stays wanted, and is asked for again.
         if self.paused > now || self.arriving_bytes + size > ARRIVING {
             return None;

@@ -128,7 +128,7 @@ pub enum Invalid {
     /// Its MSG is not what a record of its kind says.
     #[error("its MSG does not say what a record of its kind does")]
     Decree,
-    /// This network keeps nothing of this node, or nothing of that date.
+    /// Its creator was forgotten until the end of time.
     #[error("this network has forgotten its node for ever, so nobody would keep it: begin anew in another home")]
     Forgotten,
     /// The content has another GUID, SHA2 or piece list than it says.

@@ -158,9 +158,9 @@ pub const PARTIALS: usize = 256;
 pub const SLABS: usize = 48;
 /// Whole slabs, or shorter ones of as many bytes, that one peer may be filling.
 pub const SLABS_PER_PEER: usize = 4;
-/// What a record on its way to the disk takes beside its MSG, in bytes, about.
-pub const RECORD_OVERHEAD: usize = 256;
-/// Bytes of records on their way to the disk, [`RECORD_OVERHEAD`] for each among them; what comes beyond is dropped and
+/// What a fact on its way to the disk takes in memory beside its bytes, about.
+pub const FACT_OVERHEAD: usize = 256;
+/// Bytes of records on their way to the disk, [`FACT_OVERHEAD`] for each among them; what comes beyond is dropped and
 /// asked for again.
 pub const ARRIVING: usize = 2 << 20;
 /// Records that turned out not to match their own head and are not asked for again.

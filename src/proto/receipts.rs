@@ -211,6 +211,17 @@ mod tests {
     }
 
     #[test]
+    fn however_many_say_that_they_hold_records_as_many_are_noted_as_there_can_be_peers() {
+        let mut receipts = Receipts::default();
+        (0..40).for_each(|record| receipts.hold(Tick(1), numbered(record)).clear());
+        for record in 0..40 {
+            (0..1000).for_each(|peer| receipts.note(Tick(2), numbered(100 + peer), &numbered(record)));
+            receipts.check();
+        }
+        assert!(receipts.knows(&numbered(39), &numbered(100)), "the first make room for the last");
+    }
+
+    #[test]
     fn how_soon_a_peer_held_it_is_what_it_said_first_and_soon() {
         let mut receipts = Receipts::default();
         receipts.hold(Tick(10), RECORD);

@@ -3,6 +3,7 @@
 use super::{Authored, NetworkId};
 use crate::proto::fact::Fact;
 use crate::proto::gossip::Key;
+use crate::proto::limits::FACT_OVERHEAD;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,8 +19,6 @@ const LAZY: Duration = Duration::from_millis(50);
 const GROUP: usize = 4096;
 /// Bytes of one commit at most, unless one fact has more.
 const GROUP_BYTES: usize = 16 << 20;
-/// What a fact costs in memory beside its bytes, about.
-const OVERHEAD: usize = 256;
 
 /// Something for the writer to do.
 #[derive(Debug)]
@@ -42,9 +41,9 @@ impl Job {
     }
 
     fn bytes(&self) -> usize {
-        OVERHEAD
+        FACT_OVERHEAD
             + match self {
-                Job::Author(all) => all.iter().map(|one| OVERHEAD + one.gossip.msg().len()).sum(),
+                Job::Author(all) => all.iter().map(|one| FACT_OVERHEAD + one.gossip.msg().len()).sum(),
                 Job::Fact(Fact::Gossip(gossip)) => gossip.msg().len(),
                 Job::Fact(Fact::List(_, bytes) | Fact::Piece(_, _, bytes)) => bytes.len(),
                 Job::Fact(Fact::Left(_, _, keys) | Fact::Deleted(keys)) => keys.len() * size_of::<Key>(),

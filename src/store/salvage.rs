@@ -147,7 +147,7 @@ fn fill(db: &mut Connection, pages: &Pages) -> Result<Found, StoreError> {
         }
         Ok(())
     })?;
-    // Rows get numbers behind all that there were, or somebody who follows and stood at one of those would take for known
+    // Rows get numbers behind all that were found, or somebody who follows and stood at one of those would take for known
     // what he never saw: this one keeps the place until the others stand behind it.
     db.execute("INSERT INTO gossip VALUES (?1, 0, 0, x'', 0, x'', '', 0, x'', NULL, NULL, NULL)", [last])?;
     let mut waiting: Vec<Row> = Vec::new();

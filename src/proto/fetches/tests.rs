@@ -200,7 +200,7 @@ fn records_on_their_way_to_the_disk_count_what_they_take_however_short_they_are(
     let taken = |fetches: &mut Fetches| {
         all.iter().filter(|gossip| fetches.handle_record(ms(0), A, (*gossip).clone()).is_some()).count()
     };
-    assert_eq!(taken(&mut fetches), ARRIVING / (RECORD_OVERHEAD + 1));
+    assert_eq!(taken(&mut fetches), ARRIVING / (FACT_OVERHEAD + 1));
     all.iter().for_each(|gossip| fetches.handle_settled(&gossip.guid()));
     fetches.check();
     assert!(taken(&mut fetches) > 0, "what is on disk takes nothing more");
@@ -215,4 +215,15 @@ fn a_head_that_comes_while_the_disk_rests_is_not_taken() {
     assert!(!fetches.is_partial(&gossip.guid()));
     assert!(fetches.handle_head(ms(5000), A, gossip.guid(), gossip.head().clone()).is_some());
     assert!(fetches.is_partial(&gossip.guid()));
+}
+
+#[test]
+fn a_queue_that_is_full_takes_no_wish_of_another_either() {
+    let mut fetches = Fetches::default();
+    let guid = |number: usize| record(number as u64, 1).guid();
+    (0..WANTED_PER_PEER).for_each(|number| fetches.want(guid(number), A));
+    let others = guid(WANTED_PER_PEER);
+    fetches.want(others, B);
+    fetches.want(others, A);
+    assert_eq!((fetches.queued(&A), fetches.queued(&B)), (WANTED_PER_PEER, 1));
 }
