@@ -10,6 +10,8 @@ use gossip_node::{Cursor, Daemon, Handle, Record, Since};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -89,7 +91,11 @@ impl Synced {
 
 /// Writes a file so that whoever reads it sees the old content or the new.
 fn replace(path: &Path, content: &str) -> Outcome<()> {
-    let mut new = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    // All may read a new one as far as the umask lets them, but for what this keeps itself.
+    let mode = if path.ends_with(KEPT) { 0o600 } else { 0o644 };
+    let mut new = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
     std::io::Write::write_all(&mut new, content.as_bytes())?;
     // Whoever could read the old one can read the new one.
     if let Ok(old) = path.metadata() {

@@ -23,6 +23,7 @@ mod import;
 mod init;
 mod keys;
 mod leave;
+mod lines;
 mod list;
 mod log;
 mod log_level;
@@ -40,9 +41,12 @@ mod retention;
 mod run;
 mod running;
 mod service;
+mod signals;
 mod simulate;
+mod spare;
 mod status;
 mod temporary;
+mod typed;
 mod ui;
 mod wait;
 
@@ -209,7 +213,7 @@ fn exit_code(code: u8, is_check: bool) -> ExitCode {
 fn misunderstood(error: &clap::Error, args: &[OsString]) -> ExitCode {
     let command = Cli::command().ignore_errors(true).try_get_matches_from(args);
     let is_check = command.is_ok_and(|matches| matches.subcommand_name() == Some("check"));
-    if error.use_stderr() && args.iter().any(|arg| arg == "--json") {
+    if error.use_stderr() && help::own(args).iter().any(|arg| arg == "--json") {
         let text = error.to_string();
         let what = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
         let what = what.trim_start_matches("error: ");

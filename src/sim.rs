@@ -204,7 +204,7 @@ impl Network {
     /// Starts a node from its disk; it registers with its seeds again.
     pub fn start(&mut self, node: usize) {
         let seed = self.bytes();
-        self.hosts[node].boot(BEGINNING, self.now, seed);
+        self.hosts[node].boot(self.now, seed);
         self.meter.watch.rose(node);
         self.settle(node);
         for seed in self.hosts[node].seeds.clone() {

@@ -128,7 +128,7 @@ async fn dropping_it_frees_port_and_home_and_ends_its_subscriptions() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(2), freed).await.expect("port and home are free");
+    tokio::time::timeout(SOON, freed).await.expect("port and home are free");
     // Whoever still holds a handle is told.
     let refused = [
         handle.add("too late").await.map(drop),
@@ -179,7 +179,7 @@ async fn one_in_memory_leaves_no_file() {
     let before: BTreeSet<PathBuf> = homes();
     let node = node("nas").in_memory().start().await.unwrap();
     node.handle().add("gone with the node").await.unwrap();
-    // Others of these tests come and go meanwhile; what is ours has our lock.
+    // Others of these tests come and go meanwhile: theirs may be among these, and go like ours.
     let ours: Vec<PathBuf> = homes().difference(&before).cloned().collect();
     assert!(!ours.is_empty() && ours.iter().any(|dir| !files(dir).is_empty()), "{ours:?}");
     let address = node.addr();
@@ -224,7 +224,7 @@ async fn payloads_have_types_and_others_are_an_error_not_a_panic() {
 }
 
 #[tokio::test]
-async fn a_goodbye_is_known_within_a_second() {
+async fn a_goodbye_is_known() {
     let nas = node("nas").in_memory().start().await.unwrap();
     let desk = node("desk").in_memory().start().await.unwrap();
     meet(&desk.handle(), &nas).await;
@@ -240,7 +240,8 @@ async fn a_goodbye_is_known_within_a_second() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(1), known).await.expect("it is known as left");
+    // Whoever says nothing is unreachable in the end, and never known as left.
+    tokio::time::timeout(SOON, known).await.expect("it is known as left");
 }
 
 #[tokio::test]

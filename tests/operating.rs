@@ -160,16 +160,31 @@ fn the_log_is_shown_by_level_and_goes_on() {
     assert_eq!(run(node, &["logs", "--level", "error"]), (0, String::new(), String::new()));
     assert_eq!(run(node, &["logs", "--level", "loud"]).0, 2);
     let mut following = Command::new(cluster::PROGRAM);
+    let shown = cluster.dir().join("shown");
     following
         .args(["logs", "--follow", "--json", "--home"])
         .arg(&warned.home)
-        .stdout(Stdio::piped())
+        .stdout(std::fs::File::create(&shown).unwrap())
         .stderr(Stdio::null());
     let mut following = following.spawn().unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(following.stdout.take().unwrap()));
-    let line: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-    assert!(line["seq"].is_u64() && line["text"].is_string(), "{line}");
-    assert!(Command::new("kill").arg(following.id().to_string()).status().unwrap().success());
+    let first_lines = || {
+        let text = std::fs::read_to_string(&shown).unwrap();
+        let whole = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        whole.filter(|line| line["seq"] == 1 && line["text"].is_string()).count()
+    };
+    eventually("the log is followed", || first_lines() == 1);
+    // It looks away until the daemon has started again and said as much as before: its lines are shown from the first on.
+    let follower = following.id().to_string();
+    let signal = |name: &str| assert!(Command::new("kill").args(["-s", name, &follower]).status().unwrap().success());
+    let said = |node: &Node| run(node, &["logs", "--json", "-n", "0"]).1.lines().count();
+    signal("STOP");
+    let before = said(&warned);
+    warned.stop("TERM");
+    warned.start();
+    eventually("it says as much again", || said(&warned) >= before);
+    signal("CONT");
+    eventually("the new run is followed from its first line on", || first_lines() == 2);
+    signal("TERM");
     assert_eq!(following.wait().unwrap().code(), Some(0));
     warned.stop("TERM");
 }

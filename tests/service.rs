@@ -208,8 +208,8 @@ fn a_file_that_is_no_good_changes_nothing() {
 }
 
 #[test]
-fn a_seed_that_is_added_is_met_and_one_that_is_taken_back_is_not_sought_again() {
-    let mut cluster = Cluster::of_strangers(2);
+fn a_seed_that_is_added_is_met_and_whoever_was_met_stays_when_it_is_taken_back() {
+    let cluster = Cluster::of_strangers(2);
     let other = cluster.nodes[1].address();
     let node = &cluster.nodes[0];
     edit(node, |file| file["seeds"] = json!(["nowhere.invalid:1", other]));
@@ -218,11 +218,6 @@ fn a_seed_that_is_added_is_met_and_one_that_is_taken_back_is_not_sought_again() 
     edit(node, |file| file["seeds"] = json!([]));
     assert_eq!(keys(&node.json(["reload"])["applied"]), ["seeds"]);
     node.wait(&["--peers", "1"]);
-    // Another daemon takes the other's place: nobody looks there any more but for the peer that it was.
-    cluster.nodes[1].kill();
-    let node = &cluster.nodes[0];
-    eventually("the peer is gone", || node.network().peers[0].reach != gossip_node::api::Reach::Reachable);
-    node.command(["peers"]).assert().success();
 }
 
 #[test]

@@ -90,6 +90,8 @@ pub struct Log {
     pub lines: Vec<LogLine>,
     /// What to say for `after` next.
     pub next: u64,
+    /// In which run of the process lines are numbered so; one that starts again counts from the beginning.
+    pub run: u64,
 }
 
 /// A line of the log.

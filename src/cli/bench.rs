@@ -15,7 +15,7 @@ mod udp;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::log::log_to_stderr;
-use super::running::Signals;
+use super::signals::Signals;
 use clap::{Args, Subcommand};
 use report::Report;
 use tracing::level_filters::LevelFilter;
@@ -57,7 +57,7 @@ impl Bench {
         let mut signals = Signals::take_all()?;
         let report = tokio::select! {
             report = self.what.measure(context) => report?,
-            code = signals.first() => return Err(Failure::new(Exit::No, format!("interrupted ({code})"))),
+            code = signals.first() => return Err(Failure::interrupted(code)),
         };
         report.show(context)
     }

@@ -4,6 +4,7 @@
 use super::Globals;
 use super::failure::{Exit, Failure};
 use super::paint::Paint;
+use super::typed::typed;
 use crate::client::{Client, ClientError};
 use crate::config::{Home, ServerFile};
 use crate::display::{bytes, counted, display_safe, json_safe};
@@ -68,6 +69,16 @@ impl Context {
     /// Turns what a call came to into a failure that names this home.
     pub fn explain(&self) -> impl Fn(ClientError) -> Failure {
         |error| Failure::of_call(error, self.home.dir())
+    }
+
+    /// The line to type for a command of this home and network.
+    pub fn command<W: AsRef<str>>(&self, words: &[W]) -> String {
+        typed(self.home.dir(), self.network.as_deref(), words)
+    }
+
+    /// The same about another network.
+    pub fn of(&self, network: Option<&str>) -> Context {
+        Context { network: network.map(str::to_owned), ..self.clone() }
     }
 
     /// Data, byte for byte. Whoever read it may have gone (`| head`): then all is said, and nothing is wrong.

@@ -3,7 +3,8 @@
 use super::add::{add, check_who};
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use crate::display::{counted, display_safe, quoted};
+use super::typed::option;
+use crate::display::{counted, display_safe};
 use clap::Args;
 
 /// Write a message in a dialogue.
@@ -40,7 +41,8 @@ impl Create {
         if !sure {
             return Err(Failure::new(Exit::No, "nothing was said"));
         }
-        let command = format!("gossip-node add --who={} -- {}", quoted(&who), quoted(&text));
+        let words = [vec!["add".to_owned()], option("--who", &who), vec!["--".to_owned(), text.clone()]].concat();
+        let command = context.command(&words);
         let is_stdin = text == "-";
         add(context, Some(who), text.into_bytes(), None).await?;
         if !is_stdin {

@@ -6,6 +6,7 @@ mod shown;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use super::lines::{Line, Lines};
 use super::password::Password;
 use crate::config::ServerFile;
 use crate::display::display_safe;
@@ -17,11 +18,11 @@ use clap::Args;
 use pcap::Pcap;
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// Longest line of hex: a datagram, with a space behind each byte.
-const LINE: u64 = 3 * MAX_DATAGRAM as u64 + 2;
+const LINE: usize = 3 * MAX_DATAGRAM + 1;
 
 /// Open recorded datagrams, and show what they say.
 #[derive(Args, Debug)]
@@ -67,8 +68,9 @@ impl Decode {
         match &self.pcap {
             Some(path) => recorded(path, |packet| show(&packet.payload, Some(&packet.way)))?,
             None if self.hex.is_empty() => {
-                let mut lines = std::io::stdin().lock();
-                while let Some(line) = line(&mut lines)? {
+                let mut lines = Lines::of_stdin(LINE);
+                while let Some(line) = lines.next()? {
+                    let line = text(line)?;
                     if !line.trim().is_empty() {
                         show(&bytes(&line)?, None)?;
                     }
@@ -177,16 +179,13 @@ fn print(context: &Context, mut said: Value, way: Option<&pcap::Way>) -> Result<
     context.print(&format!("{way}{name}  {len} bytes{session}\n{}\n", display_safe(&body)))
 }
 
-/// The next line, bounded.
-fn line(from: &mut impl BufRead) -> Result<Option<String>, Failure> {
+/// What a line of standard input says.
+fn text(line: Line) -> Result<String, Failure> {
     let failed = |why: String| Failure::new(Exit::No, "cannot read standard input").why(why);
-    let mut line = Vec::new();
-    let read = from.take(LINE).read_until(b'\n', &mut line).map_err(|error| failed(error.to_string()))?;
-    if read as u64 == LINE {
-        return Err(failed(format!("a line has at most {LINE} characters")));
+    match line {
+        Line::Whole(line) => String::from_utf8(line).map_err(|_| failed("it is no text".to_owned())),
+        Line::TooLong => Err(failed(format!("a line has at most {LINE} characters"))),
     }
-    let text = String::from_utf8(line).map_err(|_| failed("it is no text".to_owned()))?;
-    Ok((read > 0).then_some(text))
 }
 
 /// Bytes of hex, with spaces or without.

@@ -7,7 +7,7 @@ mod cluster;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::log::log_to_stderr;
-use super::running::Signals;
+use super::signals::Signals;
 use super::temporary;
 use clap::Args;
 use cluster::{Cluster, PATIENCE};
@@ -44,7 +44,7 @@ impl Demo {
         let mut cluster = Cluster::new(context.clone(), self.chaos);
         let shown = tokio::select! {
             shown = self.show(&mut cluster, place.path()) => shown,
-            _ = signals.first() => if self.once { Err(Failure::new(Exit::No, "interrupted")) } else { Ok(()) },
+            code = signals.first() => if self.once { Err(Failure::interrupted(code)) } else { Ok(()) },
         };
         signals.now_kill();
         let stopped = cluster.stop().await;

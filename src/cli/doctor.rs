@@ -8,10 +8,11 @@ mod node;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::paint::Paint;
+use super::typed::typed;
 use crate::api::{Log, LogQuery, NetworkStatus, NodeInfo};
 use crate::client::ClientError;
 use crate::config::{ConfigError, ServerFile};
-use crate::display::{counted, display_line, quoted};
+use crate::display::{counted, display_line};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -90,12 +91,12 @@ impl Doctor {
         let file = configured(context, &mut checks);
         let daemon = asked(context, &mut checks).await;
         if let Some(file) = &file {
-            checks.extend(host::ports(file, daemon.as_ref()));
-            checks.extend(host::mtu(file));
+            checks.extend(host::ports(file, daemon.as_ref(), context));
+            checks.extend(host::mtu(file, context));
         }
         checks.push(host::buffers());
         if let Some(daemon) = &daemon {
-            checks.extend(node::network(daemon));
+            checks.extend(node::network(daemon, context));
         }
         checks.push(host::firewall(daemon.as_ref()));
         checks.extend(disk::disk(&context.home));
@@ -143,7 +144,7 @@ fn configured(context: &Context, checks: &mut Vec<Finding>) -> Option<ServerFile
     match ServerFile::read(&context.home.server_json()) {
         Ok(loaded) if loaded.file.networks.is_empty() => {
             let why = "a node without a network has nobody to talk to";
-            checks.push(Finding::problem("config", "server.json names no network", why).hint(init(context)));
+            checks.push(Finding::problem("config", "server.json names no network", why).hint(context.command(&["init"])));
             Some(loaded.file)
         }
         Ok(loaded) => {
@@ -153,7 +154,7 @@ fn configured(context: &Context, checks: &mut Vec<Finding>) -> Option<ServerFile
         }
         Err(error @ ConfigError::Missing { .. }) => {
             let why = "no daemon can run here";
-            checks.push(Finding::problem("config", error.to_string(), why).hint(init(context)));
+            checks.push(Finding::problem("config", error.to_string(), why).hint(context.command(&["init"])));
             None
         }
         Err(error) => {
@@ -162,10 +163,6 @@ fn configured(context: &Context, checks: &mut Vec<Finding>) -> Option<ServerFile
             None
         }
     }
-}
-
-fn init(context: &Context) -> String {
-    format!("gossip-node init --home {}", quoted(context.home.dir().display()))
 }
 
 /// What the daemon says, if one runs.
@@ -185,7 +182,7 @@ async fn asked(context: &Context, checks: &mut Vec<Finding>) -> Option<Daemon> {
         }
         Err(error) => {
             let held = context.home.is_in_use();
-            let run = format!("gossip-node run --home {}", quoted(context.home.dir().display()));
+            let run = typed(context.home.dir(), None, &["run"]);
             checks.push(match error {
                 ClientError::NoDaemon { .. } if held => {
                     let why = "a daemon has this home and does not answer on its control socket";

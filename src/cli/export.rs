@@ -3,7 +3,7 @@
 use super::context::{Context, Progress, json_line};
 use super::failure::{Exit, Failure};
 use super::list::time;
-use super::running::Signals;
+use super::signals::Signals;
 use crate::api::{self, Exported, Gossip, Kind, Order};
 use crate::client::Client;
 use crate::display::{bytes, counted};

@@ -1,9 +1,10 @@
 //! [`Failure`]: how a command ends badly. It says what, why and what to do, and carries the exit code, which scripts read.
 
 use super::paint::Paint;
+use super::typed::typed;
 use crate::client::ClientError;
 use crate::config::ConfigError;
-use crate::display::{display_line, display_safe, json_safe, quoted};
+use crate::display::{display_line, display_safe, json_safe};
 use std::io;
 use std::path::Path;
 
@@ -32,7 +33,7 @@ pub enum Exit {
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
 pub struct Failure {
-    exit: Exit,
+    code: u8,
     what: String,
     why: Option<(&'static str, String)>,
     hint: Option<String>,
@@ -43,7 +44,7 @@ pub struct Failure {
 impl Failure {
     /// Something that went wrong, in one line.
     pub fn new(exit: Exit, what: impl Into<String>) -> Failure {
-        Failure { exit, what: what.into(), why: None, hint: None, status: None, silent: false }
+        Failure { code: exit as u8, what: what.into(), why: None, hint: None, status: None, silent: false }
     }
 
     /// With its reason.
@@ -68,7 +69,12 @@ impl Failure {
 
     /// With another exit code.
     pub fn exit(self, exit: Exit) -> Failure {
-        Failure { exit, ..self }
+        Failure { code: exit as u8, ..self }
+    }
+
+    /// A signal came before the work was done; the exit code is 128 and its number.
+    pub fn interrupted(code: u8) -> Failure {
+        Failure { code, ..Failure::new(Exit::No, "interrupted") }
     }
 
     /// What a call to the daemon of `home` came to.
@@ -79,7 +85,7 @@ impl Failure {
                 let start = if home.join("server.json").exists() { "run" } else { "init" };
                 Failure::new(Exit::NoDaemon, format!("no gossip-node is running in {}", home.display()))
                     .tried(format!("{} ({source})", socket.display()))
-                    .hint(format!("start it: gossip-node {start} --home {}", quoted(home.display())))
+                    .hint(format!("start it: {}", typed(home, None, &[start])))
             }
             ClientError::Forbidden { socket } => {
                 Failure::new(Exit::Refused, format!("no permission to use {}", socket.display()))
@@ -111,7 +117,7 @@ impl Failure {
             let text = if json { self.as_json() } else { self.as_text(paint) };
             let _ = io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
         }
-        self.exit as u8
+        self.code
     }
 
     fn as_text(&self, paint: Paint) -> String {
@@ -131,7 +137,7 @@ impl Failure {
             "title": self.what,
             "detail": self.why.as_ref().map(|(_, why)| why),
             "hint": self.hint,
-            "exit_code": self.exit as u8,
+            "exit_code": self.code,
         });
         format!("{}\n", json_safe(&value.to_string()))
     }
@@ -176,7 +182,7 @@ mod tests {
             (504, Exit::Timeout),
         ] {
             let problem = Problem { status, title: "t".into(), detail: "d".into(), hint: None };
-            assert_eq!(Failure::of_call(ClientError::Refused(problem), Path::new("/h")).exit, exit);
+            assert_eq!(Failure::of_call(ClientError::Refused(problem), Path::new("/h")).code, exit as u8);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::failure::{Exit, Failure};
 use super::list;
 use super::peers::{address, reach};
 use super::read::guid_prefix;
-use super::running::Signals;
+use super::signals::Signals;
 use crate::api::{Event, Kind, NetworkStatus, PeerEvent, Reach, Reset};
 use crate::client::{Client, ClientError, Events};
 use crate::display::{counted, display_line, local_time, short};
@@ -104,7 +104,7 @@ impl Follow {
         }
         tokio::select! {
             done = jobs.finish() => done,
-            _ = signals.first() => Err(Failure::new(Exit::No, "interrupted while commands ran").why("they go on without us")),
+            code = signals.first() => Err(Failure::interrupted(code).why("commands that ran go on without us")),
         }
     }
 }

@@ -2,8 +2,8 @@
 //! terminal, that the terminal is gone.
 
 use super::failure::Failure;
-use super::running::taken;
-use std::fs::{self, File};
+use super::signals::{is_ignored, taken};
+use std::fs::File;
 use tokio::signal::unix::{Signal, SignalKind};
 
 /// What a SIGHUP means.
@@ -40,11 +40,4 @@ impl Hangups {
 /// Whether this process is still in the session of a terminal.
 fn has_terminal() -> bool {
     File::open("/dev/tty").is_ok()
-}
-
-/// Whether whoever started us had SIGHUP ignored.
-pub fn is_ignored() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

@@ -4,7 +4,7 @@
 use clap::builder::StyledStr;
 use clap::builder::styling::{AnsiColor, Style, Styles};
 use clap::{ColorChoice, Command};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt::Write as _;
 
 /// What belongs together. Commands that are in no group come last, so that none is ever missing.
@@ -95,16 +95,22 @@ fn grouped(command: &Command) -> String {
     text
 }
 
+/// What of a command line is its own: behind `--` is text, and behind `--exec` is another program's.
+pub fn own(args: &[OsString]) -> &[OsString] {
+    let end = args.iter().position(|arg| arg == "--" || arg == "--exec" || arg.as_encoded_bytes().starts_with(b"--exec="));
+    args.split_at(end.unwrap_or(args.len())).0
+}
+
 /// What `--color` says, which also holds for what is said of a command line that makes no sense.
 fn color(args: &[OsString]) -> ColorChoice {
+    let args = own(args);
     let next = |at: usize| args.get(at + 1).and_then(|value| value.to_str());
     let said = args.iter().enumerate().find_map(|(at, arg)| match arg.to_str() {
         Some("--color") => next(at),
         Some(arg) => arg.strip_prefix("--color="),
         None => None,
     });
-    // What is behind it belongs to another program.
-    match said.filter(|_| !args.contains(&OsStr::new("--exec").to_owned())) {
+    match said {
         Some("always") => ColorChoice::Always,
         Some("never") => ColorChoice::Never,
         _ => ColorChoice::Auto,
@@ -156,5 +162,7 @@ mod tests {
         assert_eq!(of(&["gossip-node", "lits", "--color", "never"]), ColorChoice::Never);
         assert_eq!(of(&["gossip-node", "list", "--color"]), ColorChoice::Auto);
         assert_eq!(of(&["gossip-node", "follow", "--exec", "x", "--color=always"]), ColorChoice::Auto);
+        assert_eq!(of(&["gossip-node", "follow", "--color=never", "--exec", "x"]), ColorChoice::Never);
+        assert_eq!(of(&["gossip-node", "add", "--", "--color=always"]), ColorChoice::Auto);
     }
 }

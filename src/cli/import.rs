@@ -3,6 +3,7 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use super::lines::{Line, Lines};
 use crate::api::{LONGEST_JSON, Outcome};
 use crate::client::ClientError;
 use crate::display::{counted, display_line};
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 /// Lines and bytes that are sent at once: this, and one line, is all that is in memory.
@@ -52,10 +53,21 @@ struct Imported {
     lines: u64,
 }
 
+impl Imported {
+    fn refuse(&mut self, line: u64, why: &str, context: &Context) {
+        self.refused += 1;
+        match self.refused {
+            ..=TOLD => context.note(&format!("line {line}: {}", display_line(why))),
+            count if count == TOLD + 1 => context.note("..."),
+            _ => (),
+        }
+    }
+}
+
 impl Import {
     /// Imports.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut lines = Lines::open(&self.file)?;
+        let mut lines = open(&self.file)?;
         // Asked first, so that no file is read in vain.
         context.client().node().await.map_err(context.explain())?;
         let (mut imported, progress) = (Imported::default(), context.progress("imported"));
@@ -67,7 +79,15 @@ impl Import {
         let mut batch = Batch::default();
         let mut size = 0;
         loop {
-            let line = lines.next()?;
+            let line = match lines.next()? {
+                Some(Line::TooLong) => {
+                    let why = format!("it has more than {LONGEST_JSON} bytes, so it is no record");
+                    imported.refuse(lines.number, &why, context);
+                    continue;
+                }
+                Some(Line::Whole(line)) => Some(line),
+                None => None,
+            };
             let network = match (&line, &context.network) {
                 (None, _) => None,
                 (Some(_), Some(network)) => Some(network.clone()),
@@ -125,12 +145,7 @@ impl Import {
                         let failure = Failure::new(Exit::Refused, format!("line {line} was not taken")).why(why);
                         return Err(go_on(failure, line.saturating_sub(1)));
                     }
-                    imported.refused += 1;
-                    match imported.refused {
-                        ..=TOLD => context.note(&format!("line {}: {}", line_of(outcome), display_line(why))),
-                        count if count == TOLD + 1 => context.note("..."),
-                        _ => (),
-                    }
+                    imported.refuse(line_of(outcome), why, context);
                 }
             }
         }
@@ -181,64 +196,24 @@ fn network_of(line: &[u8]) -> Option<String> {
     serde_json::from_slice::<Named>(line).ok()?.network_name
 }
 
-/// A file line by line, no line longer than the daemon takes.
-struct Lines {
-    from: Box<dyn BufRead>,
-    name: String,
-    number: u64,
-}
-
-impl Lines {
-    fn open(path: &Path) -> Result<Lines, Failure> {
-        if path == Path::new("-") {
-            return Ok(Lines { from: Box::new(io::stdin().lock()), name: "standard input".into(), number: 0 });
-        }
-        let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| {
-            let exit = if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Refused };
-            Failure::new(exit, format!("cannot read {name}"))
-                .why(error.to_string())
-                .hint("name a file that gossip-node export wrote, or - for standard input")
-        })?;
-        Ok(Lines { from: Box::new(BufReader::new(file)), name, number: 0 })
+/// The lines of a file, no longer than the daemon takes them.
+fn open(path: &Path) -> Result<Lines, Failure> {
+    if path == Path::new("-") {
+        return Ok(Lines::of_stdin(LONGEST_JSON));
     }
-
-    /// The next one, without its end.
-    fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        let mut line = Vec::new();
-        let read = (&mut self.from).take(LONGEST_JSON as u64 + 1).read_until(b'\n', &mut line);
-        let read =
-            read.map_err(|error| Failure::new(Exit::No, format!("cannot read {}", self.name)).why(error.to_string()))?;
-        if read == 0 {
-            return Ok(None);
-        }
-        self.number += 1;
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        } else if read > LONGEST_JSON {
-            return Err(Failure::new(Exit::Refused, format!("line {} of {} is too long", self.number, self.name))
-                .why(format!("it has more than {LONGEST_JSON} bytes, so it is no record"))
-                .hint("name a file that gossip-node export wrote"));
-        }
-        Ok(Some(line))
-    }
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|error| {
+        let exit = if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Refused };
+        Failure::new(exit, format!("cannot read {name}"))
+            .why(error.to_string())
+            .hint("name a file that gossip-node export wrote, or - for standard input")
+    })?;
+    Ok(Lines::new(Box::new(BufReader::new(file)), name, LONGEST_JSON))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_are_read_one_by_one_and_none_is_endless() {
-        let of = |text: &'static [u8]| Lines { from: Box::new(text), name: "x".into(), number: 0 };
-        let mut lines = of(b"one\n\ntwo");
-        assert_eq!(lines.next().unwrap(), Some(b"one".to_vec()));
-        assert_eq!(lines.next().unwrap(), Some(b"".to_vec()));
-        assert_eq!((lines.next().unwrap(), lines.number), (Some(b"two".to_vec()), 3));
-        assert_eq!((lines.next().unwrap(), lines.number), (None, 3));
-        let mut endless = Lines { from: Box::new(BufReader::new(io::repeat(b'x'))), name: "x".into(), number: 0 };
-        assert!(endless.next().is_err());
-    }
 
     #[test]
     fn a_line_may_say_which_network_it_was_in() {

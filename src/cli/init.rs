@@ -6,8 +6,9 @@ use super::failure::{Exit, Failure};
 use super::password::{Password, Source};
 use super::random::random;
 use super::register::host_port;
+use super::typed::{option, typed};
 use crate::config::{ConfigError, Network, ServerFile, node_name};
-use crate::display::{display_line, quoted};
+use crate::display::display_line;
 use crate::proto::gossip::{Guid, check_name, name_rule};
 use crate::proto::seal::Secret;
 use clap::Args;
@@ -133,8 +134,24 @@ impl Init {
                 .why("there is no terminal to ask on")
                 .hint("see gossip-node init --help"));
         }
-        let wishes = self.wishes_of_flags(context)?;
-        wishes.ask_for_the_rest(context, defaults)
+        let wishes = self.wishes_of_flags(context)?.ask_for_the_rest(context, defaults)?;
+        context.note(&format!("The same without questions:\n  {}", self.as_command(&wishes, context)));
+        Ok(wishes)
+    }
+
+    /// The command line that says the same, but for a password that was typed.
+    fn as_command(&self, wishes: &Wishes, context: &Context) -> String {
+        let file = self.source.file().map_or("FILE".into(), Path::to_string_lossy);
+        let mut words = vec!["init".to_owned()];
+        words.extend(option("--password-file", &file));
+        let bind = wishes.bind.map(|bind| bind.to_string());
+        for (flag, value) in [("--name", &wishes.name), ("--bind", &bind), ("--profile", &self.profile)] {
+            words.extend(value.iter().flat_map(|value| option(flag, value)));
+        }
+        words.extend(wishes.seeds.iter().flat_map(|seed| option("--seed", seed)));
+        words.extend(self.sets.iter().flat_map(|(key, value)| option("--set", &format!("{key}={value}"))));
+        words.extend(self.force.then(|| "--force".to_owned()));
+        context.of(wishes.network.as_deref()).command(&words)
     }
 }
 
@@ -171,24 +188,7 @@ impl Wishes {
                 .validate_with(|seed: &String| if seed.is_empty() { Ok(()) } else { host_port(seed).map(drop) });
             self.seeds.extend(Some(prompt.interact_text()?).filter(|seed| !seed.is_empty()));
         }
-        context.note(&format!("The same without questions:\n  {}", self.as_command()));
         Ok(self)
-    }
-
-    /// The command line that says the same, but for the password.
-    fn as_command(&self) -> String {
-        let mut command = "gossip-node init --password-file FILE".to_owned();
-        let name_flags = [("--network", &self.network), ("--name", &self.name)];
-        for (flag, value) in name_flags.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?))) {
-            command.push_str(&format!(" {flag} {}", quoted(value)));
-        }
-        if let Some(bind) = self.bind {
-            command.push_str(&format!(" --bind {bind}"));
-        }
-        for seed in &self.seeds {
-            command.push_str(&format!(" --seed {seed}"));
-        }
-        command
     }
 
     fn apply(self, file: &mut ServerFile, context: &Context) -> Result<(), Failure> {
@@ -283,7 +283,7 @@ fn tell(context: &Context, file: &ServerFile, existed: bool) -> Result<(), Failu
         if context.home.is_service() {
             context.note("Next: systemctl start gossip-node");
         } else {
-            context.note(&format!("Next: gossip-node run --home {}", quoted(context.home.dir().display())));
+            context.note(&format!("Next: {}", typed(context.home.dir(), None, &["run"])));
         }
     }
     Ok(())
@@ -292,6 +292,9 @@ fn tell(context: &Context, file: &ServerFile, existed: bool) -> Result<(), Failu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::paint::Paint;
+    use crate::config::Home;
+    use clap::FromArgMatches;
 
     #[test]
     fn a_set_has_a_key_and_may_have_an_empty_value() {
@@ -302,16 +305,33 @@ mod tests {
 
     #[test]
     fn the_wizard_ends_with_a_command_that_says_the_same() {
+        let context = Context {
+            home: Home::new("/my home"),
+            home_said: true,
+            network: None,
+            json: false,
+            paint: Paint::never(),
+        };
+        let said = |args: &[&str]| {
+            let matches = Init::augment_args(clap::Command::new("init")).try_get_matches_from(args).unwrap();
+            Init::from_arg_matches(&matches).unwrap()
+        };
         let wishes = Wishes {
             network: Some("it's home".into()),
             password: None,
-            name: Some("nas".into()),
+            name: Some("-nas".into()),
             bind: Some("127.0.0.1:0".parse().unwrap()),
             seeds: vec!["a:1".into()],
         };
         assert_eq!(
-            wishes.as_command(),
-            r"gossip-node init --password-file FILE --network 'it'\''s home' --name nas --bind 127.0.0.1:0 --seed a:1"
+            said(&["init"]).as_command(&wishes, &context),
+            r"gossip-node init --home '/my home' --network 'it'\''s home' --password-file FILE '--name=-nas' --bind 127.0.0.1:0 --seed a:1"
+        );
+        let all = ["init", "--password-file", "p", "--profile", "fast", "--set", "gossip_timer=2s", "--force"];
+        let wishes = Wishes { network: None, password: None, name: None, bind: None, seeds: vec![] };
+        assert_eq!(
+            said(&all).as_command(&wishes, &context),
+            "gossip-node init --home '/my home' --password-file p --profile fast --set 'gossip_timer=2s' --force"
         );
     }
 }

@@ -96,9 +96,10 @@ impl Keys {
         // Before the lock, which would make its file in whatever directory this is.
         let file = ServerFile::read(&path)?.file;
         let network = context.one_network(&file)?;
-        let _lock = lock(context)?;
         let hint = "the daemon is not running: it holds from its next start on";
+        // Locked for as long as that takes: a daemon is not to wait for a person.
         let change = |change: &mut dyn FnMut(&mut Network) -> Result<(), Failure>| {
+            let _lock = lock(context)?;
             ServerFile::amend(&path, |file| {
                 let gone = || Failure::new(Exit::NotFound, format!("no network {network:?} is in server.json"));
                 let network = file.network_mut(&network).ok_or_else(gone)?;
@@ -108,6 +109,7 @@ impl Keys {
         };
         let ring = match self.what {
             What::List => {
+                let _lock = lock(context)?;
                 let found = file.networks.iter().find(|other| other.network_name == network);
                 return show(context, &found.map(shown).unwrap_or_else(|| empty(&network)), Some(hint));
             }

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::failure::Failure;
-use super::running::Signals;
+use super::signals::Signals;
 use crate::api::{LogLine, LogQuery};
 use crate::client::ClientError;
 use crate::display::{display_line, local_millis};
@@ -35,7 +35,7 @@ impl Logs {
     /// Shows them.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         let mut signals = Signals::take()?;
-        let (client, mut after, mut gone) = (context.client(), None, false);
+        let (client, mut after, mut run, mut gone) = (context.client(), None, None, false);
         loop {
             let query = LogQuery { after, level: Some(self.level.clone()) };
             let log = tokio::select! {
@@ -48,7 +48,7 @@ impl Logs {
                         context.note("the daemon is back");
                     }
                     // A daemon that was started again counts from the beginning.
-                    if after.is_some_and(|after| log.next < after) {
+                    if run.replace(log.run).is_some_and(|before| before != log.run) {
                         after = Some(0);
                         continue;
                     }

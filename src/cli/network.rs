@@ -84,7 +84,7 @@ fn add(context: &Context, name: &str, source: &Source) -> Result<(), Failure> {
     let check = |file: &ServerFile| {
         if file.networks.iter().any(|network| network.network_name == name) {
             return Err(Failure::new(Exit::Refused, format!("this node is in the network {name:?} already"))
-                .hint(format!("change its password: gossip-node keys add --network {name:?}")));
+                .hint(format!("change its password: {}", context.of(Some(name)).command(&["keys", "add"]))));
         }
         if file.networks.len() >= MAX_NETWORKS {
             return Err(Failure::new(Exit::Refused, format!("a node is in at most {MAX_NETWORKS} networks"))

@@ -199,6 +199,11 @@ impl Source {
         }
     }
 
+    /// The file that it is in, if it is in one.
+    pub fn file(&self) -> Option<&Path> {
+        self.password_file.as_deref()
+    }
+
     /// Whether they do.
     pub fn is_said(&self) -> bool {
         self.password_file.is_some() || self.password_stdin

@@ -4,7 +4,7 @@
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::peers::{address, clock, rtt};
-use super::running::Signals;
+use super::signals::Signals;
 use crate::api::{Peer, PingQuery};
 use crate::client::{Client, ClientError};
 use crate::config::parse_duration;

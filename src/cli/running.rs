@@ -1,17 +1,16 @@
-//! [`Running`]: a daemon with its control socket, as `run` and `demo` have it, and the signals that end it.
+//! [`Running`]: a daemon with its control socket, as `run` and `demo` have it.
 
 use super::failure::{Exit, Failure};
-use super::hangup::is_ignored;
+use super::spare::spare_port;
+use super::typed::typed;
 use super::ui::Page;
-use crate::config::{Home, HomeLock, SPARE_PORT};
+use crate::config::{Home, HomeLock};
 use crate::daemon::{Daemon, Handle, StartError};
-use crate::display::quoted;
 use crate::http::{BindError, Server, Stage};
 use crate::net::Faults;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -108,12 +107,12 @@ fn not_bound(error: BindError, home: &Home) -> Failure {
         }
         BindError::Tcp { addr, source } => {
             let failure = Failure::new(Exit::Refused, format!("cannot listen on TCP {addr}")).why(source.to_string());
-            let init = format!("gossip-node init --home {} --set http.listen", quoted(home.dir().display()));
+            let any = typed(home.dir(), None, &["config", "set", "http.listen", "null"]);
             match source.kind() {
                 io::ErrorKind::AddrInUse => failure
-                    .hint(format!("another program has the port: stop it, or take any that is free: {init}=null")),
+                    .hint(format!("another program has the port: stop it, or take any that is free: {any}")),
                 io::ErrorKind::AddrNotAvailable => {
-                    failure.hint(format!("this host has no such address; for its own browsers: {init}=null"))
+                    failure.hint(format!("this host has no such address; for its own browsers: {any}"))
                 }
                 _ => failure,
             }
@@ -131,10 +130,11 @@ fn not_started(error: StartError, home: &Home) -> Failure {
         StartError::Bind { addr, source } => {
             let failure = Failure::new(Exit::Refused, format!("cannot bind UDP {addr}")).why(source.to_string());
             match source.kind() {
-                io::ErrorKind::AddrInUse => failure.hint(format!(
-                    "another program has the port: stop it, or take another: gossip-node init --home {} --set port={SPARE_PORT}",
-                    quoted(home.dir().display())
-                )),
+                io::ErrorKind::AddrInUse => {
+                    let other = spare_port(addr.ip()).to_string();
+                    let other = typed(home.dir(), None, &["config", "set", "port", &other]);
+                    failure.hint(format!("another program has the port: stop it, or take another: {other}"))
+                }
                 io::ErrorKind::AddrNotAvailable => failure.hint("this host has no such address; 0.0.0.0 is all it has"),
                 _ => failure,
             }
@@ -142,53 +142,4 @@ fn not_started(error: StartError, home: &Home) -> Failure {
         StartError::Config(error) => error.into(),
         StartError::Io { what, source } => Failure::new(Exit::No, what).why(source.to_string()),
     }
-}
-
-/// SIGTERM and SIGINT: the first ends the program gracefully, the second at once. So does SIGHUP, where it is taken.
-pub struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Option<Signal>,
-}
-
-impl Signals {
-    /// Takes the signals; from here on they do not kill.
-    pub fn take() -> Result<Signals, Failure> {
-        let (terminate, interrupt) = (taken(SignalKind::terminate())?, taken(SignalKind::interrupt())?);
-        Ok(Signals { terminate, interrupt, hangup: None })
-    }
-
-    /// With that of a terminal that is gone, unless `nohup` says not to mind: for who has something to clear away.
-    pub fn take_all() -> Result<Signals, Failure> {
-        let hangup = if is_ignored() { None } else { Some(taken(SignalKind::hangup())?) };
-        Ok(Signals { hangup, ..Signals::take()? })
-    }
-
-    /// Returns at the first of them. Exit codes of those that a signal ended are 128 and its number.
-    pub async fn first(&mut self) -> u8 {
-        let hangup = async {
-            match &mut self.hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = hangup => 128 + 1,
-            _ = self.terminate.recv() => 128 + 15,
-            _ = self.interrupt.recv() => 128 + 2,
-        }
-    }
-
-    /// From here on any of them ends the program where it stands. What is promised is on disk already.
-    pub fn now_kill(mut self) {
-        tokio::spawn(async move {
-            let code = self.first().await;
-            std::process::exit(code.into());
-        });
-    }
-}
-
-/// A signal that from here on does not kill.
-pub fn taken(kind: SignalKind) -> Result<Signal, Failure> {
-    signal(kind).map_err(|error| Failure::new(Exit::No, "cannot watch for signals").why(error.to_string()))
 }

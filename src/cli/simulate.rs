@@ -7,11 +7,11 @@ mod swarm;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use crate::config::parse_duration;
+use crate::config::{parse_duration, show_duration};
 use crate::proto::limits::MAX_MSG;
 use crate::proto::settings::Timing;
 use crate::sim::Link;
-use crate::sim::scenario::{self, Plan, Progress, Report, Scenario};
+use crate::sim::scenario::{self, Plan, Progress, Report, Scenario, WINDOW};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -65,7 +65,7 @@ pub struct Simulate {
     /// How long the network is split [60s]
     #[arg(long, value_name = "D", value_parser = parse_duration)]
     split: Option<Duration>,
-    /// How long idle, churn and maelstrom go on [60s; churn 5m, maelstrom 20s]
+    /// How long idle (in steps of 10s), churn and maelstrom go on [60s; churn 5m, maelstrom 20s]
     #[arg(long = "for", value_name = "D", value_parser = parse_duration)]
     lasting: Option<Duration>,
     /// Draws everything [1; with --swarm any]
@@ -185,7 +185,25 @@ impl Simulate {
                 .why(format!("of {} nodes, fewer than two would be left to notice", plan.nodes))
                 .hint("say a lower --crash, or more --nodes"));
         }
+        self.lasts(&plan)?;
         Ok(plan)
+    }
+
+    /// Whether there is time for what is measured.
+    fn lasts(&self, plan: &Plan) -> Result<(), Failure> {
+        let short = |why: String, hint| Err(Failure::new(Exit::Usage, "nothing would be measured").why(why).hint(hint));
+        match plan.scenario {
+            Scenario::Idle if plan.lasting < WINDOW => {
+                let window = show_duration(WINDOW);
+                short(format!("idle nodes are measured for {window} at a time"), format!("say --for {window} or more"))
+            }
+            Scenario::Maelstrom if plan.broadcasts() == 0 => {
+                let (lasting, rate) = (show_duration(plan.lasting), plan.rate);
+                let why = format!("there is no broadcast in {lasting} at {rate} a second");
+                short(why, "say a longer --for, or a higher --rate".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A number that its scenario does not use is a mistake, not a detail.
@@ -285,6 +303,18 @@ mod tests {
     fn two_nodes_are_enough_where_none_crashes() {
         assert_eq!(plan(&["--nodes", "2"]).unwrap().nodes, 2);
         assert!(plan(&["--nodes", "2", "--scenario", "crash"]).is_err());
+    }
+
+    #[test]
+    fn a_run_too_short_for_its_figures_is_refused() {
+        for args in [
+            &["--scenario", "idle", "--for", "9s"][..],
+            &["--scenario", "maelstrom", "--for", "1ms"],
+            &["--scenario", "maelstrom", "--rate", "0.01"],
+        ] {
+            assert!(plan(args).unwrap_err().contains("nothing would be measured"), "{args:?}");
+        }
+        assert!(plan(&["--scenario", "idle", "--for", "10s"]).is_ok());
     }
 
     #[test]

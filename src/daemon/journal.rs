@@ -5,7 +5,7 @@ use crate::api;
 use crate::display::{display_safe, rfc3339};
 use crate::proto::time::Timestamp;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use tracing::Level;
 
 /// Lines that are kept.
@@ -16,6 +16,8 @@ const TEXT: usize = 1000;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Journal {
+    /// Which run of the process it is of: the time at which it began, in microseconds.
+    run: u64,
     ring: Mutex<Ring>,
 }
 
@@ -26,7 +28,7 @@ struct Ring {
     last: u64,
 }
 
-static JOURNAL: Journal = Journal { ring: Mutex::new(Ring { lines: VecDeque::new(), last: 0 }) };
+static JOURNAL: LazyLock<Journal> = LazyLock::new(|| Journal { run: super::wall_clock().0, ..Journal::default() });
 
 impl Journal {
     /// This process's.
@@ -61,7 +63,7 @@ impl Journal {
     pub fn after(&self, after: u64, level: Level) -> api::Log {
         let ring = self.ring();
         let kept = ring.lines.iter().filter(|(of, line)| line.seq > after && *of <= level);
-        api::Log { lines: kept.map(|(_, line)| line.clone()).collect(), next: ring.last }
+        api::Log { lines: kept.map(|(_, line)| line.clone()).collect(), next: ring.last, run: self.run }
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {

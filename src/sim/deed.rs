@@ -1,7 +1,6 @@
 //! [`Deed`]: what one host does when something happens to it. A host does it alone; what others see of it comes later, in the
 //! network's order.
 
-use super::BEGINNING;
 use super::disk::Shelf;
 use super::host::{Host, Said};
 use crate::proto::fact::Receipt;
@@ -118,7 +117,7 @@ impl Host {
         if self.sleeps(now) {
             return deed;
         }
-        let wall = self.wall(BEGINNING, now);
+        let wall = self.wall(now);
         self.node.iter_mut().for_each(|node| node.handle_clock(now, wall));
         if let Some((said, wake, renamed)) = self.drain(now) {
             self.wake = if wake == Tick::NEVER { wake } else { wake.max(now + Duration::from_micros(1)) };

@@ -1,5 +1,6 @@
 //! [`Host`]: one simulated host: a node that runs or does not, its disk, its clock and its place in the network.
 
+use super::BEGINNING;
 use super::disk::Disk;
 use crate::effects::{Effects, settle};
 use crate::proto::fact::{Fact, ReachFact};
@@ -92,18 +93,18 @@ impl Effects for Surroundings<'_> {
 
 impl Host {
     /// What its wall clock shows.
-    pub(super) fn wall(&self, beginning: Timestamp, now: Tick) -> Timestamp {
+    pub(super) fn wall(&self, now: Tick) -> Timestamp {
         let drifted = i64::try_from(now.0 / 1_000_000).unwrap_or(i64::MAX).saturating_mul(self.drift);
-        Timestamp((beginning.0 + now.0).saturating_add_signed(self.clock.saturating_add(drifted)))
+        Timestamp((BEGINNING.0 + now.0).saturating_add_signed(self.clock.saturating_add(drifted)))
     }
 
     /// A fresh node from what the disk has.
-    pub(super) fn boot(&mut self, beginning: Timestamp, now: Tick, seed: [u8; 32]) {
+    pub(super) fn boot(&mut self, now: Tick, seed: [u8; 32]) {
         let mut settings = self.settings.clone();
-        settings.epoch = self.disk.next_epoch(self.wall(beginning, now));
-        settings.started = self.wall(beginning, Tick(0));
+        settings.epoch = self.disk.next_epoch(self.wall(now));
+        settings.started = self.wall(Tick(0));
         let mut node = Node::new(settings, seed, now);
-        node.handle_clock(now, self.wall(beginning, now));
+        node.handle_clock(now, self.wall(now));
         self.disk.restore().into_iter().for_each(|restored| node.restore(now, restored));
         node.restore_authored(self.disk.last_authored());
         (self.node, self.since) = (Some(node), now);

@@ -1,6 +1,6 @@
 //! What nodes of a simulation say, and what they are made to hold.
 
-use super::{BEGINNING, Network};
+use super::Network;
 use crate::proto::decree::Decree;
 use crate::proto::fact::Fact;
 use crate::proto::gossip::{Draft, Gossip, Guid};
@@ -11,7 +11,7 @@ use std::time::Duration;
 impl Network {
     /// Has `node` author a record. It is acknowledged, and spread, once its disk has it.
     pub fn create(&mut self, node: usize, msg: impl Into<Bytes>) -> Option<Guid> {
-        let at = self.hosts[node].wall(BEGINNING, self.now);
+        let at = self.hosts[node].wall(self.now);
         let draft = Draft { who_name: format!("who-{node}"), msg: msg.into() };
         let host = &mut self.hosts[node];
         let gossip = host.node.as_mut()?.author(at, draft).expect("stories say valid things");
@@ -20,7 +20,7 @@ impl Network {
 
     /// Has a node decree something, as if somebody told it to.
     pub fn decree(&mut self, node: usize, decree: Decree) -> Option<Guid> {
-        let at = self.hosts[node].wall(BEGINNING, self.now);
+        let at = self.hosts[node].wall(self.now);
         let gossip = self.hosts[node].node.as_mut()?.decree(at, "somebody", decree).expect("stories say valid things");
         Some(self.keep(node, gossip))
     }

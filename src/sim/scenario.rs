@@ -13,6 +13,7 @@ use super::Link;
 use crate::proto::settings::Timing;
 use serde::Serialize;
 use stage::Stage;
+pub use stage::WINDOW;
 use std::time::Duration;
 
 /// What happens to the network.
@@ -138,6 +139,11 @@ impl Plan {
             Scenario::Join | Scenario::Idle | Scenario::Spread | Scenario::Split => {}
         }
         plan
+    }
+
+    /// How many records are broadcast in the time that Maelstrom goes on.
+    pub fn broadcasts(&self) -> usize {
+        (self.lasting.as_secs_f64() * self.rate).round() as usize
     }
 }
 

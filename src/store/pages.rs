@@ -1,6 +1,6 @@
 //! Rows out of a damaged SQLite file without SQLite: every page that looks like the leaf of a table is taken at its
-//! word, whatever the pages above it say, and pages in the write-ahead log count as well. What comes out may be wrong
-//! or outdated; the one who uses it verifies it. After <https://www.sqlite.org/fileformat2.html>, sections 1.6, 2.1
+//! word, whatever the pages above it say, and pages in the write-ahead log count as well. What the disk does not give is
+//! passed over. What comes out may be wrong or outdated; the one who uses it verifies it. After <https://www.sqlite.org/fileformat2.html>, sections 1.6, 2.1
 //! and 4.1.
 
 use super::schema::PAGE;
@@ -20,8 +20,12 @@ const FRAME_HEADER: usize = 24;
 const MAX_LOCAL: usize = PAGE - 35;
 const MIN_LOCAL: usize = (PAGE - 12) * 32 / 255 - 23;
 
+/// Reads as many bytes as there are from a place on. A disk may refuse any of them.
+pub(super) type Read = dyn Fn(&File, &mut [u8], u64) -> io::Result<usize>;
+
 /// A damaged file with its write-ahead log.
 pub(super) struct Pages {
+    read: Box<Read>,
     file: File,
     count: u32,
     wal: Option<File>,
@@ -87,6 +91,11 @@ fn width(kind: u64) -> Option<usize> {
 impl Pages {
     /// Opens what is at `path` and, if there is one, its log.
     pub fn open(path: &Path, wal: &Path) -> io::Result<Pages> {
+        Pages::open_with(path, wal, Box::new(read_full))
+    }
+
+    /// The same with a reading of its own.
+    pub fn open_with(path: &Path, wal: &Path, read: Box<Read>) -> io::Result<Pages> {
         let file = File::open(path)?;
         let count = u32::try_from(file.metadata()?.len().div_ceil(PAGE as u64)).unwrap_or(u32::MAX);
         let wal = match File::open(wal) {
@@ -94,39 +103,58 @@ impl Pages {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        let mut pages = Pages { file, count, wal, newer: BTreeMap::new() };
+        let mut pages = Pages { read, file, count, wal, newer: BTreeMap::new() };
         pages.read_log()?;
         Ok(pages)
     }
 
     /// Finds the newest committed content of each page in the log. Frames of an earlier use of the log have other
-    /// salts than its first frame.
+    /// salts than its first frame. A frame whose header cannot be read is passed over.
     fn read_log(&mut self) -> io::Result<()> {
         let Some(wal) = &self.wal else { return Ok(()) };
         let (mut at, mut salts) = (WAL_HEADER, None);
         let mut uncommitted = Vec::new();
-        let mut header = [0; FRAME_HEADER];
-        while read_full(wal, &mut header, at)? == FRAME_HEADER {
+        let (mut header, end) = ([0; FRAME_HEADER], wal.metadata()?.len());
+        while at + FRAME_HEADER as u64 <= end {
+            let frame = at;
+            at += (FRAME_HEADER + PAGE) as u64;
+            match (self.read)(wal, &mut header, frame) {
+                Ok(FRAME_HEADER) => (),
+                Ok(_) => break,
+                Err(_) => continue,
+            }
             let word = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
             if *salts.get_or_insert((word(8), word(12))) != (word(8), word(12)) {
                 break;
             }
-            uncommitted.push((word(0), at + FRAME_HEADER as u64));
+            uncommitted.push((word(0), frame + FRAME_HEADER as u64));
             if word(4) != 0 {
                 self.newer.extend(uncommitted.drain(..));
             }
-            at += (FRAME_HEADER + PAGE) as u64;
         }
         Ok(())
     }
 
-    /// Calls `each` with every row of every table: those in the log, then those in the file.
-    pub fn each_row(&self, each: &mut dyn FnMut(Cell) -> rusqlite::Result<()>) -> Result<(), super::StoreError> {
+    /// Calls `each` with every row of every table: those in the log, then those in the file. Says how many pages could not
+    /// be read; an error if none could, since that is more than damage.
+    pub fn each_row(&self, each: &mut dyn FnMut(Cell) -> rusqlite::Result<()>) -> Result<u32, super::StoreError> {
         let in_log = self.newer.keys().map(|number| (true, *number));
+        let (mut unread, mut is_any_read, mut refusal) = (0, false, None);
         for (in_log, number) in in_log.chain((1..=self.count).map(|number| (false, number))) {
-            self.leaf(in_log, number, each)?;
+            let mut page = [0; PAGE];
+            match self.either(in_log, number, &mut page) {
+                Ok(()) => is_any_read = true,
+                Err(error) => {
+                    (unread, refusal) = (unread + 1, Some(error));
+                    continue;
+                }
+            }
+            self.leaf(&page, in_log, number, each)?;
         }
-        Ok(())
+        match refusal {
+            Some(error) if !is_any_read => Err(error.into()),
+            _ => Ok(unread),
+        }
     }
 
     /// The row that began there; `None` if it cannot be read any more.
@@ -138,12 +166,11 @@ impl Pages {
 
     fn leaf(
         &self,
+        page: &[u8; PAGE],
         in_log: bool,
         number: u32,
         each: &mut dyn FnMut(Cell) -> rusqlite::Result<()>,
-    ) -> Result<(), super::StoreError> {
-        let mut page = [0; PAGE];
-        self.either(in_log, number, &mut page)?;
+    ) -> rusqlite::Result<()> {
         // The first page begins with the file's header.
         let start = if number == 1 { 100 } else { 0 };
         if page[start] != LEAF {
@@ -152,7 +179,7 @@ impl Pages {
         let count = usize::from(u16::from_be_bytes([page[start + 3], page[start + 4]]));
         for pointer in page[start + 8..].chunks_exact(2).take(count) {
             let spot = Spot { in_log, page: number, at: u16::from_be_bytes([pointer[0], pointer[1]]) };
-            if let Some(cell) = self.cell(&page, spot) {
+            if let Some(cell) = self.cell(page, spot) {
                 each(cell)?;
             }
         }
@@ -189,7 +216,7 @@ impl Pages {
         if in_log {
             return self.page(number, page);
         }
-        let read = read_full(&self.file, page, u64::from(number - 1) * PAGE as u64)?;
+        let read = (self.read)(&self.file, page, u64::from(number - 1) * PAGE as u64)?;
         page[read..].fill(0);
         Ok(())
     }
@@ -200,10 +227,11 @@ impl Pages {
             Some(before) => u64::from(before) * PAGE as u64,
             None => return Err(io::ErrorKind::UnexpectedEof.into()),
         };
-        match (&self.wal, self.newer.get(&number)) {
-            (Some(wal), Some(at)) => wal.read_exact_at(page, *at),
-            _ => self.file.read_exact_at(page, at),
-        }
+        let read = match (&self.wal, self.newer.get(&number)) {
+            (Some(wal), Some(at)) => (self.read)(wal, page, *at)?,
+            _ => (self.read)(&self.file, page, at)?,
+        };
+        if read == PAGE { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 }
 

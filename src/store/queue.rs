@@ -8,16 +8,17 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many facts do not wait.
-const ENOUGH_FACTS: usize = 256;
+/// So many jobs do not wait.
+const ENOUGH_JOBS: usize = 256;
 /// So many bytes do not wait.
 const ENOUGH_BYTES: usize = 512 << 10;
 /// How long facts that can wait do so for others, to be committed with them: nobody acts on them, and the disk would
 /// rest after their commit while records wait.
 const LAZY: Duration = Duration::from_millis(50);
-/// Facts of one commit at most, so that nobody waits long for its receipt.
+/// Jobs of one commit at most, so that nobody waits long for its receipt. What is authored together is one, however many
+/// records it has: what they take is bounded by their bytes.
 const GROUP: usize = 4096;
-/// Bytes of one commit at most, unless one fact has more.
+/// Bytes of one commit at most, unless one job has more.
 const GROUP_BYTES: usize = 16 << 20;
 
 /// Something for the writer to do.
@@ -66,7 +67,7 @@ struct State {
     bytes: usize,
     /// Of the group being committed.
     in_flight: usize,
-    /// Authored records among the jobs.
+    /// Jobs that somebody waits for: each has records that were authored.
     urgent: usize,
     /// Those among them that may wait.
     lazy: usize,
@@ -80,7 +81,7 @@ impl State {
     }
 
     fn due(&self) -> bool {
-        self.closing || self.urgent > 0 || self.jobs.len() >= ENOUGH_FACTS || self.bytes >= ENOUGH_BYTES
+        self.closing || self.urgent > 0 || self.jobs.len() >= ENOUGH_JOBS || self.bytes >= ENOUGH_BYTES
     }
 }
 

@@ -14,9 +14,9 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fmt, io};
 
 /// Rows in one transaction.
 const GROUP: usize = 4096;
@@ -65,14 +65,7 @@ pub(super) fn salvage(path: &Path, why: &str) -> Result<String, StoreError> {
     clear(path)?;
     let found = build(path).inspect_err(|_| drop(clear(path)))?;
     let aside = swap(path)?;
-    Ok(format!(
-        "the store was damaged ({why}): {} records, {} peers and {} networks were salvaged from it, others come back \
-         from peers; it was set aside as {}",
-        found.records,
-        found.peers,
-        found.networks,
-        aside.display()
-    ))
+    Ok(format!("the store was damaged ({why}): {found}; it was set aside as {}", aside.display()))
 }
 
 /// Makes `.salvaged` out of the damaged store.
@@ -131,10 +124,23 @@ struct Found {
     records: u64,
     peers: u64,
     networks: u64,
+    /// Pages that the disk did not give.
+    unread: u32,
     /// Long records, by the body that has their pieces. Twice on one body: one of them is a leftover.
     long: Vec<(NetworkId, Head, i64)>,
     /// Where the pieces of each body are.
     pieces: BTreeMap<(i64, u16), Spot>,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Found { records, peers, networks, unread, .. } = self;
+        write!(f, "{records} records, {peers} peers and {networks} networks were salvaged from it, ")?;
+        if *unread > 0 {
+            write!(f, "{unread} pages could not be read, ")?;
+        }
+        write!(f, "others come back from peers")
+    }
 }
 
 /// Copies what verifies. Rows are known by their columns: no two tables have rows of the same shape.
@@ -151,7 +157,7 @@ fn fill(db: &mut Connection, pages: &Pages) -> Result<Found, StoreError> {
     // what he never saw: this one keeps the place until the others stand behind it.
     db.execute("INSERT INTO gossip VALUES (?1, 0, 0, x'', 0, x'', '', 0, x'', NULL, NULL, NULL)", [last])?;
     let mut waiting: Vec<Row> = Vec::new();
-    pages.each_row(&mut |cell| {
+    found.unread = pages.each_row(&mut |cell| {
         match read(&cell) {
             Some(Row::Long(network, head, body)) => found.long.push((network, head, body)),
             Some(row) => waiting.push(row),
@@ -267,4 +273,59 @@ fn long_records(db: &mut Connection, pages: &Pages, found: &mut Found) -> Result
         transaction.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Store, schema::PAGE};
+    use super::*;
+    use crate::proto::fact::Fact;
+    use crate::proto::gossip::Kind;
+    use crate::proto::time::Timestamp;
+    use std::os::unix::fs::FileExt;
+
+    /// A store whose disk refuses one page, or all.
+    fn salvaged(path: &Path, bad: Option<u64>) -> Result<Found, StoreError> {
+        let read = move |file: &File, buffer: &mut [u8], at: u64| {
+            if bad.is_none_or(|page| at / PAGE as u64 == page) {
+                return Err(io::Error::from_raw_os_error(5));
+            }
+            file.read_at(buffer, at)
+        };
+        let pages = Pages::open_with(path, &beside(path, "-wal"), Box::new(read))?;
+        let building = beside(path, ".salvaging");
+        super::super::create_private(&building)?;
+        let Opened::Whole(mut db) = schema::open(&building)? else { panic!("it is new") };
+        let found = fill(&mut db, &pages);
+        drop(db);
+        clear(path)?;
+        found
+    }
+
+    #[test]
+    fn a_page_that_the_disk_refuses_costs_no_more_than_what_it_had() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gossip.db");
+        let store = Store::open(&path).unwrap();
+        let home = store.network("home").unwrap();
+        store.spawn(Box::new(drop), Box::new(drop)).unwrap();
+        for at in 0..200 {
+            let msg = Bytes::from(format!("hello {at}"));
+            let gossip = Gossip::make(Kind::Message, Timestamp(at), Guid([7; 16]), "dove", msg).unwrap();
+            store.submit(home, Fact::Gossip(gossip));
+        }
+        store.close();
+        drop(store);
+        let mut least = u64::MAX;
+        for page in 0..fs::metadata(&path).unwrap().len() / PAGE as u64 {
+            let found = salvaged(&path, Some(page)).unwrap();
+            least = least.min(found.records);
+            assert!(found.records >= 150 && found.unread == 1, "{} without page {page}", found.records);
+            assert!(found.to_string().contains(", 1 pages could not be read, "), "{found}");
+        }
+        assert!(least < 200, "each record was in some page");
+        let found = salvaged(&path, Some(u64::MAX)).unwrap();
+        assert!(found.records == 200 && !found.to_string().contains("read"), "{found}");
+        assert!(matches!(salvaged(&path, None), Err(StoreError::Io(_))), "that is no damage of a store");
+    }
 }

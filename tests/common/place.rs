@@ -124,10 +124,11 @@ impl Place {
         if endless {
             // What may have nothing to say is given the time to fail.
             let _ = heard.recv_timeout(Duration::from_secs(2));
+            assert!(child.try_wait().unwrap().is_none(), "{example} has ended by itself");
             // What it runs itself is not for us to end.
             let whom = if alone { child.id().to_string() } else { format!("-{}", child.id()) };
             let signal = Command::new("kill").args(["-s", "TERM", "--", &whom]).status().unwrap();
-            assert!(signal.success(), "{example} has ended by itself");
+            assert!(signal.success(), "{example}");
         }
         let status = child.wait().unwrap();
         (status, data.join().unwrap(), talk.join().unwrap())

@@ -1,8 +1,10 @@
 //! The host: its ports, interfaces, buffers, and what may stand between it and others.
 
+use super::super::context::Context;
+use super::super::spare::spare_port;
 use super::node::is_lonely;
 use super::{Daemon, Finding};
-use crate::config::{SPARE_PORT, ServerFile};
+use crate::config::ServerFile;
 use crate::display::bytes;
 use crate::net::BUFFER;
 use std::collections::BTreeSet;
@@ -19,7 +21,7 @@ const HEADERS: (usize, usize) = (8 + 20, 8 + 40);
 const SBIN: [&str; 2] = ["/usr/sbin", "/sbin"];
 
 /// Whether the node's UDP port is its own.
-pub(super) fn ports(file: &ServerFile, daemon: Option<&Daemon>) -> Vec<Finding> {
+pub(super) fn ports(file: &ServerFile, daemon: Option<&Daemon>, context: &Context) -> Vec<Finding> {
     if let Some(daemon) = daemon {
         let bound = daemon.networks.first().map_or(file.port, |network| network.port);
         let what = format!("UDP port {bound} is this daemon's");
@@ -37,13 +39,15 @@ pub(super) fn ports(file: &ServerFile, daemon: Option<&Daemon>) -> Vec<Finding> 
         Ok(_) => Finding::ok("port", format!("UDP {addr} is free")),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let who = holder(file.port).map_or("another program".into(), |who| format!("another program ({who})"));
+            let other = context.of(None).command(&["config", "set", "port", &spare_port(file.ip).to_string()]);
             Finding::problem("port", format!("UDP {addr} is taken"), format!("{who} has it: a daemon cannot start"))
-                .hint(format!("stop that one, or take another port: gossip-node config set port {SPARE_PORT}"))
+                .hint(format!("stop that one, or take another port: {other}"))
         }
         Err(error) => {
             let why = "a daemon cannot start";
+            let all = context.of(None).command(&["config", "set", "ip", "0.0.0.0"]);
             Finding::problem("port", format!("cannot bind UDP {addr}: {error}"), why)
-                .hint("name an address of this host: gossip-node config set ip 0.0.0.0")
+                .hint(format!("name an address of this host: {all}"))
         }
     }]
 }
@@ -78,7 +82,7 @@ fn of(line: &str, port: u16) -> Option<&str> {
 }
 
 /// Whether what goes out fits the links.
-pub(super) fn mtu(file: &ServerFile) -> Vec<Finding> {
+pub(super) fn mtu(file: &ServerFile, context: &Context) -> Vec<Finding> {
     let headers = if file.ip.is_ipv4() { HEADERS.0 } else { HEADERS.1 };
     let most = file.max_datagram + headers;
     let mut names: BTreeSet<String> = BTreeSet::new();
@@ -98,8 +102,9 @@ pub(super) fn mtu(file: &ServerFile) -> Vec<Finding> {
         (Some((name, mtu)), _) => {
             let what = format!("{name} passes {mtu} bytes at once, and max_datagram needs {most}");
             let why = "datagrams that are too long are lost there, and records with them";
-            let fits = mtu.saturating_sub(headers).max(1200);
-            vec![Finding::problem("mtu", what, why).hint(format!("gossip-node config set max_datagram {fits}"))]
+            let fits = mtu.saturating_sub(headers).max(1200).to_string();
+            let fits = context.of(None).command(&["config", "set", "max_datagram", &fits]);
+            vec![Finding::problem("mtu", what, why).hint(fits)]
         }
         (None, Some((name, mtu))) => {
             let of = if seen.len() == 1 { format!("{name} passes {mtu}") } else { format!("all pass {mtu} or more") };

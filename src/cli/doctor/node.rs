@@ -1,5 +1,6 @@
 //! What the running daemon sees of others.
 
+use super::super::context::Context;
 use super::super::peers::{address, clock as skew};
 use super::{Daemon, Finding};
 use crate::api::{Discovery, NetworkStatus, OwnClock, Reach};
@@ -16,23 +17,26 @@ pub(super) fn is_lonely(networks: &[NetworkStatus]) -> bool {
 }
 
 /// All of it.
-pub(super) fn network(daemon: &Daemon) -> Vec<Finding> {
+pub(super) fn network(daemon: &Daemon, context: &Context) -> Vec<Finding> {
     let several = daemon.networks.len() > 1;
     let mut found = Vec::new();
     for status in &daemon.networks {
         let of = if several { format!(" in {}", status.network_name) } else { String::new() };
-        found.push(peers(status, &of));
+        // Only where there are several it has to be said which.
+        let context = context.of(several.then_some(&status.network_name));
+        found.push(peers(status, &of, &context));
         found.extend(versions(status, &of));
         found.extend(passwords(status, &of));
     }
     found.extend(daemon.networks.iter().find_map(clock));
     // All networks are discovered by the same sockets.
-    found.extend(daemon.networks.first().map(|status| discovery(status.discovery.as_ref())));
+    found.extend(daemon.networks.first().map(|status| discovery(status.discovery.as_ref(), &context.of(None))));
     found.extend(clones(daemon));
     found
 }
 
-fn peers(status: &NetworkStatus, of: &str) -> Finding {
+fn peers(status: &NetworkStatus, of: &str, context: &Context) -> Finding {
+    let (register, explain) = (context.command(&["register", "HOST:PORT"]), context.command(&["explain", "PEER"]));
     let reachable = status.count(Reach::Reachable);
     let silent = status.count(Reach::Suspect) + status.count(Reach::Unreachable);
     let behind = status.peers.iter().filter(|peer| peer.reach == Reach::Reachable && !peer.in_sync).count() as u64;
@@ -45,12 +49,12 @@ fn peers(status: &NetworkStatus, of: &str) -> Finding {
     };
     match (reachable, silent) {
         (0, 0) => Finding::warning("peers", what, "what is added here goes nowhere")
-            .hint("start a node on another host of this LAN, or gossip-node register HOST:PORT"),
+            .hint(format!("start a node on another host of this LAN, or {register}")),
         (0, _) => Finding::problem("peers", what, "this host is cut off from all that it knows")
-            .hint("look at cable, Wi-Fi and firewall; why one does not answer: gossip-node explain PEER"),
+            .hint(format!("look at cable, Wi-Fi and firewall; why one does not answer: {explain}")),
         (_, 0) => Finding::ok("peers", what),
         _ => Finding::warning("peers", what, "they are off, or something keeps them out")
-            .hint("gossip-node explain PEER says why"),
+            .hint(format!("{explain} says why")),
     }
 }
 
@@ -93,7 +97,7 @@ fn passwords(status: &NetworkStatus, of: &str) -> Option<Finding> {
     })
 }
 
-fn discovery(discovery: Option<&Discovery>) -> Finding {
+fn discovery(discovery: Option<&Discovery>, context: &Context) -> Finding {
     let Some(Discovery { port, listens, sources, heard, counts, .. }) = discovery else {
         return Finding::ok("discovery", "is off: others are found by register and seeds alone");
     };
@@ -101,7 +105,10 @@ fn discovery(discovery: Option<&Discovery>) -> Finding {
     if !listens {
         let why = "beacons of others are not heard";
         return Finding::problem("discovery", format!("does not listen at UDP port {port}"), why)
-            .hint("another program may have the port for itself: gossip-node logs --level warn");
+            .hint(format!(
+                "another program may have the port for itself: {}",
+                context.command(&["logs", "--level", "warn"])
+            ));
     }
     if sources.is_empty() {
         let why = "beacons go nowhere";
@@ -118,8 +125,9 @@ fn discovery(discovery: Option<&Discovery>) -> Finding {
     let what = format!("sends by multicast and broadcast from {}", sources.join(", "));
     if others == 0 {
         let why = "no other node's beacon was heard: none is near, or switch, access point or firewall keep it";
+        let register = context.command(&["register", "HOST:PORT"]);
         return Finding::warning("discovery", what, why)
-            .hint("a guest Wi-Fi often keeps its hosts apart; gossip-node register HOST:PORT works without");
+            .hint(format!("a guest Wi-Fi often keeps its hosts apart; {register} works without"));
     }
     Finding::ok("discovery", format!("{what}; hears {}", counted(others, "neighbour")))
 }
@@ -129,6 +137,6 @@ fn clones(daemon: &Daemon) -> Option<Finding> {
     let why = "this home was copied while the first was alive; this node took a new GUID and keeps its records";
     Some(
         Finding::warning("clone", format!("another node had this node's GUID, at {}", line.at), why)
-            .hint("make a home of its own on each host: gossip-node init"),
+            .hint("copy no home: on each host make a new one, with gossip-node init --home DIR"),
     )
 }

@@ -1,4 +1,4 @@
-//! `gossip-node simulate --swarm`: seeds of a network in which everything goes wrong, one after the other.
+//! `gossip-node simulate --swarm`: seeds of a network in which everything goes wrong, as many at a time as there are cores.
 
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
@@ -7,8 +7,8 @@ use crate::sim::swarm::{Campaign, Outcome, Progress};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ pub struct Swarm {
         "record_gap", "heard_gap", "ascii",
     ])]
     pub swarm: bool,
-    /// How many seeds of a swarm, one after the other [40]
+    /// How many seeds of a swarm, one on each core at a time [40]
     #[arg(long, value_name = "N", requires = "swarm", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     seeds: Option<u64>,
     /// Begin no other seed once so many hours have been simulated
@@ -52,6 +52,8 @@ impl Swarm {
         let first = seed.unwrap_or_else(any_seed);
         let seeds = self.seeds.unwrap_or(40);
         let commit = self.commit.unwrap_or_else(|| concat!("v", env!("CARGO_PKG_VERSION")).to_owned());
+        // Found out now, not when hours of results are to be written.
+        let log = self.log.map(Log::open).transpose()?;
         context.note(&format!("seeds {first} to {}", first.saturating_add(seeds - 1)));
         let bar = ProgressBar::new(seeds).with_style(style());
         #[expect(clippy::disallowed_methods, reason = "says how long the swarm took; nothing in it sees this clock")]
@@ -66,15 +68,42 @@ impl Swarm {
         let wall_s = (clock() - begun).as_secs_f64();
         let times_real_time = campaign.cluster_hours * 3600.0 / wall_s;
         let result = Account { commit, campaign, wall_s, times_real_time };
-        if let Some(log) = &self.log {
-            append(log, &result)?;
-        }
         match context.json {
             true => context.print_json(&result)?,
             false => context.print(&table(&result))?,
         }
-        verdict(&result, context)
+        let kept = log.map_or(Ok(()), |log| log.append(&result));
+        verdict(&result, context).and(kept)
     }
+}
+
+/// Where a line about each swarm goes.
+struct Log {
+    path: PathBuf,
+    file: File,
+}
+
+impl Log {
+    fn open(path: PathBuf) -> Result<Log, Failure> {
+        match OpenOptions::new().append(true).create(true).open(&path) {
+            Ok(file) => Ok(Log { path, file }),
+            Err(error) => Err(unwritable(&path, &error)),
+        }
+    }
+
+    fn append(mut self, result: &Account) -> Result<(), Failure> {
+        let Campaign { first_seed, seeds, cluster_hours, violations, .. } = &result.campaign;
+        let failed: Vec<u64> = violations.iter().map(|outcome| outcome.seed).collect();
+        let line = serde_json::json!({
+            "commit": result.commit, "first_seed": first_seed, "seeds": seeds, "cluster_hours": cluster_hours,
+            "wall_s": result.wall_s, "violations": failed,
+        });
+        writeln!(self.file, "{line}").map_err(|error| unwritable(&self.path, &error))
+    }
+}
+
+fn unwritable(log: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::No, format!("{} cannot be written", log.display())).why(error.to_string())
 }
 
 fn verdict(result: &Account, context: &Context) -> Result<(), Failure> {
@@ -99,18 +128,6 @@ fn again(outcome: &Outcome, commit: &str) -> String {
     let what = violation.as_deref().unwrap_or_default();
     let options = serde_json::to_string(options).unwrap_or_default();
     format!("seed {seed}: {what}\n  gossip-node simulate --swarm --seeds 1 --seed {seed}  # {commit} {options}")
-}
-
-fn append(log: &Path, result: &Account) -> Result<(), Failure> {
-    let Campaign { first_seed, seeds, cluster_hours, violations, .. } = &result.campaign;
-    let failed: Vec<u64> = violations.iter().map(|outcome| outcome.seed).collect();
-    let line = serde_json::json!({
-        "commit": result.commit, "first_seed": first_seed, "seeds": seeds, "cluster_hours": cluster_hours,
-        "wall_s": result.wall_s, "violations": failed,
-    });
-    let written = OpenOptions::new().append(true).create(true).open(log).and_then(|mut file| writeln!(file, "{line}"));
-    written
-        .map_err(|error| Failure::new(Exit::No, format!("{} cannot be written", log.display())).why(error.to_string()))
 }
 
 fn table(result: &Account) -> String {

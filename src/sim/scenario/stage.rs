@@ -18,7 +18,7 @@ const MEETING: Duration = Duration::from_secs(300);
 /// Sessions with those to whom rumours go are opened bit by bit: so long is waited for them.
 pub(super) const CALM: Duration = Duration::from_secs(40);
 /// The mean over which idle nodes are measured.
-pub(super) const WINDOW: Duration = Duration::from_secs(10);
+pub const WINDOW: Duration = Duration::from_secs(10);
 /// How long records may take to be everywhere.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -142,7 +142,7 @@ impl<'a> Stage<'a> {
     /// Measures what nodes send while nothing happens; the worst of all windows.
     pub(super) fn measure_idle(&mut self, lasting: Duration) {
         let counters = |net: &Network| -> Vec<Stats> { net.running().map(|host| net.node(host).stats()).collect() };
-        let windows = (lasting.as_secs() / WINDOW.as_secs()).max(1);
+        let windows = lasting.as_micros().div_ceil(WINDOW.as_micros());
         for _ in 0..windows {
             let before = counters(&self.net);
             self.pass("idle", WINDOW);

@@ -73,8 +73,10 @@ impl Stage<'_> {
         all.shuffle(&mut self.rng);
         let (left, right) = all.split_at(all.len() / 2);
         self.net.partition(&[left, right]);
+        let until = self.net.now() + self.plan.split;
         let records = (self.plan.split.as_secs_f64() * self.plan.rate).round() as usize;
         self.write_one_by_one("split", records);
+        self.pass("split", until.since(self.net.now()));
         let missing = self.net.meter.trails().map(|trail| self.net.hosts() - trail.reach()).sum::<usize>();
         let healed = self.now();
         self.net.heal();
@@ -123,7 +125,7 @@ impl Stage<'_> {
 
     pub(super) fn maelstrom(&mut self) {
         self.warm_up();
-        let broadcasts = (self.plan.lasting.as_secs_f64() * self.plan.rate).round() as usize;
+        let broadcasts = self.plan.broadcasts();
         let begun = self.now();
         self.write_one_by_one("broadcasting", broadcasts);
         self.wait("until all have all", PATIENCE, SECOND / 100, |net| net.converged());

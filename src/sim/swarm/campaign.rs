@@ -1,4 +1,4 @@
-//! [`Campaign`]: many seeds one after the other, and what they came to together.
+//! [`Campaign`]: many seeds, some at a time, and what they came to together.
 
 use super::{Outcome, Tally, run};
 use serde::Serialize;
