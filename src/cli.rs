@@ -30,9 +30,12 @@ mod log_level;
 mod logs;
 mod network;
 mod paint;
+mod passphrase;
 mod password;
 mod peers;
 mod ping;
+mod process;
+mod progress;
 mod random;
 mod read;
 mod register;
@@ -45,6 +48,7 @@ mod signals;
 mod simulate;
 mod spare;
 mod status;
+mod strength;
 mod temporary;
 mod typed;
 mod ui;
@@ -58,6 +62,7 @@ use paint::Paint;
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::process::ExitCode;
 
 /// Hosts on a LAN find each other and replicate short messages to every node: no server, nothing lost.
@@ -265,15 +270,19 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
 
 /// A client waits for one answer: one thread does.
 fn on_one(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    on(tokio::runtime::Builder::new_current_thread(), command)
+    on(tokio::runtime::Builder::new_current_thread(), pin!(command))
 }
 
 /// A daemon answers the control API beside its work.
 fn on_many(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    on(tokio::runtime::Builder::new_multi_thread(), command)
+    on(tokio::runtime::Builder::new_multi_thread(), pin!(command))
 }
 
-fn on(mut runtime: tokio::runtime::Builder, command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+/// All by one path, which is compiled once.
+fn on(
+    mut runtime: tokio::runtime::Builder,
+    command: Pin<&mut dyn Future<Output = Result<(), Failure>>>,
+) -> Result<(), Failure> {
     let runtime = runtime
         .enable_all()
         .build()

@@ -3,8 +3,10 @@
 //! everything that it set off is settled.
 
 mod arriving;
+mod bounds;
 mod cache;
 mod clock;
+mod command;
 mod creating;
 mod discovering;
 mod engine;
@@ -27,7 +29,9 @@ mod pinging;
 mod rate;
 mod receipts;
 mod records;
+mod refusal;
 mod reload;
+mod requests;
 mod restoring;
 mod retaining;
 mod settings;
@@ -42,12 +46,13 @@ pub(crate) use arriving::Arriving;
 pub use creating::{BATCH, New};
 pub use events::{Cursor, Events};
 pub use gauges::{Gauges, StoreGauges};
-pub use handle::{Handle, Refusal};
+pub use handle::Handle;
 pub use importing::Imported;
 pub use journal::{Journal, LINES};
 pub use loudness::Loudness;
 pub use receipts::Holders;
 pub use records::Listed;
+pub use refusal::Refusal;
 pub use reload::ReloadError;
 
 use crate::config::{ConfigError, Home, HomeLock, Loaded, LockError, PeerSelectType, ServerFile};

@@ -8,23 +8,20 @@
 
 mod links;
 
-use crate::net::canonical;
+use crate::net::Incoming;
 use links::{Link, Links};
-use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+use quinn_udp::{UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 /// Administratively scoped (RFC 2365).
 const GROUP_V4: Ipv4Addr = Ipv4Addr::new(239, 255, 103, 110);
 /// Transient, of the link's scope (RFC 4291): "gossip" in ASCII.
 const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0x676f, 0x7373, 0x6970);
-/// Longer than any batch of datagrams that the kernel hands over at once.
-const INCOMING: usize = 1 << 16;
 
 /// Where beacons go out and come in.
 pub struct Discovery {
@@ -41,7 +38,7 @@ pub struct Discovery {
 struct Ear {
     io: UdpSocket,
     state: UdpSocketState,
-    incoming: Vec<u8>,
+    incoming: Incoming,
 }
 
 /// A datagram that came to the discovery port.
@@ -101,24 +98,15 @@ impl Discovery {
 
     /// What has come, as far as the kernel gives it at once.
     pub fn receive(&mut self) -> Vec<Arrival> {
-        let Some(Ear { io, state, incoming }) = &mut self.ear else { return Vec::new() };
-        let mut meta = [RecvMeta::default()];
-        let received = io.try_io(Interest::READABLE, || {
-            state.recv(UdpSockRef::from(&*io), &mut [IoSliceMut::new(incoming)], &mut meta)
+        let (mut arrivals, links) = (Vec::new(), &self.links);
+        let Some(Ear { io, state, incoming }) = &mut self.ear else { return arrivals };
+        let received = incoming.receive(io, state, |meta, from, datagram| {
+            arrivals.push(Arrival { from, on_link: links.is_said_to_all(meta), datagram: datagram.to_vec() });
         });
-        let [meta] = meta;
-        match received {
-            Ok(_) => {
-                let (from, on_link) = (canonical(meta.addr), self.links.is_said_to_all(&meta));
-                let datagrams = incoming.get(..meta.len).unwrap_or_default().chunks(meta.stride.max(1));
-                datagrams.map(|datagram| Arrival { from, on_link, datagram: datagram.to_vec() }).collect()
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Vec::new(),
-            Err(error) => {
-                self.tell("hear beacons", &error);
-                Vec::new()
-            }
+        if let Err(error) = received {
+            self.tell("hear beacons", &error);
         }
+        arrivals
     }
 
     /// Says something to everybody on every link.
@@ -166,7 +154,7 @@ impl Discovery {
         socket.set_nonblocking(true)?;
         let io = UdpSocket::from_std(socket.into())?;
         let state = UdpSocketState::new(UdpSockRef::from(&io))?;
-        let incoming = vec![0; INCOMING.max(2048 * state.gro_segments())];
+        let incoming = Incoming::new(&state);
         Ok(Ear { io, state, incoming })
     }
 

@@ -2,17 +2,18 @@
 //! (26 times the rate of single sends), and arrive by GRO; everything else goes plainly.
 
 mod faults;
+mod incoming;
 
 pub use faults::Faults;
+pub(crate) use incoming::Incoming;
 
 use faults::Fate;
-use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Type};
 use std::fmt;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
-use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
@@ -27,7 +28,7 @@ const SEGMENTS: usize = 64;
 pub struct Socket {
     io: Arc<UdpSocket>,
     state: UdpSocketState,
-    incoming: Vec<u8>,
+    incoming: Incoming,
     train: Train,
     unsent: u64,
     faults: Option<watch::Receiver<Faults>>,
@@ -63,7 +64,7 @@ impl Socket {
         socket.set_nonblocking(true)?;
         let io = Arc::new(UdpSocket::from_std(socket.into())?);
         let state = UdpSocketState::new(UdpSockRef::from(&*io))?;
-        let incoming = vec![0; BATCH.max(2048 * state.gro_segments())];
+        let incoming = Incoming::new(&state);
         let train = Train { to: addr, segment: 0, bytes: Vec::with_capacity(BATCH), open: false };
         let socket = Socket { io, state, incoming, train, unsent: 0, faults: None };
         Ok((socket, (granted < BUFFER).then_some(granted)))
@@ -87,21 +88,7 @@ impl Socket {
     /// Receives what one call to the kernel gives: each datagram with where it came from. Returns how many there were.
     pub fn receive(&mut self, mut each: impl FnMut(SocketAddr, &[u8])) -> io::Result<usize> {
         let Socket { io, state, incoming, .. } = self;
-        let mut meta = [RecvMeta::default()];
-        let received = io.try_io(Interest::READABLE, || {
-            state.recv(UdpSockRef::from(&**io), &mut [IoSliceMut::new(incoming)], &mut meta)
-        });
-        match received {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
-            Err(error) => return Err(error),
-        }
-        let [meta] = meta;
-        let from = canonical(meta.addr);
-        let datagrams = incoming.get(..meta.len).unwrap_or_default().chunks(meta.stride.max(1));
-        let count = datagrams.len().max(1);
-        datagrams.for_each(|datagram| each(from, datagram));
-        Ok(count)
+        incoming.receive(io, state, |_, from, datagram| each(from, datagram))
     }
 
     /// Sends a datagram, or keeps it for the next: [`flush`](Socket::flush) sends what is kept. What the kernel does not

@@ -216,7 +216,7 @@ async fn payloads_have_types_and_others_are_an_error_not_a_panic() {
     assert_eq!(nas.handle().get(guid).await.unwrap().unwrap().json::<Limit>().unwrap(), limit);
     let other = nas.handle().add("fifty").await.unwrap();
     let error = nas.handle().get(other).await.unwrap().unwrap().json::<Limit>().unwrap_err();
-    assert!(matches!(error, Error::Json(_)), "{error}");
+    assert!(matches!(error, Error::Payload(_)), "{error}");
     for wrong in ["", &"x".repeat((16 << 20) + 1)] {
         assert!(nas.handle().add(wrong).await.is_err());
     }

@@ -58,3 +58,20 @@ fn a_partition_with_a_thousand_records_a_side_heals_within_a_minute() {
 fn a_partition_with_ten_thousand_records_a_side_heals_within_a_minute() {
     assert!(heal(NODES, 10_000, 0.3, 120 * SECOND).is_some_and(|took| took <= 60 * SECOND));
 }
+
+#[test]
+fn two_that_were_apart_for_more_than_a_day_find_each_other_without_help() {
+    let mut net = Network::new(7);
+    net.check = false;
+    let both = net.add_cluster(2);
+    assert!(net.run_until(20 * SECOND, |net| both.iter().all(|&node| net.node(node).peers().live() == 1)));
+    net.partition(&[&both[..1], &both[1..]]);
+    net.run(26 * 3600 * SECOND);
+    assert!(
+        both.iter().all(|&node| net.node(node).peers().iter().next().is_none()),
+        "nobody is listed for longer than a day"
+    );
+    both.iter().for_each(|&node| assert!(net.create(node, format!("said alone by {node}")).is_some()));
+    net.heal();
+    assert!(net.run_until(120 * SECOND, |net| net.converged()));
+}

@@ -7,10 +7,9 @@ use super::paint::Paint;
 use super::typed::typed;
 use crate::client::{Client, ClientError};
 use crate::config::{Home, ServerFile};
-use crate::display::{bytes, counted, display_safe, json_safe};
+use crate::display::{display_safe, json_safe};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
 
 /// What every command has.
 #[derive(Clone, Debug)]
@@ -110,18 +109,6 @@ impl Context {
     pub fn is_interactive(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
-
-    /// Shows on a terminal how many records were dealt with so far.
-    pub fn progress(&self, done: &'static str) -> Progress {
-        Progress(self.spinner(""), done)
-    }
-
-    /// Shows on a terminal that something takes its time.
-    pub fn spinner(&self, what: impl Into<String>) -> Spinner {
-        let bar = indicatif::ProgressBar::new_spinner().with_message(display_safe(&what.into()).into_owned());
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Spinner(bar)
-    }
 }
 
 /// A network that is not in the file.
@@ -135,23 +122,4 @@ pub fn not_in(name: &str, file: &ServerFile) -> Failure {
 pub fn json_line(data: &impl Serialize) -> String {
     let line = serde_json::to_string(data).expect("plain data becomes JSON");
     format!("{}\n", json_safe(&line))
-}
-
-/// Shows on a terminal how far something has come.
-pub struct Progress(Spinner, &'static str);
-
-impl Progress {
-    /// So many records, so many bytes.
-    pub fn set(&self, records: u64, size: u64) {
-        self.0.0.set_message(format!("{} {}, {}", counted(records, "record"), self.1, bytes(size)));
-    }
-}
-
-/// Turns until it is dropped.
-pub struct Spinner(indicatif::ProgressBar);
-
-impl Drop for Spinner {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
 }

@@ -144,7 +144,8 @@ fn configured(context: &Context, checks: &mut Vec<Finding>) -> Option<ServerFile
     match ServerFile::read(&context.home.server_json()) {
         Ok(loaded) if loaded.file.networks.is_empty() => {
             let why = "a node without a network has nobody to talk to";
-            checks.push(Finding::problem("config", "server.json names no network", why).hint(context.command(&["init"])));
+            checks
+                .push(Finding::problem("config", "server.json names no network", why).hint(context.command(&["init"])));
             Some(loaded.file)
         }
         Ok(loaded) => {

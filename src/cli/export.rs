@@ -1,8 +1,9 @@
 //! `gossip-node export`: records as lines of JSON, the oldest first, a page at a time; in a file all of it or none.
 
-use super::context::{Context, Progress, json_line};
+use super::context::{Context, json_line};
 use super::failure::{Exit, Failure};
 use super::list::time;
+use super::progress::Progress;
 use super::signals::Signals;
 use crate::api::{self, Exported, Gossip, Kind, Order};
 use crate::client::Client;

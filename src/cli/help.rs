@@ -97,7 +97,8 @@ fn grouped(command: &Command) -> String {
 
 /// What of a command line is its own: behind `--` is text, and behind `--exec` is another program's.
 pub fn own(args: &[OsString]) -> &[OsString] {
-    let end = args.iter().position(|arg| arg == "--" || arg == "--exec" || arg.as_encoded_bytes().starts_with(b"--exec="));
+    let end =
+        args.iter().position(|arg| arg == "--" || arg == "--exec" || arg.as_encoded_bytes().starts_with(b"--exec="));
     args.split_at(end.unwrap_or(args.len())).0
 }
 

@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn the_wizard_ends_with_a_command_that_says_the_same() {
         let context = Context {
-            home: Home::new("/my home"),
+            home: Home::new("/my home".into()),
             home_said: true,
             network: None,
             json: false,

@@ -34,8 +34,7 @@ impl Lines {
 
     /// The next one.
     pub fn next(&mut self) -> Result<Option<Line>, Failure> {
-        self.read()
-            .map_err(|error| Failure::new(Exit::No, format!("cannot read {}", self.name)).why(error.to_string()))
+        self.read().map_err(|error| Failure::new(Exit::No, format!("cannot read {}", self.name)).why(error.to_string()))
     }
 
     fn read(&mut self) -> io::Result<Option<Line>> {

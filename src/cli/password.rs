@@ -1,9 +1,10 @@
-//! [`Password`]: where a network's password comes from (a file, standard input, a dialogue; never the command line, which
-//! everybody on the host can read), and roughly how hard it is to guess.
+//! [`Password`]: where a network's password comes from: a file, standard input, a dialogue; never the command line, which
+//! everybody on the host can read.
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::random::random;
+use super::passphrase::passphrase;
+use super::strength::Strength;
 use crate::display::display_line;
 use clap::Args;
 use std::fmt;
@@ -99,83 +100,8 @@ impl Password {
 
     /// Says how strong it is: whoever records a datagram can try passwords at leisure.
     pub fn strength(&self) -> Strength {
-        // What is no text is no word of a list either; its bytes are looked at as if they were letters.
-        let text = Zeroizing::new(String::from_utf8_lossy(&self.0).into_owned());
-        Strength { guesses: zxcvbn::zxcvbn(&text, &["gossip", "node"]).guesses_log10() }
+        Strength::of(&self.0)
     }
-}
-
-/// How hard a password is to guess, by the patterns that people follow when they make one up (Wheeler, "zxcvbn: Low-Budget
-/// Password Strength Estimation", USENIX Security 2016).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Strength {
-    /// The decimal logarithm of the number of guesses.
-    guesses: f64,
-}
-
-/// Guesses a second of one computer: each takes 64 MiB and about 0.2 s of a core, of which it has eight.
-const GUESSES: f64 = 40.0;
-/// Computers of somebody who means it.
-const MANY: f64 = 1000.0;
-const YEAR: f64 = 365.25 * 86_400.0;
-
-impl Strength {
-    /// Whether one computer guesses it within a year.
-    pub fn is_weak(self) -> bool {
-        self.seconds() < YEAR
-    }
-
-    /// How long one computer takes for half of the guesses.
-    fn seconds(self) -> f64 {
-        10_f64.powf(self.guesses) / 2.0 / GUESSES
-    }
-}
-
-impl fmt::Display for Strength {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (one, many) = (span(self.seconds()), span(self.seconds() / MANY));
-        let verdict = match self.seconds() {
-            seconds if seconds < YEAR => "weak",
-            seconds if seconds < 100.0 * MANY * YEAR => "fair",
-            _ => "strong",
-        };
-        write!(f, "{verdict}: whoever records a datagram guesses it in {one} on one computer")?;
-        if many != one { write!(f, ", in {many} on a thousand") } else { write!(f, ", and on a thousand") }
-    }
-}
-
-/// A time to guess something, as roughly as it is known.
-fn span(seconds: f64) -> String {
-    let units = [(YEAR, "year"), (86_400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second")];
-    match units.iter().find(|(unit, _)| seconds >= *unit) {
-        None => "less than a second".to_owned(),
-        Some((unit, _)) if seconds / unit >= 1e6 => "more than a million years".to_owned(),
-        Some((unit, name)) => {
-            let count = (seconds / unit).round();
-            format!("about {count:.0} {name}{}", if count == 1.0 { "" } else { "s" })
-        }
-    }
-}
-
-/// Words of a passphrase.
-const WORDS: usize = 5;
-
-/// A passphrase of random words, and its strength in bits: the list has 7,776 words (Bonneau, "EFF's New Wordlists for Random
-/// Passphrases", 2016), each of which adds 12.9 bits.
-fn passphrase() -> Result<(Zeroizing<String>, u32), Failure> {
-    let list = diceware_wordlists::EFF_LONG_WORDLIST.as_slice();
-    let mut words = Vec::new();
-    while words.len() < WORDS {
-        let draw: [u8; 16] = random()?;
-        for pair in draw.as_chunks::<2>().0 {
-            // What is beyond the last whole list would make its first words more likely.
-            let number = usize::from(u16::from_le_bytes(*pair));
-            if number < 65_536 / list.len() * list.len() && words.len() < WORDS {
-                words.extend(list.get(number % list.len()).copied());
-            }
-        }
-    }
-    Ok((Zeroizing::new(words.join(" ")), (WORDS as f64 * (list.len() as f64).log2()) as u32))
 }
 
 /// Where a command takes a password from, as its flags say.
@@ -244,29 +170,6 @@ mod tests {
             assert!(Password::read(text.as_bytes()).is_err(), "{text:?}");
         }
         assert!(Password::read(&vec![b'a'; LONGEST as usize + 1][..]).is_err());
-    }
-
-    #[test]
-    fn times_are_told_as_roughly_as_they_are_known() {
-        for (seconds, told) in [
-            (0.2, "less than a second"),
-            (1.0, "about 1 second"),
-            (90.0, "about 2 minutes"),
-            (86_400.0 * 3.0, "about 3 days"),
-            (YEAR * 40.0, "about 40 years"),
-            (YEAR * 1e7, "more than a million years"),
-        ] {
-            assert_eq!(span(seconds), told);
-        }
-    }
-
-    #[test]
-    fn a_passphrase_is_five_random_words_and_strong() {
-        let (one, bits) = passphrase().unwrap();
-        assert_eq!((one.split(' ').count(), bits), (WORDS, 64));
-        assert_ne!(*one, *passphrase().unwrap().0);
-        let strength = Password(Zeroizing::new(one.as_bytes().to_vec())).strength();
-        assert!(!strength.is_weak(), "{strength}");
     }
 
     #[test]

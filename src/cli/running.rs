@@ -109,8 +109,9 @@ fn not_bound(error: BindError, home: &Home) -> Failure {
             let failure = Failure::new(Exit::Refused, format!("cannot listen on TCP {addr}")).why(source.to_string());
             let any = typed(home.dir(), None, &["config", "set", "http.listen", "null"]);
             match source.kind() {
-                io::ErrorKind::AddrInUse => failure
-                    .hint(format!("another program has the port: stop it, or take any that is free: {any}")),
+                io::ErrorKind::AddrInUse => {
+                    failure.hint(format!("another program has the port: stop it, or take any that is free: {any}"))
+                }
                 io::ErrorKind::AddrNotAvailable => {
                     failure.hint(format!("this host has no such address; for its own browsers: {any}"))
                 }

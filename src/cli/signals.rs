@@ -1,7 +1,7 @@
 //! [`Signals`]: what ends a program.
 
 use super::failure::{Exit, Failure};
-use std::fs;
+use super::process::status;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGTERM and SIGINT: the first ends the program gracefully, the second at once. So does SIGHUP, where it is taken.
@@ -55,7 +55,6 @@ pub fn taken(kind: SignalKind) -> Result<Signal, Failure> {
 
 /// Whether whoever started us had SIGHUP ignored.
 pub fn is_ignored() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    let mask = status("self", "SigIgn");
+    mask.and_then(|mask| u64::from_str_radix(&mask, 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

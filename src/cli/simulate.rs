@@ -7,6 +7,7 @@ mod swarm;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use super::process::memory;
 use crate::config::{parse_duration, show_duration};
 use crate::proto::limits::MAX_MSG;
 use crate::proto::settings::Timing;
@@ -136,15 +137,15 @@ impl Simulate {
             reason = "says how long the simulation took; nothing in it sees this clock"
         )]
         let clock = Instant::now;
-        let (begun, memory) = (clock(), peak_memory());
+        let (begun, before) = (clock(), memory("self", "VmHWM"));
         let report = scenario::run(&plan, &mut |progress: Progress| {
             bar.set_length(u64::try_from(progress.of.as_millis()).unwrap_or(u64::MAX));
             bar.set_position(u64::try_from(progress.passed.as_millis()).unwrap_or(u64::MAX));
             bar.set_message(progress.phase);
         });
         bar.finish_and_clear();
-        let peak_memory_bytes = peak_memory();
-        let taken = peak_memory_bytes.zip(memory).map(|(peak, before)| peak - before);
+        let peak_memory_bytes = memory("self", "VmHWM");
+        let taken = peak_memory_bytes.zip(before).map(|(peak, before)| peak - before);
         let memory_bytes_a_node = taken.map(|bytes| bytes / plan.nodes as u64);
         let wall_s = (clock() - begun).as_secs_f64();
         let outcome = Outcome { report, wall_s, peak_memory_bytes, memory_bytes_a_node };
@@ -268,13 +269,6 @@ fn latency(text: &str) -> Result<(Duration, Duration), String> {
         return Err("links slower than 10s are none".into());
     }
     Ok((least, most))
-}
-
-/// The most memory that this process had so far, where the system says so.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 fn speaks_utf8() -> bool {

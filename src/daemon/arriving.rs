@@ -1,8 +1,9 @@
 //! [`Arriving`]: a network's records one by one, whole, in the order of their arrival, for a program that goes on where it
 //! stood. Nothing is kept for it: the store has all in that order, and is read a page at a time.
 
-use super::handle::{Handle, Refusal};
+use super::handle::Handle;
 use super::news::Latest;
+use super::refusal::Refusal;
 use crate::store::{Arrivals, Place, Row};
 use bytes::Bytes;
 use std::collections::VecDeque;

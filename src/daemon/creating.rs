@@ -1,17 +1,16 @@
-//! Records created here, one or many in one commit; and requests with a name, which create one record however often they
-//! come.
+//! Records created here, one or many in one commit.
 
-use super::handle::{ADDING, Adding, Command, Handle, Made, Refusal, stopping, to_the_end};
+use super::bounds::ADDING;
+use super::command::{Adding, Command, Made};
+use super::handle::Handle;
 use super::receipts::Holders;
+use super::refusal::{Refusal, stopping};
 use super::view;
-use super::wall_clock;
 use crate::api;
 use crate::proto::gossip::{Gossip, check_name};
 use crate::proto::limits::MAX_MSG;
 use crate::store::Request;
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -38,24 +37,6 @@ impl Handle {
         let (network, new) = (self.network(network)?, New { who_name, msg });
         let room = self.admit(&new).await?;
         self.author(network, new, None, room).await
-    }
-
-    /// Creates a record unless a request of this name did: then that record is the answer, and not new. The name belongs
-    /// to what is said; with anything else it is refused.
-    pub async fn add_once(&self, network: Option<&str>, name: &str, new: New) -> Result<(api::Added, bool), Refusal> {
-        let network = self.network(network)?;
-        let under_way = UnderWay::begin(self, network, name)?;
-        let room = self.admit(&new).await?;
-        let (handle, request) = (self.clone(), Request { name: name.to_owned(), asked: asked(&new) });
-        // The name is taken until it is known what came of it.
-        let creating = async move {
-            let _under_way = under_way;
-            match handle.known(network, &request).await? {
-                Some(head) => Ok((head, false)),
-                None => Ok((handle.author(network, new, Some(request), room).await?, true)),
-            }
-        };
-        to_the_end(creating).await
     }
 
     /// Answers once a record that was created is held by as many peers as `wait` says, or the time for that is over, or
@@ -95,12 +76,12 @@ impl Handle {
     }
 
     /// Room for what is to be said, if it can be.
-    async fn admit(&self, new: &New) -> Result<OwnedSemaphorePermit, Refusal> {
+    pub(super) async fn admit(&self, new: &New) -> Result<OwnedSemaphorePermit, Refusal> {
         new.check()?;
         self.adding(new.msg.len()).await
     }
 
-    async fn author(
+    pub(super) async fn author(
         &self,
         network: usize,
         new: New,
@@ -123,25 +104,6 @@ impl Handle {
         self.send(Command::Add { network, all, made: Made { reply, _room: room } }).await?;
         answer.await.map_err(|_| stopping())
     }
-
-    /// What came of a request before.
-    async fn known(&self, network: usize, request: &Request) -> Result<Option<api::Added>, Refusal> {
-        let (id, name) = (self.networks[network].id, request.name.clone());
-        let read = move |store: &crate::store::Store| {
-            let Some((asked, key)) = store.requested(id, &name)? else { return Ok(None) };
-            Ok(store.row(id, key)?.map(|row| (asked, row)))
-        };
-        let Some((before, row)) = self.read_store(read).await? else { return Ok(None) };
-        let age = wall_clock().0.saturating_sub(row.head.date_time().0);
-        if Duration::from_micros(age) > Request::KNOWN {
-            return Ok(None);
-        }
-        if before != request.asked {
-            let why = "another message was sent with this Idempotency-Key, so this one was not";
-            return Err(Refusal::Different(why.to_owned()));
-        }
-        Ok(Some(view::added(&row.guid, &row.head, row.complete)))
-    }
 }
 
 impl New {
@@ -158,56 +120,9 @@ impl New {
     }
 }
 
-/// A hash of what is asked.
-fn asked(new: &New) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    let who_name = new.who_name.as_deref();
-    hash.update([u8::from(who_name.is_some())]);
-    // A length first, so that no name runs into the message.
-    hash.update((who_name.map_or(0, str::len) as u64).to_le_bytes());
-    hash.update(who_name.unwrap_or_default());
-    hash.update(&new.msg);
-    hash.finalize().into()
-}
-
-/// While it lives, no other request of its name begins.
-struct UnderWay {
-    bounds: Arc<super::handle::Bounds>,
-    request: (usize, String),
-}
-
-impl UnderWay {
-    fn begin(handle: &Handle, network: usize, name: &str) -> Result<UnderWay, Refusal> {
-        let (bounds, request) = (handle.bounds.clone(), (network, name.to_owned()));
-        let begun = bounds.requests.lock().unwrap_or_else(PoisonError::into_inner).insert(request.clone());
-        match begun {
-            true => Ok(UnderWay { bounds, request }),
-            false => Err(Refusal::Conflict("a request with this Idempotency-Key is under way".to_owned())),
-        }
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.bounds.requests.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.request);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_asked_has_one_hash_and_anything_else_another() {
-        let new = |who_name: Option<&str>, msg: &'static str| New {
-            who_name: who_name.map(str::to_owned),
-            msg: Bytes::from_static(msg.as_bytes()),
-        };
-        let all = [new(None, "ab"), new(Some(""), "ab"), new(Some("a"), "b"), new(Some("ab"), ""), new(None, "abc")];
-        let hashes: std::collections::BTreeSet<_> = all.iter().map(asked).collect();
-        assert_eq!(hashes.len(), all.len());
-        assert_eq!(asked(&all[0]), asked(&new(None, "ab")));
-    }
 
     #[tokio::test]
     async fn a_batch_that_never_fits_is_refused_and_keeps_nobody_waiting() {

@@ -2,8 +2,9 @@
 //! daemon's task no more than what a fresh beacon of another node of our networks needs: so whatever comes to the
 //! discovery port, the nodes have no work with it.
 
-use super::handle::{Handle, Refusal};
+use super::handle::Handle;
 use super::member::Member;
+use super::refusal::Refusal;
 use super::{Clock, wall_clock};
 use crate::api;
 use crate::config::{RingKey, ServerFile};

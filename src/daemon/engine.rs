@@ -2,7 +2,7 @@
 //! its reader, and both answer as events.
 
 use super::cache::Cache;
-use super::handle::Command;
+use super::command::Command;
 use super::member::Member;
 use super::news::News;
 use super::reload::InForce;
@@ -187,8 +187,7 @@ impl Engine {
         match event {
             Event::Written(Written::Receipts(receipts)) => {
                 for (id, receipt) in &receipts {
-                    let Some(member) = self.members.iter_mut().find(|member| member.id == *id) else { continue };
-                    member.touched = true;
+                    let Some(member) = touched(&mut self.members, *id) else { continue };
                     member.receive(now, *receipt, &self.store);
                 }
                 for member in &self.members {
@@ -198,24 +197,20 @@ impl Engine {
             }
             Event::Written(Written::Lost(lost)) => {
                 for (id, guid) in lost {
-                    let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { continue };
-                    member.touched = true;
-                    member.node.handle_lost(guid);
+                    touched(&mut self.members, id).into_iter().for_each(|member| member.node.handle_lost(guid));
                 }
             }
             Event::Written(Written::Mended(mended)) => {
                 tracing::warn!("{}", mended.note);
                 for (id, held) in mended.held {
-                    let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { continue };
-                    member.touched = true;
+                    let Some(member) = touched(&mut self.members, id) else { continue };
                     member.mended(now, &held, &self.store);
                     // Rows have other numbers now, and whoever follows is to look at them.
                     member.news.arrived(1);
                 }
             }
             Event::Loaded(loaded) => loaded.into_iter().for_each(|(id, load, loaded)| {
-                let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { return };
-                member.touched = true;
+                let Some(member) = touched(&mut self.members, id) else { return };
                 if let Loaded::Bad(key) = loaded {
                     tracing::warn!(guid = %key.guid, "a record was damaged on disk: it will be fetched again");
                     member.node.handle_lost(key.guid);
@@ -310,4 +305,11 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// The member of a network, to which something happens.
+fn touched(members: &mut [Member], id: NetworkId) -> Option<&mut Member> {
+    let member = members.iter_mut().find(|member| member.id == id)?;
+    member.touched = true;
+    Some(member)
 }

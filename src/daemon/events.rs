@@ -1,9 +1,10 @@
 //! [`Events`]: a network's events one by one, for one who follows. Nothing is kept for who does not ask: records are read
 //! from the store in the order of their arrival, a page at a time, and what happened to peers is kept once for all.
 
-use super::handle::{Handle, Refusal};
+use super::handle::Handle;
 use super::member::Member;
 use super::news::{Latest, Since};
+use super::refusal::Refusal;
 use super::view::{self, View};
 use crate::api;
 use crate::proto::gossip::Guid;

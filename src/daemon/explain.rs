@@ -1,7 +1,8 @@
 //! Why a peer is in its state.
 
-use super::handle::{Handle, Refusal};
+use super::handle::Handle;
 use super::meant::meant;
+use super::refusal::Refusal;
 use super::view;
 use crate::api;
 use crate::display::rfc3339;

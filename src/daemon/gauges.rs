@@ -1,7 +1,8 @@
 //! [`Gauges`]: a network in numbers, for those who watch over many daemons.
 
-use super::handle::{Handle, Refusal};
+use super::handle::Handle;
 use super::member::Member;
+use super::refusal::Refusal;
 use super::view;
 use crate::proto::peers::Reach;
 use crate::proto::stats::Rejected;

@@ -1,119 +1,24 @@
 //! [`Handle`]: how others reach a running daemon. What the disk knows is read beside the task; what the node knows is
 //! asked of it.
 
+use super::bounds::Bounds;
+use super::command::Command;
 use super::engine::{Look, Moment};
 use super::live::Pulse;
 use super::member::Member;
 use super::news::Latest;
+use super::refusal::{Refusal, stopping};
 use super::reload::InForce;
 use super::view::{self, View};
 use crate::api;
-use crate::proto::gossip::Gossip;
 use crate::proto::seal::PROTOCOL_VERSION;
 use crate::proto::time::Timestamp;
-use crate::store::{ListFilter, NetworkId, Request, Store, StoreError};
-use bytes::Bytes;
-use std::collections::BTreeSet;
+use crate::store::{ListFilter, NetworkId, Store, StoreError};
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
-
-/// Kibibytes of MSG that may be on their way from callers to the disk.
-pub(super) const ADDING: usize = 64 << 10;
-/// Kibibytes of bodies that may be on their way in.
-const ARRIVING: usize = 128 << 10;
-/// Who may follow events at once.
-const FOLLOWERS: usize = 64;
-
-/// What the daemon says no to.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// No such record or network.
-    #[error("{0}")]
-    NotFound(String),
-    /// The request makes no sense.
-    #[error("{0}")]
-    Invalid(String),
-    /// It does not go with how things are.
-    #[error("{0}")]
-    Conflict(String),
-    /// It is in use still.
-    #[error("{0}")]
-    InUse(String),
-    /// The same name was given to another request.
-    #[error("{0}")]
-    Different(String),
-    /// Not in time.
-    #[error("{0}")]
-    Timeout(String),
-    /// The disk refuses, or the daemon is stopping.
-    #[error("{0}")]
-    Unavailable(String),
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Refusal {
-        let what_to_do = if error.is_damage() {
-            ": what is whole is being saved, the rest comes from peers; try again in a moment"
-        } else {
-            ""
-        };
-        Refusal::Unavailable(format!("{error}{what_to_do}"))
-    }
-}
-
-/// What the task is asked for. Networks are numbered as in `server.json`.
-pub enum Command {
-    /// Creates records, in one commit.
-    Add {
-        /// Where.
-        network: usize,
-        /// They.
-        all: Vec<Adding>,
-        /// Answered once they are on disk: one by one, in their order.
-        made: Made,
-    },
-    /// Registers with an address.
-    Register {
-        /// Where; everywhere if `None`.
-        network: Option<usize>,
-        /// With whom.
-        addr: SocketAddr,
-        /// Whether to go on for ever.
-        seed: bool,
-        /// Answered once it has.
-        reply: Option<oneshot::Sender<api::Registered>>,
-    },
-    /// Looks at a node, or tells it something small.
-    Look {
-        /// At which.
-        network: usize,
-        /// What is done there, at once.
-        look: Look,
-    },
-}
-
-/// A record to be created.
-pub struct Adding {
-    /// Who says it; the node's name if nobody.
-    pub who_name: Option<String>,
-    /// What is said.
-    pub msg: Bytes,
-    /// The request that it comes of, if that may come again.
-    pub request: Option<Request>,
-}
-
-/// Who waits for records to be created, and the room that they take until they are on disk, whether or not somebody still
-/// waits.
-pub struct Made {
-    /// Who waits.
-    pub reply: oneshot::Sender<Vec<Result<Gossip, Refusal>>>,
-    /// Room for all their bytes.
-    pub _room: OwnedSemaphorePermit,
-}
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// A network, from outside the task.
 pub struct Known {
@@ -145,25 +50,6 @@ pub struct Handle {
     pub(super) store: Arc<Store>,
     pub(super) bounds: Arc<Bounds>,
     pub(super) http: Arc<OnceLock<SocketAddr>>,
-}
-
-/// What is bounded for all callers together.
-pub(super) struct Bounds {
-    /// KiB of MSG on their way to the disk.
-    pub adding: Arc<Semaphore>,
-    /// KiB of bodies on their way in.
-    pub arriving: Arc<Semaphore>,
-    following: Arc<Semaphore>,
-    /// Named requests under way, by network.
-    pub requests: Mutex<BTreeSet<(usize, String)>>,
-}
-
-impl Default for Bounds {
-    fn default() -> Bounds {
-        let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        let (adding, arriving, following) = (semaphore(ADDING), semaphore(ARRIVING), semaphore(FOLLOWERS));
-        Bounds { adding, arriving, following, requests: Mutex::default() }
-    }
 }
 
 impl fmt::Debug for Handle {
@@ -293,22 +179,6 @@ impl Handle {
         answer.await.map_err(|_| stopping())
     }
 
-    /// Room for a body of so many bytes, for as long as the answer lives.
-    pub async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        take(&self.bounds.arriving, ARRIVING, bytes).await
-    }
-
-    /// Room for records of so many bytes until they are on disk, though who brought them goes away meanwhile.
-    pub(super) async fn adding(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        take(&self.bounds.adding, ADDING, bytes).await
-    }
-
-    /// A place among those who follow.
-    pub(super) fn follow(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let full = || Refusal::Unavailable(format!("{FOLLOWERS} others follow its events already: end one of them"));
-        self.bounds.following.clone().try_acquire_owned().map_err(|_| full())
-    }
-
     /// Tells when something happens in a network.
     pub(super) fn news(&self, network: usize) -> watch::Receiver<Latest> {
         self.networks[network].news.clone()
@@ -351,12 +221,6 @@ impl Handle {
     }
 }
 
-/// So many bytes of the KiB that all callers share, or all of them where they are fewer.
-async fn take(shared: &Arc<Semaphore>, all: usize, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-    let kibibytes = u32::try_from(bytes.div_ceil(1 << 10).min(all)).unwrap_or(u32::MAX);
-    shared.clone().acquire_many_owned(kibibytes).await.map_err(|_| stopping())
-}
-
 #[cfg(test)]
 impl Handle {
     /// Keeps the task from turning for so long.
@@ -370,10 +234,6 @@ pub(super) async fn to_the_end<T: Send + 'static, E: From<Refusal> + Send + 'sta
     work: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Result<T, E> {
     tokio::spawn(work).await.map_err(|error| Refusal::Unavailable(error.to_string()))?
-}
-
-pub(super) fn stopping() -> Refusal {
-    Refusal::Unavailable("the daemon is stopping".to_owned())
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Records that were made elsewhere and brought here by hand: checked like those that peers send, kept, and then found
 //! missing by peers as any other.
 
-use super::handle::{Handle, Refusal, stopping};
+use super::handle::Handle;
+use super::refusal::{Refusal, stopping};
 use crate::proto::gossip::Gossip;
 use std::sync::Arc;
 

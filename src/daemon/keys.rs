@@ -2,8 +2,9 @@
 //! changed is in `server.json` before the node knows of it, so no crash takes it back.
 
 use super::engine::Moment;
-use super::handle::{Handle, Refusal, stopping, to_the_end};
+use super::handle::{Handle, to_the_end};
 use super::member::Member;
+use super::refusal::{Refusal, stopping};
 use super::wall_clock;
 use crate::api;
 use crate::config::{ConfigError, Network, RingKey};
@@ -12,7 +13,6 @@ use crate::proto::keyring::KeyError;
 use crate::proto::limits::DEAD;
 use crate::proto::peers::Peer;
 use crate::proto::seal::{KeyId, NetworkKey, Secret};
-use crate::proto::time::Timestamp;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -139,15 +139,13 @@ fn shown(member: &mut Member, moment: Moment) -> api::Keys {
     let (node, ring) = (&member.node, member.ring.borrow());
     let keyring = &node.settings().keys;
     let recent = |peer: &Peer<'_>| {
-        let last = peer.heard.map_or(peer.remembered, |heard| moment.wall(heard));
-        let now = moment.wall(moment.now);
-        peer.reach.answers() || now.0.saturating_sub(last.0) < DEAD.as_micros() as u64
+        let (last, now) = (peer.last_heard(|heard| moment.wall(heard)), moment.wall(moment.now));
+        peer.reach.answers() || last.is_some_and(|last| now.0.saturating_sub(last.0) < DEAD.as_micros() as u64)
     };
     let user = |key: Option<KeyId>| {
         let users = node.peers().iter().filter(|(_, peer)| peer.key == key && recent(peer));
         let user = |(guid, peer): (crate::proto::gossip::Guid, Peer<'_>)| {
-            let remembered = Some(peer.remembered).filter(|&at| at != Timestamp(0));
-            let last_update = peer.heard.map(|heard| moment.wall(heard)).or(remembered).map(rfc3339);
+            let last_update = peer.last_heard(|heard| moment.wall(heard)).map(rfc3339);
             api::KeyUser { guid: guid.to_string(), name: peer.name.to_owned(), last_update }
         };
         let mut users: Vec<api::KeyUser> = users.map(user).collect();

@@ -2,7 +2,8 @@
 //! nobody hears, the others find out by themselves.
 
 use super::engine::Engine;
-use super::handle::{Handle, Refusal, stopping};
+use super::handle::Handle;
+use super::refusal::{Refusal, stopping};
 use crate::api;
 use crate::proto::gossip::Guid;
 use crate::proto::seal::claimed_kind;

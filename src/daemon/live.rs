@@ -2,9 +2,10 @@
 //! passes them on to all. Who is slow misses samples and holds nobody up.
 
 use super::engine::Moment;
-use super::handle::{Handle, Refusal};
+use super::handle::Handle;
 use super::journal::Journal;
 use super::member::Member;
+use super::refusal::Refusal;
 use super::tally::Begun;
 use super::view::View;
 use crate::api;

@@ -1,7 +1,7 @@
 //! [`Loudness`]: what the process's log shows, and who said so. Whoever sets up logging takes its word; where nobody did,
 //! there is no log to be louder.
 
-use super::handle::Refusal;
+use super::refusal::Refusal;
 use crate::api;
 use crate::config::LogFilter;
 use std::fmt;

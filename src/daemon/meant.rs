@@ -1,6 +1,6 @@
 //! Which peer somebody means: by its name, its address, or the beginning of its GUID.
 
-use super::handle::Refusal;
+use super::refusal::Refusal;
 use crate::config::nearest;
 use crate::display::short;
 use crate::proto::gossip::Guid;

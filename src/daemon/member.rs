@@ -1,11 +1,12 @@
 //! [`Member`]: the daemon in one network: its node, what goes with it, and who waits for something of it.
 
 use super::cache::Cache;
-use super::handle::{Adding, Made, Refusal};
+use super::command::{Adding, Made};
 use super::heed::Heed;
 use super::news::News;
 use super::pinging::Pinging;
 use super::rate::Rate;
+use super::refusal::Refusal;
 use super::splits::Splits;
 use super::tally::Tally;
 use super::view;
@@ -15,7 +16,7 @@ use crate::config::RingKey;
 use crate::proto::fact::{Fact, PeerFact, Receipt};
 use crate::proto::gossip::{Draft, Gossip, Guid, Line};
 use crate::proto::node::Node;
-use crate::proto::time::{Tick, Timestamp};
+use crate::proto::time::Tick;
 use crate::store::{Authored, NetworkId, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -225,8 +226,7 @@ impl Member {
         }
         let wall = wall_clock();
         for (guid, peer) in self.node.peers().iter() {
-            let last_update = peer.heard.map_or(peer.remembered, |heard| wall - now.since(heard));
-            if last_update != Timestamp(0) {
+            if let Some(last_update) = peer.last_heard(|heard| wall - now.since(heard)) {
                 let fact = PeerFact { guid, name: peer.name.into(), addr: peer.addr, last_update };
                 store.submit(self.id, Fact::Peer(fact));
             }

@@ -1,10 +1,12 @@
 //! What can be done about peers: registering with one, asking one whether it is there, forgetting one.
 
+use super::command::Command;
 use super::engine::Moment;
-use super::handle::{Command, Handle, Refusal, stopping};
+use super::handle::Handle;
 use super::meant::meant;
 use super::member::Member;
 use super::pinging::Ping;
+use super::refusal::{Refusal, stopping};
 use super::view;
 use crate::api;
 use crate::proto::gossip::Guid;

@@ -1,6 +1,7 @@
 //! Who holds a record: asked of the node, and waited for.
 
-use super::handle::{Handle, Refusal};
+use super::handle::Handle;
+use super::refusal::Refusal;
 use crate::api;
 use crate::proto::gossip::Guid;
 use std::time::Duration;

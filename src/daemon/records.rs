@@ -1,8 +1,9 @@
 //! What the disk knows: records listed and read, beside the task.
 
-use super::handle::{Handle, Refusal};
+use super::handle::Handle;
 use super::meant::begun;
 use super::receipts::Holders;
+use super::refusal::Refusal;
 use super::view;
 use crate::api::{self, PAGE};
 use crate::proto::gossip::{Guid, Key};

@@ -2,8 +2,9 @@
 //! good changes nothing.
 
 use super::engine::Moment;
-use super::handle::{Handle, Refusal, to_the_end};
+use super::handle::{Handle, to_the_end};
 use super::member::Member;
+use super::refusal::Refusal;
 use super::{Loudness, pace, plant};
 use crate::api;
 use crate::config::{Change, ConfigError, Loaded, Network, RingKey, ServerFile, needs_restart};

@@ -1,9 +1,10 @@
 //! How long the network keeps what: shown and set; and nodes that are forgotten by hand.
 
 use super::engine::Moment;
-use super::handle::{Handle, Refusal, stopping};
+use super::handle::Handle;
 use super::meant::{LEAST_PREFIX, begun, meant};
 use super::member::Member;
+use super::refusal::{Refusal, stopping};
 use super::view;
 use super::wall_clock;
 use crate::api;

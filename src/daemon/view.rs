@@ -101,8 +101,7 @@ pub fn peer(member: &Member, moment: Moment, guid: &Guid) -> Option<api::Peer> {
 }
 
 fn shown(guid: &Guid, peer: &Peer<'_>, network: &str, ledger: &Ledger, moment: Moment) -> api::Peer {
-    let remembered = Some(peer.remembered).filter(|&at| at != Timestamp(0));
-    let last_update = peer.heard.map(|tick| moment.wall(tick)).or(remembered).map(rfc3339);
+    let last_update = peer.last_heard(|tick| moment.wall(tick)).map(rfc3339);
     let reach = reach(peer.reach);
     // Of one set a person sees one root, whichever key each side made its own with.
     let equal = peer.state.is_some_and(|claim| ledger.equals(claim));

@@ -1,6 +1,7 @@
 //! [`Waiting`]: somebody who waits until something is as it is wanted, and looks again whenever it may have changed.
 
-use super::handle::{Handle, Refusal, stopping};
+use super::handle::Handle;
+use super::refusal::{Refusal, stopping};
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::watch;

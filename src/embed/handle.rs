@@ -23,13 +23,17 @@ pub enum Error {
     Refused(#[from] Refusal),
     /// A value is no JSON, or JSON is no such value.
     #[error("a payload: {0}")]
-    Json(#[from] serde_json::Error),
+    Payload(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Its task ended badly.
     #[error("the node ended: {0}")]
     Ended(#[from] io::Error),
 }
 
 impl Error {
+    pub(super) fn payload(error: serde_json::Error) -> Error {
+        Error::Payload(error.into())
+    }
+
     /// Whether it was only not in time: the same may do later.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Error::Refused(Refusal::Timeout(_)))
@@ -94,7 +98,7 @@ impl Handle {
         Ok(Handle { control, network, name: name.into() })
     }
 
-    /// All else that can be done: what the control API has, with its own types.
+    /// All else that can be done: what the control API has, with its own types. It may change with any version.
     pub fn control(&self) -> &daemon::Handle {
         &self.control
     }
@@ -146,7 +150,7 @@ impl Handle {
     /// # Errors
     /// As [`add`](Handle::add), and where the value cannot be JSON.
     pub async fn add_json<T: Serialize + ?Sized>(&self, value: &T) -> Result<Guid, Error> {
-        self.create(None, serde_json::to_string(value)?).await
+        self.create(None, serde_json::to_string(value).map_err(Error::payload)?).await
     }
 
     async fn create(&self, who_name: Option<String>, msg: String) -> Result<Guid, Error> {

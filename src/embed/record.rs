@@ -40,6 +40,6 @@ impl Record {
     /// # Errors
     /// When it is none of this type: other programs may say other things in the same network.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        Ok(serde_json::from_str(&self.msg)?)
+        serde_json::from_str(&self.msg).map_err(Error::payload)
     }
 }

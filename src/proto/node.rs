@@ -1,8 +1,11 @@
 //! [`Node`]: one daemon in one network. It wires the parts together and does no more: what a datagram, a command or a
 //! timer means is in the parts.
 
+mod accepting;
 mod adjusting;
 mod answers;
+mod beyond;
+mod greeting;
 mod keys;
 mod knowing;
 mod leaving;

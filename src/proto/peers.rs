@@ -11,8 +11,11 @@
 mod adjusting;
 mod cases;
 mod contacts;
+mod due;
 mod errand;
 mod favours;
+mod former;
+mod healing;
 mod hints;
 mod marks;
 mod meeting;
@@ -47,6 +50,7 @@ use crate::proto::wire::ListState;
 use cases::Cases;
 use contacts::Contacts;
 use favours::Favour;
+use former::Former;
 use hints::Hints;
 use news::News;
 use paging::Pager;
@@ -99,6 +103,7 @@ pub struct Peers {
     hints: Hints,
     news: News,
     suspicions: Suspicions,
+    former: Former,
     cases: Cases,
     pager: Pager,
     probes: Vec<Probe>,
@@ -135,7 +140,7 @@ impl Peers {
     /// Nobody known yet. The incarnation is the wall clock's seconds: a node that starts again outdoes what was said of
     /// it before.
     pub(super) fn new(settings: &Settings, seed: [u8; 32], now: Tick) -> Peers {
-        let (table, contacts, hints, news, suspicions) = Default::default();
+        let (table, contacts, hints, news, suspicions, former) = Default::default();
         let (cases, pager, probes, favours, returns, errands, facts, gone, questions) = Default::default();
         let (addr, health, drawn, turn) = Default::default();
         let mut rng = ChaCha8Rng::from_seed(seed);
@@ -158,6 +163,7 @@ impl Peers {
             hints,
             news,
             suspicions,
+            former,
             cases,
             pager,
             probes,
@@ -249,6 +255,7 @@ impl Peers {
         self.hints.check();
         self.news.check();
         self.suspicions.check();
+        self.former.check();
         self.cases.check();
         self.pager.check();
         self.questions.check();
@@ -355,7 +362,7 @@ impl Peers {
         let start = self.rng.random_range(0..others.len());
         let sample = others.iter().cycle().skip(start).take(SAMPLE.min(others.len()));
         let oldest = sample.min_by_key(|place| self.table.at(**place).map(Entry::since)).copied();
-        oldest.into_iter().for_each(|place| self.drop_entry(place));
+        oldest.into_iter().for_each(|place| self.retire(place));
     }
 
     fn drop_entry(&mut self, place: u64) {

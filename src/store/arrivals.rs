@@ -31,7 +31,7 @@ pub enum Arrivals {
     },
     /// So many rows are behind it that who asked wants none of them.
     Behind {
-        /// How many.
+        /// About how many.
         rows: u64,
         /// The place behind all of them.
         last: Place,
@@ -67,7 +67,10 @@ impl Store {
             let last = last_place(db)?;
             let rows = last.row.saturating_sub(after.row);
             if rows > behind {
-                return Ok(Arrivals::Behind { rows: rows.unsigned_abs(), last });
+                // Some numbers have no row.
+                let sql = "SELECT sum(count) FROM network";
+                let all: i64 = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+                return Ok(Arrivals::Behind { rows: rows.min(all).unsigned_abs(), last });
             }
             let sql =
                 format!("SELECT {HEAD}, msg, body, id, guid, network FROM gossip WHERE id > ?1 ORDER BY id LIMIT ?2");
@@ -100,7 +103,7 @@ fn place_of(row: &SqlRow<'_>, first: usize) -> rusqlite::Result<Place> {
     Ok(Place { row: row.get(first)?, guid: Guid(row.get(first + 1).unwrap_or_default()) })
 }
 
-/// The same place in the rows as they are now; `None` if another record has the row.
+/// The same place in the rows as they are now; `None` if another record has the row, or none can have had it.
 fn found_again(db: &Connection, place: Place) -> rusqlite::Result<Option<Place>> {
     if place.row <= 0 {
         return Ok(Some(Place::default()));
@@ -108,8 +111,10 @@ fn found_again(db: &Connection, place: Place) -> rusqlite::Result<Option<Place>>
     let sql = "SELECT id, guid FROM gossip WHERE id = ?1";
     let now = db.prepare_cached(sql)?.query_row([place.row], |row| place_of(row, 0)).optional()?;
     Ok(match now {
+        // It keeps the number of what was there.
+        Some(now) if now.guid == Guid::default() => Some(place),
         Some(now) => (now == place).then_some(place),
-        // Its record was damaged and deleted. Behind the last row the next arrival takes that number again.
-        None => Some(Some(last_place(db)?).filter(|last| last.row < place.row).unwrap_or(place)),
+        // Its record left, or was damaged. The last row is never taken away: there is none behind it but in another store.
+        None => (place.row < last_place(db)?.row).then_some(place),
     })
 }

@@ -82,7 +82,7 @@ pub(super) fn put(
 /// Deletes records that were put aside. Of the last row only what it said goes: the next record would take its number, and
 /// pass for it where somebody follows. Its rest goes when it is met again, as after each start, and is the last no more.
 pub(super) fn delete(db: &Connection, network: NetworkId, keys: &[Key]) -> rusqlite::Result<Moved> {
-    let last: Option<i64> = db.prepare_cached("SELECT max(id) FROM gossip")?.query_row([], |row| row.get(0))?;
+    let last = rows::last(db)?;
     let mut deleted = Moved::default();
     for key in keys {
         let Some(found) = find(db, of(network), key)? else { continue };
@@ -97,6 +97,19 @@ pub(super) fn delete(db: &Connection, network: NetworkId, keys: &[Key]) -> rusql
         deleted.bytes += found.len;
     }
     Ok(deleted)
+}
+
+/// Keeps the number of the last row, whose record goes: the next would take it, and pass for it where somebody follows.
+/// What stands there instead is aside like all that left, until it is met again and no longer the last.
+pub(super) fn keep_place(db: &Connection, network: NetworkId, row: i64) -> rusqlite::Result<()> {
+    let shadow = of(network);
+    network::add_unnamed(db, shadow)?;
+    // The row's number makes its key unique.
+    let sql = "INSERT INTO gossip (id, network, date_time, guid, kind, origin, who_name, len, sha2)
+               VALUES (?1, ?2, ?1, zeroblob(16), 0, zeroblob(16), '', 0, zeroblob(32))";
+    db.prepare_cached(sql)?.execute(params![row, shadow.0])?;
+    let sql = "INSERT OR REPLACE INTO aside (row, network, why, until) VALUES (?1, ?2, ?3, 0)";
+    db.prepare_cached(sql)?.execute(params![row, shadow.0, Left::Expired as i64]).map(drop)
 }
 
 /// Tells of all that is aside. After a salvage nobody knows why it is: then it is deleted soon, and the law says again

@@ -80,6 +80,11 @@ pub(super) fn insert(
     Ok(statement.execute(params_from_iter(values))? == 1)
 }
 
+/// The number of the last row.
+pub(super) fn last(db: &Connection) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT max(id) FROM gossip")?.query_row([], |row| row.get(0))
+}
+
 /// Deletes a complete record's row, and what belongs to it.
 pub(super) fn delete(db: &Connection, id: i64, body: Option<i64>) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM gossip WHERE id = ?1")?.execute([id])?;

@@ -6,7 +6,7 @@ use super::pages::{Cell, Pages, Spot};
 use super::rows::{self, bytes};
 use super::schema::{self, Opened};
 use super::writer::Batch;
-use super::{NetworkId, StoreError, network};
+use super::{NetworkId, StoreError, aside, network};
 use crate::proto::fact::PeerFact;
 use crate::proto::gossip::{Gossip, Guid, Head};
 use bytes::Bytes;
@@ -22,6 +22,11 @@ use std::{fmt, io};
 const GROUP: usize = 4096;
 /// Bytes of long records in one, about.
 const TOGETHER: usize = 64 << 20;
+/// No store gets so many rows before it is salvaged. Theirs are numbered from the next multiple on: behind all that there
+/// were, found or not. Who follows and stood at one of those would take for known what he never saw.
+const STRIDE: i64 = 1 << 32;
+/// A network that the place is kept in.
+const NOBODY: NetworkId = NetworkId(0);
 /// No store has so many rows: what is numbered higher is damage.
 const MOST_ROWS: i64 = 1 << 48;
 
@@ -153,9 +158,9 @@ fn fill(db: &mut Connection, pages: &Pages) -> Result<Found, StoreError> {
         }
         Ok(())
     })?;
-    // Rows get numbers behind all that were found, or somebody who follows and stood at one of those would take for known
-    // what he never saw: this one keeps the place until the others stand behind it.
-    db.execute("INSERT INTO gossip VALUES (?1, 0, 0, x'', 0, x'', '', 0, x'', NULL, NULL, NULL)", [last])?;
+    // Keeps the place until others stand behind it, and where none does.
+    let place = (last / STRIDE + 1) * STRIDE;
+    aside::keep_place(db, NOBODY, place)?;
     let mut waiting: Vec<Row> = Vec::new();
     found.unread = pages.each_row(&mut |cell| {
         match read(&cell) {
@@ -167,7 +172,10 @@ fn fill(db: &mut Connection, pages: &Pages) -> Result<Found, StoreError> {
     })?;
     keep(db, &mut waiting, &mut found)?;
     long_records(db, pages, &mut found)?;
-    db.execute("DELETE FROM gossip WHERE id = ?1", [last])?;
+    match rows::last(db)? == Some(place) {
+        true => db.execute("UPDATE network SET count = count + 1 WHERE id = ?1", [aside::of(NOBODY).0]).map(drop)?,
+        false => rows::delete(db, place, None)?,
+    }
     Ok(found)
 }
 

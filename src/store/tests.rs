@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod aside;
 #[cfg(test)]
+mod following;
+#[cfg(test)]
 mod paging;
 #[cfg(test)]
 mod requests;
@@ -656,33 +658,6 @@ fn a_ruined_head_costs_nothing() {
 }
 
 #[test]
-fn who_follows_misses_nothing_of_a_salvaged_store() {
-    let disk = Disk::new();
-    let all = furnished(&disk);
-    let running = disk.open();
-    let places: Vec<Place> = all.iter().map(|key| running.store.place(running.home, *key).unwrap().unwrap()).collect();
-    drop(running);
-    // A page in the middle is lost, and some of its records with it.
-    let file = OpenOptions::new().write(true).open(disk.path()).unwrap();
-    let leaf = file.metadata().unwrap().len() / schema::PAGE as u64 / 2;
-    file.write_all_at(&[0xAA; schema::PAGE], leaf * schema::PAGE as u64).unwrap();
-    file.write_all_at(&[0xAA; schema::PAGE], 0).unwrap();
-    let running = disk.open();
-    let held = running.keys();
-    assert!(held.len() > 200 && running.store.notes()[0].contains("salvaged"));
-    for (seen, place) in places.iter().enumerate().step_by(40) {
-        let Arrivals::Page { rows, .. } = running.store.arrived(running.home, *place, 1000, i64::MAX).unwrap() else {
-            panic!("behind record {seen} the place is lost");
-        };
-        let told: Vec<Guid> = rows.into_iter().map(|(_, row)| row.guid).collect();
-        let unseen = all[seen + 1..].iter().filter(|key| held.contains(key));
-        let missed = unseen.filter(|key| !told.contains(&key.guid)).count();
-        assert_eq!(missed, 0, "of those who stood behind record {seen}");
-    }
-    running.assert_sound();
-}
-
-#[test]
 fn what_was_begun_and_rotted_begins_anew() {
     let disk = Disk::new();
     let (running, long) = (disk.open(), long(5, 2));
@@ -879,62 +854,4 @@ impl Lcg {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % bound
     }
-}
-
-/// GUIDs and the place behind them.
-fn arrived(running: &Running, network: NetworkId, after: Place) -> (Vec<Guid>, Place) {
-    match running.store.arrived(network, after, 2, i64::MAX).unwrap() {
-        Arrivals::Page { rows, next, .. } => (rows.into_iter().map(|(_, row)| row.guid).collect(), next),
-        Arrivals::Behind { .. } => panic!("a backlog is kept"),
-        Arrivals::Lost => panic!("the place is lost"),
-    }
-}
-
-#[test]
-fn arrivals_come_in_order_page_by_page_in_each_network() {
-    let disk = Disk::new();
-    let running = disk.open();
-    let work = running.store.network("work").unwrap();
-    let (late, early, long, other) = (gossip(9, "late"), gossip(1, "early"), long(5, 2), gossip(7, "other"));
-    running.author(&late);
-    begin(&running, &long);
-    running.store.author(work, vec![other.clone().into()]);
-    running.receipts(1);
-    running.author(&early);
-    running.store.submit(running.home, Fact::Piece(long.guid(), 1, piece(&long, 1)));
-    running.receipts(2);
-
-    let (first, place) = arrived(&running, running.home, Place::default());
-    assert_eq!(first, [late.guid()], "of two rows one is of the other network");
-    let (second, end) = arrived(&running, running.home, place);
-    assert_eq!(second, [early.guid(), long.guid()], "a long record arrives when it is complete");
-    assert_eq!(arrived(&running, running.home, end), (vec![], end));
-    assert_eq!(end, running.store.last_place().unwrap());
-    assert_eq!(arrived(&running, work, Place::default()).0, [other.guid()]);
-    let behind = running.store.place(running.home, late.key()).unwrap().unwrap();
-    assert_eq!(arrived(&running, running.home, behind).0, [early.guid()]);
-    assert_eq!(running.store.place(work, late.key()).unwrap(), None);
-    running.author(&gossip(2, "one more"));
-    assert_eq!(arrived(&running, running.home, end).0, [gossip(2, "one more").guid()]);
-}
-
-#[test]
-fn a_place_whose_row_is_gone_or_anothers_is_noticed() {
-    let disk = Disk::new();
-    let running = disk.open();
-    let records = [gossip(1, "a"), gossip(2, "b"), gossip(3, "c")];
-    records.iter().for_each(|record| running.author(record));
-    let places: Vec<Place> =
-        records.iter().map(|record| running.store.place(running.home, record.key()).unwrap().unwrap()).collect();
-    let delete = |row: i64| {
-        running.store.shared.db().execute("DELETE FROM gossip WHERE id = ?1", [row]).unwrap();
-    };
-    delete(places[0].row);
-    assert_eq!(arrived(&running, running.home, places[0]).0, [records[1].guid(), records[2].guid()]);
-    delete(places[2].row);
-    assert_eq!(arrived(&running, running.home, places[2]), (vec![], places[1]), "the next may have its number");
-    let next = gossip(4, "d");
-    running.author(&next);
-    assert_eq!(running.store.arrived(running.home, places[2], 2, i64::MAX).unwrap(), Arrivals::Lost);
-    assert_eq!(arrived(&running, running.home, places[1]).0, [next.guid()]);
 }

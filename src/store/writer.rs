@@ -385,8 +385,13 @@ impl<'a> Batch<'a> {
             body.map_or(Ok(()), |body| rows::keep_list(self.db, body, &gossip))?;
             return Ok(true);
         }
+        let is_last = rows::last(self.db)? == Some(id);
         rows::delete(self.db, id, body)?;
         self.count(network, -1, len.saturating_neg());
+        if is_last {
+            aside::keep_place(self.db, network, id)?;
+            self.count(aside::of(network), 1, 0);
+        }
         self.lost.push((network, key.guid));
         Ok(false)
     }

@@ -5,6 +5,7 @@ use super::report::{Report, Row};
 use crate::api::Status;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::process::memory;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -113,7 +114,5 @@ fn processor_time(process: &str) -> std::io::Result<BTreeMap<String, u64>> {
 
 /// MiB that a process has in memory.
 pub fn resident(process: &str) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap_or_default() / 1024.0
+    memory(process, "VmRSS").unwrap_or_default() as f64 / f64::from(1 << 20)
 }

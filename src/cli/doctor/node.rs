@@ -104,11 +104,10 @@ fn discovery(discovery: Option<&Discovery>, context: &Context) -> Finding {
     let count = |name: &str| counts.get(name).copied().unwrap_or(0);
     if !listens {
         let why = "beacons of others are not heard";
-        return Finding::problem("discovery", format!("does not listen at UDP port {port}"), why)
-            .hint(format!(
-                "another program may have the port for itself: {}",
-                context.command(&["logs", "--level", "warn"])
-            ));
+        return Finding::problem("discovery", format!("does not listen at UDP port {port}"), why).hint(format!(
+            "another program may have the port for itself: {}",
+            context.command(&["logs", "--level", "warn"])
+        ));
     }
     if sources.is_empty() {
         let why = "beacons go nowhere";

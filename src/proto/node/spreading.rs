@@ -2,6 +2,7 @@
 //! account of who holds what.
 
 use super::Node;
+use super::accepting::Came;
 use crate::proto::gossip::{Gossip, Guid, Head, Key};
 use crate::proto::limits::{HEADER, MAX_PIECES, TAG};
 use crate::proto::peers::Peers;
@@ -82,20 +83,15 @@ impl Node {
                 self.rumors.acknowledge(now, peer, guid, ways!(self));
                 continue;
             }
-            let Ok(gossip) = pushed.what.verify() else {
-                self.refuse(now, peer, guid);
-                continue;
-            };
-            if self.refuses(now, &gossip.line()) {
-                self.rumors.acknowledge(now, peer, guid, ways!(self));
-                continue;
+            match self.accept(now, peer, guid, pushed.what.verify()) {
+                Came::Refused => self.rumors.acknowledge(now, peer, guid, ways!(self)),
+                Came::New(key) => {
+                    let learnt = Learnt { key, hops: pushed.hops, long: false, head: None };
+                    self.learn_rumor(now, peer, learnt, pushed.range);
+                }
+                // What the disk cannot take now is not acknowledged: its range goes to somebody else.
+                Came::Wrong | Came::Passed => {}
             }
-            let key = gossip.key();
-            // What the disk cannot take now is not acknowledged: its range goes to somebody else.
-            let Some(fact) = self.fetches.handle_record(now, peer, gossip) else { continue };
-            self.facts.push_back(fact);
-            let learnt = Learnt { key, hops: pushed.hops, long: false, head: None };
-            self.learn_rumor(now, peer, learnt, pushed.range);
         }
         for pushed in rumor.heads {
             let guid = pushed.what.guid;
@@ -107,19 +103,15 @@ impl Node {
                 self.rumors.acknowledge(now, peer, guid, ways!(self));
                 continue;
             }
-            let Ok(head) = pushed.what.verify() else {
-                self.refuse(now, peer, guid);
-                continue;
-            };
-            if head.line(guid).is_some_and(|line| self.refuses(now, &line)) {
-                self.rumors.acknowledge(now, peer, guid, ways!(self));
-                continue;
+            let head = pushed.what.verify();
+            match self.accept_head(now, peer, guid, head.as_ref().map_err(|error| *error)) {
+                Came::Refused => self.rumors.acknowledge(now, peer, guid, ways!(self)),
+                Came::New(key) => {
+                    let learnt = Learnt { key, hops: pushed.hops, long: true, head: head.ok() };
+                    self.learn_rumor(now, peer, learnt, pushed.range);
+                }
+                Came::Wrong | Came::Passed => {}
             }
-            let key = Key { date_time: head.date_time(), guid };
-            let Some(facts) = self.fetches.handle_head(now, peer, guid, head.clone()) else { continue };
-            self.facts.extend(facts);
-            let learnt = Learnt { key, hops: pushed.hops, long: true, head: Some(head) };
-            self.learn_rumor(now, peer, learnt, pushed.range);
         }
     }
 

@@ -1,10 +1,11 @@
 //! What a datagram means, once it is known to be authentic: which part of the node it is for.
 
 use super::Node;
+use super::accepting::Came;
 use super::answers::Answer;
 use crate::proto::fact::Fact;
 use crate::proto::fetches::Arrived;
-use crate::proto::gossip::{Guid, Key};
+use crate::proto::gossip::Guid;
 use crate::proto::limits::{CHALLENGE_GAP, PAGE, TOLD_UNASKED};
 use crate::proto::peers::Met;
 use crate::proto::repairs::Found;
@@ -291,31 +292,17 @@ impl Node {
                 self.stats.records_received_duplicate += 1;
                 continue;
             }
-            match record.verify() {
-                Ok(gossip) if self.refuses(now, &gossip.line()) => {}
-                Ok(gossip) => {
-                    let key = gossip.key();
-                    if let Some(fact) = self.fetches.handle_record(now, peer, gossip) {
-                        self.facts.push_back(fact);
-                        self.learn_fetched(now, key, None);
-                    }
-                }
-                Err(_) => self.refuse(now, peer, guid),
+            if let Came::New(key) = self.accept(now, peer, guid, record.verify()) {
+                self.learn_fetched(now, key, None);
             }
         }
         for head in tell.heads {
             let guid = head.guid;
-            match head.verify() {
-                Ok(_) if self.ledger.contains(&guid) => self.stats.records_received_duplicate += 1,
-                Ok(head) if head.line(guid).is_some_and(|line| self.refuses(now, &line)) => {}
-                Ok(head) => {
-                    let key = Key { date_time: head.date_time(), guid };
-                    if let Some(facts) = self.fetches.handle_head(now, peer, guid, head.clone()) {
-                        self.facts.extend(facts);
-                        self.learn_fetched(now, key, Some(head));
-                    }
-                }
-                Err(_) => self.refuse(now, peer, guid),
+            let head = head.verify();
+            if head.is_ok() && self.ledger.contains(&guid) {
+                self.stats.records_received_duplicate += 1;
+            } else if let Came::New(key) = self.accept_head(now, peer, guid, head.as_ref().map_err(|error| *error)) {
+                self.learn_fetched(now, key, head.ok());
             }
         }
         for fragment in tell.fragments {
@@ -334,11 +321,5 @@ impl Node {
         for guid in tell.lacking {
             self.fetches.handle_lacking(now, peer, guid);
         }
-    }
-
-    /// What a peer sent under this name is not what the name says.
-    pub(super) fn refuse(&mut self, now: Tick, peer: Guid, guid: Guid) {
-        self.stats.records_wrong += 1;
-        self.fetches.handle_lacking(now, peer, guid);
     }
 }

@@ -1,6 +1,6 @@
 //! [`Cases`]: what happened to peers that were in trouble, and [`Peers::explain`], which tells it.
 
-use super::probing::{DRAW, GOODBYES_DRAWN};
+use super::healing::{DRAW, GOODBYES_DRAWN};
 use super::{Explanation, Peers, Reach, Reason};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{CASES, NOTES, VOUCHES};

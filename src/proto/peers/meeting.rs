@@ -26,6 +26,7 @@ impl Peers {
     pub(in crate::proto) fn met(&mut self, now: Tick, met: Met<'_>, at: Timestamp) {
         let Met { guid, name, addr, incarnation } = met;
         self.hints.settle(&addr, guid);
+        self.former.remove(&guid);
         // Two GUIDs at one address: the older one is no longer there.
         let is_gone = |reason| matches!(reason, Reason::Displaced | Reason::Goodbye(_));
         let stays = |other: &Guid| self.table.find(other).is_some_and(|(_, entry)| !is_gone(entry.reason()));

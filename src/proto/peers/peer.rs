@@ -124,6 +124,11 @@ impl Peer<'_> {
     pub fn rate(&self, now: Tick) -> (f64, f64) {
         self.quality.rate(now)
     }
+
+    /// When it was last heard, since this node's start or before; `wall` dates a tick.
+    pub fn last_heard(&self, wall: impl FnOnce(Tick) -> Timestamp) -> Option<Timestamp> {
+        self.heard.map(wall).or(Some(self.remembered).filter(|&at| at != Timestamp(0)))
+    }
 }
 
 impl Reach {

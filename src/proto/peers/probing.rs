@@ -1,33 +1,22 @@
-//! Probes: who is asked for a sign of life, directly and through others (SWIM, section 4.1; Lifeguard, section IV.A), and
-//! all that is due by time.
+//! Probes: who is asked for a sign of life, directly and through others (SWIM, section 4.1; Lifeguard, section IV.A).
 
 use super::cases::Note;
-use super::favours::Favour;
 use super::{Errand, Peers, Reach, Reason};
 use crate::proto::gossip::Guid;
-use crate::proto::limits::{DEAD, PROBES, RETURNS_PER_SECOND, UPDATES};
+use crate::proto::limits::PROBES;
 use crate::proto::ring::place;
 use crate::proto::settings::PeerSelect;
 use crate::proto::time::Tick;
-use crate::proto::wire::{self, Address, Claim, HelloFor};
+use crate::proto::wire::{self, Address, HelloFor};
 use rand::RngExt;
-use rand::seq::{IndexedRandom, SliceRandom};
+use rand::seq::IndexedRandom;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Peers through whom one that did not answer is probed.
 const HELPERS: usize = 3;
-/// Peers to whom news is told at once, and how many times as many where it fills so many datagrams.
-const LISTENERS: usize = 3;
-const MOST_TOLD: usize = 4;
 /// One of so many probes goes to the next peer on the ring, where that is wanted.
 const NEIGHBOUR: u32 = 3;
-/// Dead peers are drawn this often.
-pub(super) const DRAW: Duration = Duration::from_secs(1);
-/// One of so many draws that meet a peer which said goodbye is used.
-pub(super) const GOODBYES_DRAWN: u32 = 8;
-/// Announced returns are followed in so many turns a second.
-const TURNS: u64 = 8;
 /// Between two peers that are probed since they did not acknowledge something.
 pub(super) const DOUBTS: Duration = Duration::from_millis(100);
 /// Contacts drawn, at most, for each one that fits.
@@ -50,58 +39,14 @@ pub(super) struct Probe {
     own: bool,
 }
 
+impl Probe {
+    /// When something is to be done about it.
+    pub(super) fn next(&self) -> Tick {
+        self.indirect.min(self.repeat).min(self.end)
+    }
+}
+
 impl Peers {
-    /// Does what is due: probes, suspicions, hints, returns, pages, news, and the round, which turns to peers that hold
-    /// something else than `ours`.
-    pub(in crate::proto) fn handle_timeout(&mut self, now: Tick, ours: &[Claim]) {
-        self.continue_probes(now);
-        self.continue_favours(now);
-        self.ask_questions(now);
-        self.judge(now);
-        let Peers { hints, table, .. } = self;
-        let is_live_at = |guid: &Guid, addr: &SocketAddr| {
-            table.find(guid).is_some_and(|(_, entry)| entry.reach().answers() && entry.addr() == *addr)
-        };
-        for addr in hints.due(now, is_live_at) {
-            self.errands.push_back(Errand::Register(addr));
-        }
-        self.follow_returns(now);
-        if self.next_draw <= now {
-            self.next_draw = now + DRAW;
-            self.draw_dead(now);
-        }
-        self.turn_pages(now);
-        let (probe, round) = (self.next_probe <= now, self.next_round <= now);
-        if probe {
-            // The jitter keeps the rounds of nodes that started together apart.
-            self.next_probe = now + self.period.mul_f64(self.rng.random_range(0.9..1.1));
-            self.probe_next(now);
-        }
-        if round {
-            let together = probe && self.period == self.timer;
-            let jitter = if together { 0.0 } else { self.rng.random_range(0.9..1.1) };
-            self.next_round = if together { self.next_probe } else { now + self.timer.mul_f64(jitter) };
-            self.hold_round(ours);
-        }
-        if self.next_news <= now && !self.news.is_empty() {
-            self.next_news = now + self.timing.update_gap;
-            self.tell_news(now);
-        }
-    }
-
-    /// When that is next.
-    pub(in crate::proto) fn poll_timeout(&self) -> Tick {
-        let probes = self.probes.iter().map(|probe| probe.indirect.min(probe.repeat).min(probe.end));
-        let favours = self.favours.iter().map(Favour::next);
-        let draw = if self.table.others().is_empty() { Tick::NEVER } else { self.next_draw };
-        let returns = if self.returns.is_empty() { Tick::NEVER } else { self.next_return };
-        let news = if self.news.is_empty() { Tick::NEVER } else { self.next_news };
-        let single =
-            [self.suspicions.next(), self.hints.next(), draw, returns, news, self.questions.next(), self.pager.next()];
-        let single = single.into_iter().chain([self.next_probe, self.next_round]);
-        probes.chain(favours).chain(single).min().unwrap_or(Tick::NEVER)
-    }
-
     /// A peer did not acknowledge what it should have: it is probed at once, not when its turn comes.
     pub(in crate::proto) fn doubt(&mut self, now: Tick, guid: &Guid) {
         if self.next_doubt <= now && self.is_live(guid) {
@@ -195,7 +140,7 @@ impl Peers {
         }
     }
 
-    fn continue_probes(&mut self, now: Tick) {
+    pub(super) fn continue_probes(&mut self, now: Tick) {
         for mut probe in std::mem::take(&mut self.probes) {
             let place = place(&probe.guid);
             if probe.end <= now {
@@ -267,59 +212,10 @@ impl Peers {
         heard && Some(*guid) != without && reachable()
     }
 
-    fn tell_news(&mut self, now: Tick) {
-        // Where much happens at once, more is told at once, or the last of it would wait for the first. Where thousands
-        // join at once it is pages that tell most.
-        let most = if self.is_joining(now) { 1 } else { MOST_TOLD };
-        let listeners = LISTENERS * (self.news.len() / UPDATES).clamp(1, most);
-        let listeners = self.some_contacts(listeners, None);
-        if listeners.is_empty() {
-            self.next_news = now + self.timer;
-        }
-        self.errands.extend(listeners.into_iter().map(Errand::Tell));
-    }
-
-    /// Dead peers whose return was announced: they are registered with, a few at a time.
-    fn follow_returns(&mut self, now: Tick) {
-        if self.next_return > now || self.returns.is_empty() {
-            return;
-        }
-        self.next_return = now + Duration::from_secs(1) / TURNS as u32;
-        for _ in 0..RETURNS_PER_SECOND / TURNS {
-            // From a random place on, or all nodes would turn to the same peer at once.
-            let start: u64 = self.rng.random();
-            let Some(place) = self.returns.pop(start) else { return };
-            self.try_again(now, place);
-        }
-    }
-
-    /// One dead peer after the other, as long as it stands on the list: that heals any split of less than a day.
-    fn draw_dead(&mut self, now: Tick) {
-        let dead = self.table.others().len();
-        if dead == 0 {
-            return;
-        }
-        self.drawn = (self.drawn + 1) % dead;
-        let Some(&place) = self.table.others().get(self.drawn) else { return };
-        let Some(entry) = self.table.at(place) else { return };
-        if now.since(entry.since()) >= DEAD {
-            self.drop_entry(place);
-        } else if !entry.reason().is_farewell() || self.rng.random_ratio(1, GOODBYES_DRAWN) {
-            self.try_again(now, place);
-        }
-    }
-
-    fn try_again(&mut self, now: Tick, place: u64) {
-        if let Some(entry) = self.table.at(place).filter(|entry| !entry.reach().answers()) {
-            self.errands.push_back(Errand::Register(entry.addr()));
-            self.cases.note(now, place, Note::Tried);
-        }
-    }
-
     /// The round's probe goes to one peer after the other. Where probes have a period of their own, to know sooner, some go
     /// to the next on the ring: so everybody has one who asks for it often, and nobody who dies waits long until the first
     /// of all the others has its turn.
-    fn probe_next(&mut self, now: Tick) {
+    pub(super) fn probe_next(&mut self, now: Tick) {
         if self.probes.iter().any(|probe| probe.own) {
             return;
         }
@@ -335,23 +231,6 @@ impl Peers {
         };
         if let Some(guid) = target {
             self.begin_probe(now, guid, true);
-        }
-    }
-
-    /// Turns to peers that hold something else than `ours`, which says the same under each key; not to those who are greeted anyway.
-    fn hold_round(&mut self, ours: &[Claim]) {
-        let probed: Vec<Guid> = self.probes.iter().map(|probe| probe.guid).collect();
-        let mut others: Vec<(Option<Tick>, Guid)> = (self.contacts.iter())
-            .filter(|(_, contact)| contact.state.is_some_and(|claim| !ours.contains(&claim)))
-            .filter(|(guid, _)| !probed.contains(guid) && self.is_live(guid))
-            .map(|(&guid, contact)| (contact.heard, guid))
-            .collect();
-        match self.select {
-            PeerSelect::OldestFirst => others.sort(),
-            PeerSelect::Random | PeerSelect::Both => others.shuffle(&mut self.rng),
-        }
-        for (_, guid) in others.into_iter().take(self.most - 1) {
-            self.errands.push_back(Errand::Hello(guid));
         }
     }
 }

@@ -121,7 +121,7 @@ fn who_follows_misses_nothing_where_the_newest_record_is_deleted() {
     clear(&running, Fact::Deleted(gone.into()));
     assert_eq!((rows(&running, "gossip"), rows(&running, "piece")), (1, 0), "of the newest no more than its number");
     running.keep(std::slice::from_ref(&next));
-    let arrived = |after| super::arrived(&running, running.home, after).0;
+    let arrived = |after| super::following::arrived(&running, running.home, after).0;
     assert_eq!((arrived(place), arrived(Place::default())), (vec![next.guid()], vec![next.guid()]));
     drop(running);
 
