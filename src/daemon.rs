@@ -318,15 +318,11 @@ fn member(
 ) -> Result<Member, StoreError> {
     let id = store.network(&network.network_name)?;
     let epoch = store.next_epoch(id, clock.wall)?;
-    let Pace { gossip_timer, gossip_max_peer_count, peer_select, timing } = pace(file);
     let settings = Settings {
         epoch,
         started: clock.wall,
-        gossip_timer,
-        gossip_max_peer_count,
-        peer_select,
+        pace: pace(file),
         max_datagram: file.max_datagram,
-        timing,
         terms: network.terms(),
         ..Settings::new(file.node_guid, &file.node_name, network.keyring())
     };

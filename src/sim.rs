@@ -3,24 +3,26 @@
 //! can be repeated.
 
 mod agenda;
-mod crew;
-mod crowd;
-mod deed;
 mod disk;
 mod events;
 mod faults;
 mod host;
+mod host_set;
 mod hosts;
 pub mod insider;
 mod keys;
 mod link;
 pub mod meter;
+mod roster;
 mod rounds;
 mod safety;
 mod saying;
 pub mod scenario;
+mod shelf;
+mod step;
 pub mod swarm;
 pub mod watch;
+mod workers;
 
 pub use disk::{Disk, Reads};
 pub use link::{Link, Seen};
@@ -33,15 +35,16 @@ use crate::proto::settings::Settings;
 use crate::proto::stats::Rejected;
 use crate::proto::time::{Tick, Timestamp};
 use agenda::Agenda;
-use disk::{Roster, Shelf};
 use events::Event;
 use host::Host;
 use hosts::Hosts;
 use meter::Meter;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use safety::Debt;
+use roster::Roster;
+use safety::Balance;
 use sha2::{Digest, Sha256};
+use shelf::Shelf;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::net::SocketAddr;
@@ -85,7 +88,7 @@ pub struct Network {
     cuts: BTreeSet<(usize, usize)>,
     /// Directions that are clogged, and until when.
     clogs: BTreeMap<(usize, usize), Tick>,
-    strangers: BTreeMap<SocketAddr, Debt>,
+    strangers: BTreeMap<SocketAddr, Balance>,
     /// Tags of what was processed, where it is held that nothing is twice.
     processed: Option<HashSet<[u8; TAG]>>,
     steps: u64,

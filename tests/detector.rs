@@ -14,7 +14,7 @@ fn hosts(seed: u64, timing: Timing, nodes: usize) -> Network {
     let mut net = Network::new(seed);
     // To look at everything takes longer, the more nodes there are.
     (net.thorough, net.reaches) = (64, Some(Vec::new()));
-    net.tune(move |settings| settings.timing = timing);
+    net.tune(move |settings| settings.pace.timing = timing);
     net.add_hosts(nodes, false);
     net
 }

@@ -30,8 +30,8 @@ fn settings(max_age: Option<Duration>, origin_timeout: Option<Duration>) -> Goss
 
 /// Half a day passes, so nodes greet each other seldom.
 fn slow(settings: &mut Settings) {
-    settings.gossip_timer = 20 * SECOND;
-    settings.timing.probe_period = 20 * SECOND;
+    settings.pace.gossip_timer = 20 * SECOND;
+    settings.pace.timing.probe_period = 20 * SECOND;
 }
 
 /// A network with these settings whose clocks differ by up to ten minutes.

@@ -144,7 +144,7 @@ impl Peers {
         let (cases, pager, probes, favours, returns, errands, facts, gone, questions) = Default::default();
         let (addr, health, drawn, turn) = Default::default();
         let mut rng = ChaCha8Rng::from_seed(seed);
-        let period = settings.gossip_timer.min(settings.timing.probe_period);
+        let period = settings.pace.gossip_timer.min(settings.pace.timing.probe_period);
         let first = now + period.mul_f64(rng.random_range(0.5..1.1));
         Peers {
             me: settings.guid,
@@ -152,12 +152,12 @@ impl Peers {
             addr,
             incarnation: u32::try_from(settings.started.0.saturating_add(now.0) / 1_000_000).unwrap_or(u32::MAX / 2),
             health,
-            timer: settings.gossip_timer,
+            timer: settings.pace.gossip_timer,
             period,
             trips: Rtt::default(),
-            timing: settings.timing,
-            most: settings.gossip_max_peer_count.max(1),
-            select: settings.peer_select,
+            timing: settings.pace.timing,
+            most: settings.pace.gossip_max_peer_count.max(1),
+            select: settings.pace.peer_select,
             table,
             contacts,
             hints,

@@ -24,7 +24,7 @@ use crate::proto::gossip::{Guid, Head, Key};
 use crate::proto::limits::{LANES, RUMOR_AGE, RUMORS_PER_LANE};
 use crate::proto::ring::{Range, place};
 use crate::proto::rtt::Rtt;
-use crate::proto::settings::{Settings, Timing};
+use crate::proto::settings::{Pace, Settings, Timing};
 use crate::proto::time::Tick;
 use crate::proto::wire::Parts;
 use acquaintances::Near;
@@ -104,8 +104,8 @@ impl Rumors {
         let (recent, lanes, due, deadlines, strangers, doubted, table) = Default::default();
         Rumors {
             me: place(&settings.guid),
-            fan: settings.gossip_max_peer_count.max(2),
-            timing: settings.timing,
+            fan: settings.pace.gossip_max_peer_count.max(2),
+            timing: settings.pace.timing,
             recent,
             lanes,
             due,
@@ -124,10 +124,10 @@ impl Rumors {
         }
     }
 
-    /// From now on it goes at the pace of these settings; a table that was drawn for another fan serves its time.
-    pub fn adjust(&mut self, settings: &Settings) {
-        self.fan = settings.gossip_max_peer_count.max(2);
-        self.timing = settings.timing;
+    /// From now on it goes at this pace; a table that was drawn for another fan serves its time.
+    pub fn adjust(&mut self, pace: Pace) {
+        self.fan = pace.gossip_max_peer_count.max(2);
+        self.timing = pace.timing;
     }
 
     /// This node took another GUID.

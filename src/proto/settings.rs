@@ -70,14 +70,25 @@ impl Timing {
 /// What of the [`Settings`] may change while a node runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// GOSSIP_TIMER.
+    /// GOSSIP_TIMER: time between rounds.
     pub gossip_timer: Duration,
-    /// GOSSIP_MAX_PEER_COUNT.
+    /// GOSSIP_MAX_PEER_COUNT: peers that a round turns to at most.
     pub gossip_max_peer_count: usize,
     /// PEER_SELECT_TYPE.
     pub peer_select: PeerSelect,
     /// How fast it goes.
     pub timing: Timing,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace {
+            gossip_timer: Duration::from_secs(1),
+            gossip_max_peer_count: 5,
+            peer_select: PeerSelect::Both,
+            timing: Timing::LAN,
+        }
+    }
 }
 
 /// What a [`crate::proto::node::Node`] is made of.
@@ -93,16 +104,10 @@ pub struct Settings {
     pub epoch: u64,
     /// The wall clock at [`crate::proto::time::Tick`] 0, for what is shown to people.
     pub started: Timestamp,
-    /// GOSSIP_TIMER: time between rounds.
-    pub gossip_timer: Duration,
-    /// GOSSIP_MAX_PEER_COUNT: peers that a round turns to at most.
-    pub gossip_max_peer_count: usize,
-    /// PEER_SELECT_TYPE.
-    pub peer_select: PeerSelect,
+    /// How fast it goes.
+    pub pace: Pace,
     /// The longest datagram that is sent.
     pub max_datagram: usize,
-    /// How fast it goes.
-    pub timing: Timing,
     /// What the network's settings are to be where nobody has set them yet.
     pub terms: Terms,
 }
@@ -116,11 +121,8 @@ impl Settings {
             keys: keys.into(),
             epoch: 1,
             started: Timestamp(0),
-            gossip_timer: Duration::from_secs(1),
-            gossip_max_peer_count: 5,
-            peer_select: PeerSelect::Both,
+            pace: Pace::default(),
             max_datagram: MIN_MAX_DATAGRAM,
-            timing: Timing::LAN,
             terms: Terms::default(),
         }
     }

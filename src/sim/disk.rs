@@ -1,5 +1,7 @@
 //! [`Disk`]: a disk that takes its time, loses at a crash what it had not committed, and may be full.
 
+use super::roster::Roster;
+use super::shelf::{Shelf, Shelved};
 use crate::proto::decree::Decree;
 use crate::proto::fact::{Bodies, Body, Fact, LIST, PeerFact, Receipt, Record, Restored, piece_of};
 use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, Kind, Line};
@@ -12,7 +14,7 @@ use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a read is for: the first try answers [`Body::NotYet`].
@@ -42,36 +44,6 @@ pub enum Reads {
     Gone,
     /// Something else.
     Wrong,
-}
-
-/// A record as disks share it.
-type Shelved = Arc<(Head, Bytes)>;
-
-/// One copy of each record, for the disks of all nodes: equal GUIDs are equal bytes, whoever came first.
-#[derive(Default)]
-pub(super) struct Shelf(Mutex<BTreeMap<Guid, Shelved>>);
-
-impl Shelf {
-    fn put(&self, guid: Guid, head: Head, msg: Bytes) -> Shelved {
-        let mut shelved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shelved.entry(guid).or_insert_with(|| Arc::new((head, msg))).clone()
-    }
-}
-
-/// All hosts of a network, of which each knows those that come 1, 2, 4, 8, ... places behind it: few, and yet all are
-/// a few steps from each other.
-#[derive(Clone, Debug)]
-pub(super) struct Roster {
-    pub(super) all: Arc<[PeerFact]>,
-    /// Whose roster it is.
-    pub(super) own: usize,
-}
-
-impl Roster {
-    fn known(&self) -> impl Iterator<Item = &PeerFact> {
-        let steps = (0..usize::BITS).map(|bit| 1 << bit).take_while(|&step: &usize| step < self.all.len());
-        steps.map(|step| &self.all[(self.own + step) % self.all.len()])
-    }
 }
 
 /// The disk of one simulated node.

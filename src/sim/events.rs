@@ -1,7 +1,7 @@
 //! How virtual time works: what is scheduled happens in order, and whatever a host does then is scheduled in turn.
 
-use super::deed::{Deed, Fate, Happening};
 use super::host::{Host, Said};
+use super::step::{Fate, Input, Step};
 use super::{BEGINNING, Disk, Network};
 use crate::proto::fact::{PeerFact, ReachFact};
 use crate::proto::gossip::Guid;
@@ -24,7 +24,7 @@ pub(super) enum Event {
     /// A datagram arrives.
     Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
     /// Something else happens to a host.
-    Own(usize, Happening),
+    Own(usize, Input),
 }
 
 impl Network {
@@ -44,33 +44,33 @@ impl Network {
     pub(super) fn touch(&mut self, node: usize, act: impl FnOnce(&mut Node, Tick)) {
         let now = self.now;
         if self.is_running(node) {
-            let deed = self.hosts[node].act(now, |node| act(node, now));
-            self.see(node, deed);
+            let step = self.hosts[node].act(now, |node| act(node, now));
+            self.see(node, step);
         }
     }
 
     pub(super) fn step(&mut self, event: Event) {
-        if let Some((host, happening)) = self.find(event) {
-            let deed = self.hosts[host].take(self.now, happening, &self.shelf);
-            self.see(host, deed);
+        if let Some((host, input)) = self.find(event) {
+            let step = self.hosts[host].take(self.now, input, &self.shelf);
+            self.see(host, step);
         }
     }
 
     /// To which host something happens.
-    pub(super) fn find(&mut self, event: Event) -> Option<(usize, Happening)> {
+    pub(super) fn find(&mut self, event: Event) -> Option<(usize, Input)> {
         match event {
-            Event::Own(host, happening) => Some((host, happening)),
+            Event::Own(host, input) => Some((host, input)),
             Event::Datagram { from, to, bytes } => {
                 let host = self.places.get(&to).copied();
                 self.seen.cut += u64::from(host.is_none());
-                Some((host?, Happening::Datagram(from, bytes)))
+                Some((host?, Input::Datagram(from, bytes)))
             }
         }
     }
 
     /// What a host did is seen by all.
-    pub(super) fn see(&mut self, index: usize, deed: Deed) {
-        let Deed { fate, datagram, committed, said, plans } = deed;
+    pub(super) fn see(&mut self, index: usize, step: Step) {
+        let Step { fate, datagram, committed, said, plans } = step;
         let now = self.now;
         match fate {
             Fate::None => {}
@@ -98,8 +98,8 @@ impl Network {
         }
     }
 
-    pub(super) fn schedule(&mut self, host: usize, plans: Vec<(Tick, Happening)>) {
-        plans.into_iter().for_each(|(at, happening)| self.agenda.schedule(at, Event::Own(host, happening)));
+    pub(super) fn schedule(&mut self, host: usize, plans: Vec<(Tick, Input)>) {
+        plans.into_iter().for_each(|(at, input)| self.agenda.schedule(at, Event::Own(host, input)));
     }
 
     fn note_committed(&mut self, host: usize, guid: Guid, authored: bool) {
@@ -191,8 +191,8 @@ impl Network {
     }
 
     pub(super) fn settle(&mut self, index: usize) {
-        let deed = self.hosts[index].settle(self.now);
-        self.see(index, deed);
+        let step = self.hosts[index].settle(self.now);
+        self.see(index, step);
     }
 
     /// Notes that hosts fell, and who is to notice.

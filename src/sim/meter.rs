@@ -1,7 +1,7 @@
 //! [`Meter`]: what a run costs and how records spread, seen from outside: datagrams by kind, copies, who got what when
 //! and by which way. Who holds whom for dead is for [`Watch`].
 
-use super::crowd::Crowd;
+use super::host_set::HostSet;
 use super::watch::Watch;
 use crate::proto::gossip::Guid;
 use crate::proto::keyring::Keyring;
@@ -99,8 +99,8 @@ pub struct Trail {
     pub origin: usize,
     /// Who got it, in order; the origin is not among them.
     pub arrivals: Vec<Arrival>,
-    here: Crowd,
-    offered: Crowd,
+    here: HostSet,
+    offered: HostSet,
 }
 
 impl Trail {
@@ -175,7 +175,7 @@ impl Meter {
 
     pub(super) fn born(&mut self, now: Tick, origin: usize, guid: Guid) {
         if self.on {
-            let (arrivals, here, offered) = (Vec::new(), [origin].into_iter().collect(), Crowd::default());
+            let (arrivals, here, offered) = (Vec::new(), [origin].into_iter().collect(), HostSet::default());
             self.trails.entry(guid).or_insert(Trail { born: now, origin, arrivals, here, offered });
         }
     }

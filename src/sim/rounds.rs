@@ -4,11 +4,11 @@
 //! of Parallel Computations*, CACM 24:4, 1981). How many cores there are changes nothing in what happens.
 
 use super::Network;
-use super::crew::Crew;
-use super::deed::{Deed, Happening};
-use super::disk::Shelf;
 use super::host::Host;
 use super::hosts::Hosts;
+use super::shelf::Shelf;
+use super::step::{Input, Step};
+use super::workers::Workers;
 use crate::proto::node::Node;
 use crate::proto::time::Tick;
 use std::collections::{BTreeMap, VecDeque};
@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
-/// Fewer happenings are not worth another thread.
+/// Fewer inputs are not worth another thread.
 const FEW: usize = 16;
 /// More would take much memory, until all is seen.
 const MANY: usize = 20_000;
@@ -27,20 +27,20 @@ struct Job {
     part: usize,
     hosts: Vec<Host>,
     /// When, to which of them, what.
-    due: Vec<(Tick, usize, Happening)>,
+    due: Vec<(Tick, usize, Input)>,
     /// All that is due before then.
     until: Tick,
 }
 
 /// The hosts, and what they did: when, and which of them.
-type Done = (usize, Vec<Host>, Vec<(Tick, usize, Deed)>);
+type Done = (usize, Vec<Host>, Vec<(Tick, usize, Step)>);
 
 impl Network {
     /// Lets this much time pass, round by round.
     pub(super) fn run_rounds(&mut self, span: Duration, cores: usize) {
-        let (end, shelf, crew) = (self.now + span, self.shelf.clone(), Crew::new());
+        let (end, shelf, workers) = (self.now + span, self.shelf.clone(), Workers::new());
         thread::scope(|scope| {
-            let _shift = crew.shift();
+            let _shift = workers.shift();
             let work = |job| live(job, &shelf);
             let mut hired = 1;
             while self.agenda.due() <= end && self.agenda.due() != Tick::NEVER {
@@ -50,9 +50,9 @@ impl Network {
                 let done = if jobs.iter().map(|job| job.due.len()).sum::<usize>() < FEW {
                     jobs.into_iter().map(work).collect()
                 } else {
-                    (hired..cores).for_each(|_| crew.hire(scope, work));
+                    (hired..cores).for_each(|_| workers.hire(scope, work));
                     hired = hired.max(cores);
-                    crew.run(jobs, work)
+                    workers.run(jobs, work)
                 };
                 self.see_all(done);
             }
@@ -62,53 +62,53 @@ impl Network {
 
     /// Has every running node do something now.
     pub(super) fn everywhere(&mut self, act: impl Fn(&mut Node, SocketAddr) + Sync) {
-        let (now, cores, crew) = (self.now, self.rounds.unwrap_or(1), Crew::new());
+        let (now, cores, workers) = (self.now, self.rounds.unwrap_or(1), Workers::new());
         let work = |(part, mut hosts): (usize, Vec<Host>)| {
             let act = |host: &mut Host| {
                 let addr = host.addr;
                 host.act(now, |node| act(node, addr))
             };
-            let deeds = hosts.iter_mut().map(act).enumerate().map(|(host, deed)| (now, host, deed)).collect();
-            (part, hosts, deeds)
+            let steps = hosts.iter_mut().map(act).enumerate().map(|(host, step)| (now, host, step)).collect();
+            (part, hosts, steps)
         };
         let parts = (0..self.hosts.parts()).map(|part| (part, self.hosts.lend(part))).collect();
         let done = thread::scope(|scope| {
-            let _shift = crew.shift();
-            (1..cores).for_each(|_| crew.hire(scope, &work));
-            crew.run(parts, &work)
+            let _shift = workers.shift();
+            (1..cores).for_each(|_| workers.hire(scope, &work));
+            workers.run(parts, &work)
         });
         self.see_all(done);
     }
 
     /// All that is due before then, or the first of it where it is much, by the parts of the network that it happens in.
     fn jobs(&mut self, mut until: Tick) -> VecDeque<Job> {
-        let (mut happenings, mut last) = (0, Tick(0));
-        let mut parts: BTreeMap<usize, Vec<(Tick, usize, Happening)>> = BTreeMap::new();
+        let (mut inputs, mut last) = (0, Tick(0));
+        let mut parts: BTreeMap<usize, Vec<(Tick, usize, Input)>> = BTreeMap::new();
         while self.agenda.due() < until {
-            if happenings >= MANY && self.agenda.due() > last {
+            if inputs >= MANY && self.agenda.due() > last {
                 until = self.agenda.due();
                 break;
             }
             let Some((at, event)) = self.agenda.next() else { break };
-            (happenings, last) = (happenings + 1, at);
-            let Some((host, happening)) = self.find(event) else { continue };
+            (inputs, last) = (inputs + 1, at);
+            let Some((host, input)) = self.find(event) else { continue };
             let (part, host) = Hosts::part_of(host);
-            parts.entry(part).or_default().push((at, host, happening));
+            parts.entry(part).or_default().push((at, host, input));
         }
         parts.into_iter().map(|(part, due)| Job { part, hosts: self.hosts.lend(part), due, until }).collect()
     }
 
     /// What was done in a round is seen in the order of time.
     fn see_all(&mut self, done: Vec<Done>) {
-        let mut all: Vec<(Tick, usize, Deed)> = Vec::new();
-        for (part, hosts, deeds) in done {
+        let mut all: Vec<(Tick, usize, Step)> = Vec::new();
+        for (part, hosts, steps) in done {
             self.hosts.give_back(part, hosts);
-            all.extend(deeds.into_iter().map(|(at, host, deed)| (at, Hosts::number(part, host), deed)));
+            all.extend(steps.into_iter().map(|(at, host, step)| (at, Hosts::number(part, host), step)));
         }
         all.sort_by_key(|&(at, host, _)| (at, host));
-        for (at, host, deed) in all {
+        for (at, host, step) in all {
             self.now = at;
-            self.see(host, deed);
+            self.see(host, step);
         }
     }
 }
@@ -116,20 +116,20 @@ impl Network {
 /// Has hosts do what they do in a round.
 fn live(job: Job, shelf: &Shelf) -> Done {
     let Job { part, mut hosts, due, until } = job;
-    let mut deeds = Vec::with_capacity(due.len());
+    let mut steps = Vec::with_capacity(due.len());
     // What they plan for themselves within the round, in the order in which they planned it.
     let (mut planned, mut plans) = (BTreeMap::new(), 0u64);
     let mut due = due.into_iter().peekable();
     loop {
         let sooner = planned.first_key_value().map(|(&(at, _), _)| at);
         let next = due.next_if(|(at, ..)| sooner.is_none_or(|sooner| *at <= sooner));
-        let planned_next = || planned.pop_first().map(|((at, _), (host, happening))| (at, host, happening));
-        let Some((at, host, happening)) = next.or_else(planned_next) else { return (part, hosts, deeds) };
-        let mut deed = hosts[host].take(at, happening, shelf);
-        for (at, happening) in deed.plans.extract_if(.., |(at, _)| *at < until) {
+        let planned_next = || planned.pop_first().map(|((at, _), (host, input))| (at, host, input));
+        let Some((at, host, input)) = next.or_else(planned_next) else { return (part, hosts, steps) };
+        let mut step = hosts[host].take(at, input, shelf);
+        for (at, input) in step.plans.extract_if(.., |(at, _)| *at < until) {
             plans += 1;
-            planned.insert((at, plans), (host, happening));
+            planned.insert((at, plans), (host, input));
         }
-        deeds.push((at, host, deed));
+        steps.push((at, host, step));
     }
 }

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 /// What an address that belongs to nobody sent to nodes, and got from them, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Debt {
+pub(super) struct Balance {
     pub(super) received: u64,
     pub(super) sent: u64,
 }
@@ -103,17 +103,17 @@ impl Network {
     }
 
     pub(super) fn owe(&mut self, from: SocketAddr, bytes: usize) {
-        if let Some(debt) = self.strangers.get_mut(&from) {
-            debt.received += bytes as u64;
+        if let Some(balance) = self.strangers.get_mut(&from) {
+            balance.received += bytes as u64;
         }
     }
 
     /// Panics if a datagram is none that a node may send.
     pub(super) fn inspect_sent(&mut self, to: SocketAddr, bytes: usize) {
         assert!(bytes <= MAX_DATAGRAM, "a datagram of {bytes} bytes");
-        if let Some(debt) = self.strangers.get_mut(&to) {
-            debt.sent += bytes as u64;
-            assert!(debt.sent <= debt.received, "{to} sent {} bytes and got {}", debt.received, debt.sent);
+        if let Some(balance) = self.strangers.get_mut(&to) {
+            balance.sent += bytes as u64;
+            assert!(balance.sent <= balance.received, "{to} sent {} bytes and got {}", balance.received, balance.sent);
             self.seen.answered += 1;
         }
     }

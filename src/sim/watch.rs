@@ -1,6 +1,6 @@
 //! [`Watch`]: who holds whom for dead, and since when; taken from what nodes say of their peers.
 
-use super::crowd::Crowd;
+use super::host_set::HostSet;
 use crate::proto::gossip::Guid;
 use crate::proto::peers::Reach;
 use crate::proto::time::Tick;
@@ -18,7 +18,7 @@ pub struct Fall {
     pub declared: Option<Tick>,
     /// When nobody was left who believed that it lives.
     pub known: Option<Tick>,
-    unaware: Crowd,
+    unaware: HostSet,
 }
 
 impl Fall {
@@ -40,7 +40,7 @@ pub struct Watch {
     pub suspicions: u64,
     /// How often a node held one for dead that was up.
     pub declarations: u64,
-    accused: Crowd,
+    accused: HostSet,
     numbers: HashMap<Guid, usize>,
     falls: BTreeMap<usize, Fall>,
 }
@@ -70,7 +70,7 @@ impl Watch {
     }
 
     /// A host fell silent. `unaware`: those who believe that it lives, and are to notice.
-    pub(super) fn fell(&mut self, at: Tick, host: usize, unaware: Crowd) {
+    pub(super) fn fell(&mut self, at: Tick, host: usize, unaware: HostSet) {
         self.falls.insert(host, Fall { at, unaware, ..Fall::default() });
     }
 

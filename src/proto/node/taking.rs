@@ -220,7 +220,7 @@ impl Node {
     /// How long what a digest sets off is given before the next: some round trips, and some more while there is still
     /// something to come.
     pub(super) fn pause(&self, peer: &Guid) -> Duration {
-        let timer = self.settings.gossip_timer.clamp(Duration::from_millis(300), Duration::from_secs(1)) * 9 / 10;
+        let timer = self.settings.pace.gossip_timer.clamp(Duration::from_millis(300), Duration::from_secs(1)) * 9 / 10;
         let trips = self.peers.rtt(peer).smoothed().map_or(timer, |rtt| (rtt * 3).min(Duration::from_secs(5)));
         if self.fetches.is_busy_with(peer) { timer.max(trips).max(BUSY) } else { timer.max(trips) }
     }

@@ -6,6 +6,7 @@ use super::*;
 use crate::proto::fact::PeerFact;
 use crate::proto::limits::{CONTACTS, DATAGRAMS_PER_PEER, FEW_PEERS, HINTS_PER_TELLER, NEWS, PAGES_PER_HELLO};
 use crate::proto::seal::{NetworkKey, Secret};
+use crate::proto::settings::Pace;
 use crate::proto::stats::Rejected;
 use crate::proto::time::Timestamp;
 use crate::proto::wire::{Address, Card, CardAsk, CardPage, List, Name, Update, Word};
@@ -312,7 +313,7 @@ fn all_are_probed_in_turn_and_newcomers_among_them() {
 fn probes_have_a_period_of_their_own_where_that_is_shorter_than_the_round() {
     let probes = |period: u64| {
         let mut settings = Settings::new(guid(0), "me", NetworkKey::new(&Secret([7; 32])));
-        settings.timing.probe_period = Duration::from_millis(period);
+        settings.pace.timing.probe_period = Duration::from_millis(period);
         let mut peers = Peers::new(&settings, [0; 32], Tick(0));
         (1..=100).for_each(|n| meet(&mut peers, secs(1), n, 5));
         let neighbour = peers.ring(Range::all_but(peers.place)).next().unwrap().1;
@@ -702,14 +703,16 @@ fn three_tellers_at_three_addresses_bring_back_whom_they_met_unless_it_died_agai
 #[test]
 fn another_pace_holds_at_once_even_where_the_next_round_was_hours_away() {
     let key = NetworkKey::new(&Secret([7; 32]));
-    let slow = Settings { gossip_timer: Duration::from_secs(3600), ..Settings::new(guid(0), "me", key) };
-    let slow = Settings { timing: Timing { probe_period: Duration::from_secs(3600), ..slow.timing }, ..slow };
+    let hour = Duration::from_secs(3600);
+    let timing = Timing { probe_period: hour, ..Timing::LAN };
+    let pace = Pace { gossip_timer: hour, timing, ..Pace::default() };
+    let slow = Settings { pace, ..Settings::new(guid(0), "me", key) };
     let mut peers = Peers::new(&slow, [0; 32], Tick(0));
     (1..=3).for_each(|n| meet(&mut peers, secs(1), n, 5));
     let hellos = |errands: Vec<Errand>| errands.iter().filter(|errand| matches!(errand, Errand::Hello(_))).count();
     assert_eq!(hellos(pass(&mut peers, secs(600))), 0);
-    let fast = Settings { gossip_timer: Duration::from_millis(500), timing: Timing::FAST, ..slow };
-    peers.adjust(secs(600), &fast);
+    let fast = Pace { gossip_timer: Duration::from_millis(500), timing: Timing::FAST, ..pace };
+    peers.adjust(secs(600), fast);
     let count = hellos(pass(&mut peers, secs(601)));
     assert!((1..=10).contains(&count), "{count}");
 }

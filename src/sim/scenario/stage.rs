@@ -47,7 +47,7 @@ impl<'a> Stage<'a> {
         net.link = plan.link.clone();
         net.rounds = Some(plan.jobs);
         let (timing, timer) = (plan.timing, plan.gossip_timer);
-        net.tune(move |settings| (settings.timing, settings.gossip_timer) = (timing, timer));
+        net.tune(move |settings| (settings.pace.timing, settings.pace.gossip_timer) = (timing, timer));
         let rng = ChaCha8Rng::seed_from_u64(plan.seed ^ 0x5ce_a810);
         Stage { net, plan, rng, report: Report::new(plan), progress, started: Mark::default() }
     }

@@ -53,13 +53,13 @@ impl Stranger {
                     break;
                 }
             } else {
-                tally.add(self.deed(), 1);
+                tally.add(self.what(), 1);
             }
         }
         self.faces.insert(victim, insider);
     }
 
-    fn deed(&self) -> &'static str {
+    fn what(&self) -> &'static str {
         match self.what {
             Adversary::FakePeers => "fake_peers_named",
             Adversary::Hoarder => "chunks_hoarded",

@@ -1,4 +1,4 @@
-//! [`Crew`]: threads that do equal jobs, one after the other, whoever is free.
+//! [`Workers`]: threads that do equal jobs, one after the other, whoever is free.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -12,7 +12,7 @@ struct Desk<J, R> {
 }
 
 /// What is to be done, and what was.
-pub(super) struct Crew<J, R> {
+pub(super) struct Workers<J, R> {
     desk: Mutex<Desk<J, R>>,
     /// There is a job, or will be no more.
     job: Condvar,
@@ -20,10 +20,10 @@ pub(super) struct Crew<J, R> {
     result: Condvar,
 }
 
-impl<J: Send, R: Send> Crew<J, R> {
-    pub(super) fn new() -> Crew<J, R> {
+impl<J: Send, R: Send> Workers<J, R> {
+    pub(super) fn new() -> Workers<J, R> {
         let desk = Desk { jobs: VecDeque::new(), results: Vec::new(), is_over: false };
-        Crew { desk: Mutex::new(desk), job: Condvar::new(), result: Condvar::new() }
+        Workers { desk: Mutex::new(desk), job: Condvar::new(), result: Condvar::new() }
     }
 
     /// Another thread, which does jobs until they are over.
@@ -82,7 +82,7 @@ impl<J: Send, R: Send> Crew<J, R> {
     }
 }
 
-struct Shift<'a, J: Send, R: Send>(&'a Crew<J, R>);
+struct Shift<'a, J: Send, R: Send>(&'a Workers<J, R>);
 
 impl<J: Send, R: Send> Drop for Shift<'_, J, R> {
     fn drop(&mut self) {
@@ -95,14 +95,14 @@ impl<J: Send, R: Send> Drop for Shift<'_, J, R> {
 mod tests {
     use super::*;
 
-    /// What a crew of so many does with these jobs, round by round.
+    /// What a workers of so many does with these jobs, round by round.
     fn done(hired: usize, rounds: usize, work: fn(u64) -> u64) -> Vec<Vec<u64>> {
-        let crew = Crew::new();
+        let workers = Workers::new();
         thread::scope(|scope| {
-            let _shift = crew.shift();
-            (0..hired).for_each(|_| crew.hire(scope, work));
+            let _shift = workers.shift();
+            (0..hired).for_each(|_| workers.hire(scope, work));
             let round = |round| {
-                let mut done = crew.run((0..100).map(|job| 100 * round + job).collect(), work);
+                let mut done = workers.run((0..100).map(|job| 100 * round + job).collect(), work);
                 done.sort_unstable();
                 done
             };

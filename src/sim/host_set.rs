@@ -1,13 +1,13 @@
-//! [`Crowd`]: a set of numbered hosts, a bit each.
+//! [`HostSet`]: a set of numbered hosts, a bit each.
 
 /// A set of hosts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Crowd {
+pub(super) struct HostSet {
     bits: Vec<u64>,
     len: usize,
 }
 
-impl Crowd {
+impl HostSet {
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -38,9 +38,9 @@ impl Crowd {
     }
 }
 
-impl FromIterator<usize> for Crowd {
-    fn from_iter<I: IntoIterator<Item = usize>>(hosts: I) -> Crowd {
-        hosts.into_iter().fold(Crowd::default(), |mut crowd, host| {
+impl FromIterator<usize> for HostSet {
+    fn from_iter<I: IntoIterator<Item = usize>>(hosts: I) -> HostSet {
+        hosts.into_iter().fold(HostSet::default(), |mut crowd, host| {
             crowd.insert(host);
             crowd
         })
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_host_is_in_once() {
-        let mut crowd: Crowd = [3, 64, 3].into_iter().collect();
+        let mut crowd: HostSet = [3, 64, 3].into_iter().collect();
         assert_eq!(crowd.len(), 2);
         assert!(crowd.contains(64) && !crowd.contains(1000) && !crowd.insert(64));
         assert!(crowd.remove(64) && !crowd.remove(64) && !crowd.remove(1000));

@@ -1,8 +1,8 @@
-//! [`Deed`]: what one host does when something happens to it. A host does it alone; what others see of it comes later, in the
+//! [`Step`]: what one host does when something happens to it. A host does it alone; what others see of it comes later, in the
 //! network's order.
 
-use super::disk::Shelf;
 use super::host::{Host, Said};
+use super::shelf::Shelf;
 use crate::proto::fact::Receipt;
 use crate::proto::gossip::Guid;
 use crate::proto::node::Node;
@@ -14,7 +14,7 @@ use std::time::Duration;
 const LOADING: Duration = Duration::from_micros(50);
 
 /// What happens to a host.
-pub(super) enum Happening {
+pub(super) enum Input {
     /// A datagram comes from there.
     Datagram(SocketAddr, Vec<u8>),
     /// Its timer may be due.
@@ -41,7 +41,7 @@ pub(super) enum Fate {
 }
 
 /// What a host did.
-pub(super) struct Deed {
+pub(super) struct Step {
     pub(super) fate: Fate,
     /// The datagram that came, where it is not put off.
     pub(super) datagram: Vec<u8>,
@@ -50,12 +50,12 @@ pub(super) struct Deed {
     /// What its node said, and whether it took another GUID; nothing where none ran, or it had no reason.
     pub(super) said: Option<(Said, bool)>,
     /// What is to happen to it, and when.
-    pub(super) plans: Vec<(Tick, Happening)>,
+    pub(super) plans: Vec<(Tick, Input)>,
 }
 
-impl Deed {
-    fn new(fate: Fate) -> Deed {
-        Deed { fate, datagram: Vec::new(), committed: Vec::new(), said: None, plans: Vec::new() }
+impl Step {
+    fn new(fate: Fate) -> Step {
+        Step { fate, datagram: Vec::new(), committed: Vec::new(), said: None, plans: Vec::new() }
     }
 }
 
@@ -66,110 +66,110 @@ impl Host {
     }
 
     /// Something happens to it.
-    pub(super) fn take(&mut self, now: Tick, happening: Happening, shelf: &Shelf) -> Deed {
+    pub(super) fn take(&mut self, now: Tick, input: Input, shelf: &Shelf) -> Step {
         if let Some(until) = self.paused.filter(|&until| now < until) {
-            return self.put_off(now, until, happening);
+            return self.put_off(now, until, input);
         }
-        match happening {
-            Happening::Datagram(from, bytes) => {
-                let mut deed = self.take_datagram(now, from, &bytes);
-                deed.datagram = bytes;
-                deed
+        match input {
+            Input::Datagram(from, bytes) => {
+                let mut step = self.take_datagram(now, from, &bytes);
+                step.datagram = bytes;
+                step
             }
-            Happening::Timer if self.alarm == now => {
+            Input::Timer if self.alarm == now => {
                 self.alarm = Tick::NEVER;
                 if self.wake > now {
-                    return Deed { plans: self.plan_timer().into_iter().collect(), ..Deed::new(Fate::None) };
+                    return Step { plans: self.plan_timer().into_iter().collect(), ..Step::new(Fate::None) };
                 }
                 self.wake = Tick::NEVER;
                 self.act(now, |node| node.handle_timeout(now))
             }
-            Happening::Commit if self.committing == now => {
+            Input::Commit if self.committing == now => {
                 self.committing = Tick::NEVER;
                 let mut committed = Vec::new();
                 for (receipt, authored) in self.disk.commit(now, shelf) {
                     committed.extend(self.receive(now, receipt, authored));
                 }
-                Deed { committed, ..self.settle(now) }
+                Step { committed, ..self.settle(now) }
             }
-            Happening::Loaded => {
+            Input::Loaded => {
                 self.disk.read();
                 self.act(now, Node::handle_loaded)
             }
-            Happening::Timer | Happening::Commit => Deed::new(Fate::None),
+            Input::Timer | Input::Commit => Step::new(Fate::None),
         }
     }
 
     /// Has its node do something, and then what that wants done.
-    pub(super) fn act(&mut self, now: Tick, act: impl FnOnce(&mut Node)) -> Deed {
+    pub(super) fn act(&mut self, now: Tick, act: impl FnOnce(&mut Node)) -> Step {
         match &mut self.node {
             Some(node) => {
                 act(node);
                 self.settle(now)
             }
-            None => Deed::new(Fate::None),
+            None => Step::new(Fate::None),
         }
     }
 
     /// Does what its node wants done; nothing where none runs, or its process stands still.
-    pub(super) fn settle(&mut self, now: Tick) -> Deed {
-        let mut deed = Deed::new(Fate::None);
+    pub(super) fn settle(&mut self, now: Tick) -> Step {
+        let mut step = Step::new(Fate::None);
         if self.sleeps(now) {
-            return deed;
+            return step;
         }
         let wall = self.wall(now);
         self.node.iter_mut().for_each(|node| node.handle_clock(now, wall));
         if let Some((said, wake, renamed)) = self.drain(now) {
             self.wake = if wake == Tick::NEVER { wake } else { wake.max(now + Duration::from_micros(1)) };
-            deed.plans = self.plan(now);
-            deed.said = Some((said, renamed));
+            step.plans = self.plan(now);
+            step.said = Some((said, renamed));
         }
-        deed
+        step
     }
 
     /// What is to happen to it from now on.
-    pub(super) fn plan(&mut self, now: Tick) -> Vec<(Tick, Happening)> {
+    pub(super) fn plan(&mut self, now: Tick) -> Vec<(Tick, Input)> {
         let mut plans = Vec::new();
         let due = self.disk.due();
         if due != self.committing && due != Tick::NEVER {
             self.committing = due.max(now);
-            plans.push((self.committing, Happening::Commit));
+            plans.push((self.committing, Input::Commit));
         }
         if self.disk.has_missed() {
-            plans.push((now + LOADING, Happening::Loaded));
+            plans.push((now + LOADING, Input::Loaded));
         }
         plans.extend(self.plan_timer());
         plans
     }
 
-    fn plan_timer(&mut self) -> Option<(Tick, Happening)> {
+    fn plan_timer(&mut self) -> Option<(Tick, Input)> {
         (self.wake < self.alarm).then(|| {
             self.alarm = self.wake;
-            (self.alarm, Happening::Timer)
+            (self.alarm, Input::Timer)
         })
     }
 
     /// What happens to a process that stands still waits until it goes on.
-    fn put_off(&mut self, now: Tick, until: Tick, happening: Happening) -> Deed {
+    fn put_off(&mut self, now: Tick, until: Tick, input: Input) -> Step {
         let mut fate = Fate::None;
-        match &happening {
-            Happening::Timer if self.alarm == now => self.alarm = until,
-            Happening::Commit if self.committing == now => self.committing = until,
-            Happening::Timer | Happening::Commit => return Deed::new(fate),
-            Happening::Datagram(..) => fate = Fate::PutOff,
-            Happening::Loaded => {}
+        match &input {
+            Input::Timer if self.alarm == now => self.alarm = until,
+            Input::Commit if self.committing == now => self.committing = until,
+            Input::Timer | Input::Commit => return Step::new(fate),
+            Input::Datagram(..) => fate = Fate::PutOff,
+            Input::Loaded => {}
         }
-        Deed { plans: vec![(until, happening)], ..Deed::new(fate) }
+        Step { plans: vec![(until, input)], ..Step::new(fate) }
     }
 
-    fn take_datagram(&mut self, now: Tick, from: SocketAddr, bytes: &[u8]) -> Deed {
+    fn take_datagram(&mut self, now: Tick, from: SocketAddr, bytes: &[u8]) -> Step {
         if self.holes.as_ref().is_some_and(|holes| !holes.contains(&from)) {
-            return Deed::new(Fate::Filtered);
+            return Step::new(Fate::Filtered);
         }
-        let Some(node) = &mut self.node else { return Deed::new(Fate::Ignored) };
+        let Some(node) = &mut self.node else { return Step::new(Fate::Ignored) };
         // A rejection is counted by the node.
         let taken = node.handle_datagram(now, from, bytes).is_ok();
-        Deed { fate: Fate::Taken(taken), ..self.settle(now) }
+        Step { fate: Fate::Taken(taken), ..self.settle(now) }
     }
 
     /// A receipt came from its disk; the record that it holds since then, and whether it was created here.
