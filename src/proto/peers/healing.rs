@@ -6,6 +6,7 @@ use crate::proto::fact::Fact;
 use crate::proto::limits::{DEAD, RETURNS_PER_SECOND};
 use crate::proto::time::Tick;
 use rand::RngExt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Dead peers are drawn this often.
@@ -14,6 +15,7 @@ pub(super) const DRAW: Duration = Duration::from_secs(1);
 pub(super) const GOODBYES_DRAWN: u32 = 8;
 /// Announced returns are followed in so many turns a second.
 const TURNS: u64 = 8;
+
 impl Peers {
     /// Dead peers whose return was announced: they are registered with, a few at a time.
     pub(super) fn follow_returns(&mut self, now: Tick) {
@@ -31,7 +33,10 @@ impl Peers {
 
     /// One dead peer after the other, as long as it stands on the list, and now and then one that did: that heals any split.
     pub(super) fn draw_dead(&mut self, now: Tick) {
-        self.errands.extend(self.former.turn().map(Errand::Register));
+        let former = self.former.turn();
+        // Others may be at its address by now.
+        let is_met = |addr: &SocketAddr| self.contacts.at(*addr).any(|guid| self.is_live(&guid));
+        self.errands.extend(former.filter(|addr| !is_met(addr)).map(Errand::Register));
         let dead = self.table.others().len();
         if dead == 0 {
             return;

@@ -751,3 +751,32 @@ fn a_node_whose_address_another_one_took_is_looked_for_where_that_one_was() {
     assert_eq!(reach(&peers, 1), Reach::Reachable);
     assert_eq!(peers.hints.next(), Tick::NEVER);
 }
+
+#[test]
+fn who_left_the_list_is_tried_now_and_then_but_for_those_at_whose_address_another_one_is() {
+    let mut peers = peers(2);
+    pass(&mut peers, secs(26 * 3600));
+    assert_eq!(peers.iter().count(), 0);
+    let tried = |errands: Vec<Errand>| -> BTreeSet<SocketAddr> {
+        let tried = errands.into_iter().filter_map(|errand| match errand {
+            Errand::Register(addr) => Some(addr),
+            _ => None,
+        });
+        tried.collect()
+    };
+    assert_eq!(tried(pass(&mut peers, secs(26 * 3600 + 180))), [addr(1), addr(2)].into());
+    let at = secs(26 * 3600 + 180);
+    peers.met(at, Met { guid: guid(3), name: "n3", addr: addr(1), incarnation: 5 }, Timestamp(0));
+    let until = secs(26 * 3600 + 400);
+    let mut later = BTreeSet::new();
+    while peers.poll_timeout() <= until {
+        let now = peers.poll_timeout();
+        peers.heard(now, &guid(3), 100, None, Timestamp(0)).unwrap();
+        peers.hello_answered(now, &guid(3), now);
+        later.extend(tried(pass(&mut peers, now)));
+    }
+    assert_eq!(later, [addr(2)].into());
+    meet(&mut peers, until, 2, 6);
+    assert!(peers.former.turn().is_none_or(|tried| tried == addr(1)), "it is back");
+    assert!(std::iter::from_fn(|| peers.poll_fact()).all(|fact| !matches!(fact, Fact::Forgotten(_))));
+}
