@@ -9,8 +9,10 @@ use super::pinging::Ping;
 use super::refusal::{Refusal, stopping};
 use super::view;
 use crate::api;
+use crate::config::check_host_port;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::MAX_DATAGRAM;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -131,8 +133,10 @@ impl Handle {
 
     /// The first address of HOST:PORT that our socket can send to.
     async fn look_up(&self, address: &str) -> Result<SocketAddr, String> {
-        let found = tokio::net::lookup_host(address).await;
-        let mut found = found.map_err(|error| format!("{address:?} is no HOST:PORT that can be looked up: {error}"))?;
+        let wrong = |why: &dyn fmt::Display| format!("{address:?} is no HOST:PORT that can be looked up: {why}");
+        // What is none at all is refused in whatever time there is.
+        check_host_port(address).map_err(|problem| wrong(&problem))?;
+        let mut found = tokio::net::lookup_host(address).await.map_err(|error| wrong(&error))?;
         let ip = self.addr.ip();
         let fits = found.find(|addr| addr.is_ipv4() == ip.is_ipv4() && addr.port() != 0);
         fits.ok_or_else(|| format!("{address:?} has no address that a node bound to {ip} can reach"))
