@@ -8,7 +8,7 @@ use crate::proto::gossip::{Guid, Key};
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
 /// A place in the order of arrival: behind the record in this row. The record's GUID tells whether the row is still the
-/// one that it was; where a damaged store is salvaged rows get other numbers, behind all that were found.
+/// one that it was; where a damaged store is salvaged rows get other numbers, behind all that there were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// The row; 0 is before all.

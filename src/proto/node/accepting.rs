@@ -31,7 +31,7 @@ impl Node {
     }
 
     /// The head of a long one.
-    pub(super) fn accept_head(&mut self, now: Tick, peer: Guid, guid: Guid, head: Result<&Head, Invalid>) -> Came {
+    pub(super) fn accept_head(&mut self, now: Tick, peer: Guid, guid: Guid, head: &Result<Head, Invalid>) -> Came {
         let Ok(head) = head else { return self.wrong(now, peer, guid) };
         if head.line(guid).is_some_and(|line| self.refuses(now, &line)) {
             return Came::Refused;

@@ -1,4 +1,4 @@
-//! What [`Peers`](crate::proto::peers::Peers) wants done.
+//! What [`Peers`](crate::proto::peers::Peers) wants done, and what is asked of it that concerns the node.
 
 use super::Node;
 use crate::proto::gossip::Guid;

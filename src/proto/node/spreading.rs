@@ -104,7 +104,7 @@ impl Node {
                 continue;
             }
             let head = pushed.what.verify();
-            match self.accept_head(now, peer, guid, head.as_ref().map_err(|error| *error)) {
+            match self.accept_head(now, peer, guid, &head) {
                 Came::Refused => self.rumors.acknowledge(now, peer, guid, ways!(self)),
                 Came::New(key) => {
                     let learnt = Learnt { key, hops: pushed.hops, long: true, head: head.ok() };

@@ -301,7 +301,7 @@ impl Node {
             let head = head.verify();
             if head.is_ok() && self.ledger.contains(&guid) {
                 self.stats.records_received_duplicate += 1;
-            } else if let Came::New(key) = self.accept_head(now, peer, guid, head.as_ref().map_err(|error| *error)) {
+            } else if let Came::New(key) = self.accept_head(now, peer, guid, &head) {
                 self.learn_fetched(now, key, head.ok());
             }
         }
