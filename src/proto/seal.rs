@@ -134,7 +134,7 @@ impl NetworkKey {
     /// Makes a datagram in `out`: header, then what `body` appends, then the tag.
     pub fn seal(&self, header: &Header, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
         out.clear();
-        // Most take less, and none takes more than a little over it: it seldom grows while it is written.
+        // Hardly any is longer, so that it does not grow while it is written.
         out.reserve(MIN_MAX_DATAGRAM);
         out.extend_from_slice(&[MAGIC, PROTOCOL_VERSION, header.kind, 0]);
         out.extend_from_slice(&self.key_id.0);
