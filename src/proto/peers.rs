@@ -48,7 +48,7 @@ use crate::proto::settings::{PeerSelect, Settings, Timing};
 use crate::proto::time::Tick;
 use crate::proto::wire::ListState;
 use cases::Cases;
-use contacts::Contacts;
+use contacts::{Contact, Contacts};
 use favours::Favour;
 use former::Former;
 use hints::Hints;
@@ -228,7 +228,7 @@ impl Peers {
 
     /// Round-trip times to a peer.
     pub(super) fn rtt(&self, guid: &Guid) -> Rtt {
-        self.contacts.get(guid).map(|contact| contact.rtt).unwrap_or_default()
+        self.contacts.get(guid).map(|contact| contact.trips().rtt).unwrap_or_default()
     }
 
     /// Equal where two nodes list the same nodes as alive, themselves included, in the same incarnations and places.
@@ -262,7 +262,7 @@ impl Peers {
         for place in self.suspicions.places() {
             assert_eq!(self.table.at(place).map(Entry::reach), Some(Reach::Suspect));
         }
-        assert!(self.contacts.iter().all(|(guid, contact)| self.addr(guid) == Some(contact.addr)));
+        assert!(self.contacts.iter().all(|(guid, contact)| self.addr(guid) == Some(contact.addr())));
         for place in self.returns.places() {
             assert!(self.table.at(place).is_some_and(|entry| !entry.reach().answers()));
         }
@@ -270,6 +270,7 @@ impl Peers {
 
     fn shown<'a>(&'a self, entry: &'a Entry) -> Peer<'a> {
         let contact = self.contacts.get(&entry.guid);
+        let trips = contact.map(Contact::trips).unwrap_or_default();
         Peer {
             name: self.table.name(entry),
             addr: entry.addr(),
@@ -280,11 +281,11 @@ impl Peers {
             met: contact.and_then(|contact| contact.met),
             heard: contact.and_then(|contact| contact.heard),
             remembered: contact.map(|contact| contact.remembered).unwrap_or_default(),
-            rtt: contact.map(|contact| contact.rtt).unwrap_or_default(),
+            rtt: trips.rtt,
             networks: contact.map_or(&[], |contact| &contact.networks),
             state: contact.and_then(|contact| contact.state),
             horizon: contact.map(|contact| contact.horizon).unwrap_or_default(),
-            clock_ahead: contact.and_then(|contact| contact.offsets.best()),
+            clock_ahead: trips.offsets.best(),
             key: contact.and_then(|contact| contact.key),
             loss: contact.and_then(|contact| contact.quality.loss()),
             quality: contact.map(|contact| contact.quality).unwrap_or_default(),

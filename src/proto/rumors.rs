@@ -76,7 +76,8 @@ pub struct Rumors {
     fan: usize,
     timing: Timing,
     recent: Recent,
-    lanes: BTreeMap<Guid, Lane>,
+    /// Each in a box: half of a B-tree's room is empty.
+    lanes: BTreeMap<Guid, Box<Lane>>,
     /// Lanes that have something to send, and rumours that wait to be acknowledged: when, peer, record.
     due: BTreeSet<(Tick, Guid)>,
     deadlines: BTreeSet<(Tick, Guid, Guid)>,
@@ -298,7 +299,7 @@ impl Rumors {
     pub fn check(&self) {
         self.recent.check();
         assert!(self.lanes.len() <= LANES);
-        let waiting = |lane: &Lane| lane.parcels.values().filter(|parcel| parcel.sent.is_some()).count();
+        let waiting = |lane: &Box<Lane>| lane.parcels.values().filter(|parcel| parcel.sent.is_some()).count();
         assert_eq!(self.deadlines.len(), self.lanes.values().map(waiting).sum::<usize>());
         for (peer, lane) in &self.lanes {
             assert!(lane.parcels.len() <= RUMORS_PER_LANE);
@@ -334,9 +335,9 @@ impl Rumors {
                 let idle = self.lanes.iter().find(|(_, lane)| lane.is_idle(now)).map(|(&idle, _)| idle)?;
                 self.lanes.remove(&idle);
             }
-            self.lanes.insert(peer, Lane::new());
+            self.lanes.insert(peer, Box::new(Lane::new()));
         }
-        self.lanes.get_mut(&peer)
+        self.lanes.get_mut(&peer).map(Box::as_mut)
     }
 
     fn with_lane(&mut self, now: Tick, peer: Guid, change: impl FnOnce(&mut Lane)) {

@@ -1,7 +1,7 @@
 //! [`NetworkKey`]: what a network's name and password become. It seals every datagram and is the only way to open one:
 //! [`Verified`] exists only behind a tag that was right.
 
-use crate::proto::limits::{HEADER, MAX_DATAGRAM, TAG};
+use crate::proto::limits::{HEADER, MAX_DATAGRAM, MIN_MAX_DATAGRAM, TAG};
 use crate::proto::stats::Rejected;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
@@ -134,6 +134,8 @@ impl NetworkKey {
     /// Makes a datagram in `out`: header, then what `body` appends, then the tag.
     pub fn seal(&self, header: &Header, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
         out.clear();
+        // Hardly any is longer, so that it does not grow while it is written.
+        out.reserve(MIN_MAX_DATAGRAM);
         out.extend_from_slice(&[MAGIC, PROTOCOL_VERSION, header.kind, 0]);
         out.extend_from_slice(&self.key_id.0);
         for word in [header.src_session, header.dst_session, header.counter] {

@@ -85,6 +85,9 @@ impl Disk {
 
     /// Takes a fact; it counts once its commit is due. `authored`: it was created here.
     pub fn keep(&mut self, now: Tick, fact: Fact, authored: bool) {
+        if self.roster.is_some() && matches!(fact, Fact::Peer(_)) {
+            return;
+        }
         if let Fact::Gossip(gossip) = &fact {
             self.arriving.insert(gossip.key(), Arc::new(Record::new(gossip.head(), gossip.msg())));
         }
@@ -171,9 +174,9 @@ impl Disk {
             Fact::Silence(guid, Some(silence)) => {
                 self.silences.insert(guid, silence);
             }
-            Fact::Peer(fact) if self.roster.is_none() => drop(self.peers.insert(fact.guid, fact)),
+            Fact::Peer(fact) => drop(self.peers.insert(fact.guid, fact)),
             Fact::Forgotten(guid) => drop(self.peers.remove(&guid)),
-            Fact::Peer(_) | Fact::Identity(_) | Fact::Reach(_) => {}
+            Fact::Identity(_) | Fact::Reach(_) => {}
         }
         Vec::new()
     }

@@ -2,6 +2,7 @@
 //! was not talked with for longest goes, and its round-trip times are measured afresh when it is next met.
 
 use super::offsets::Offsets;
+use super::plain::Plain;
 use super::quality::Quality;
 use crate::proto::gossip::Guid;
 #[cfg(not(test))]
@@ -22,13 +23,14 @@ const REFILE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(super) struct Contact {
     /// Changed by [`Contacts::open`] alone, which knows who is where.
-    pub(super) addr: SocketAddr,
+    addr: Plain,
     pub(super) met: Option<Tick>,
     pub(super) heard: Option<Tick>,
     /// When the disk was last told of it.
     pub(super) kept: Option<Tick>,
     pub(super) remembered: Timestamp,
-    pub(super) rtt: Rtt,
+    /// How long it takes to answer; none where it only shook hands, as most of a large network's peers do.
+    trips: Option<Box<Trips>>,
     pub(super) networks: Vec<Box<str>>,
     pub(super) state: Option<Claim>,
     /// Records older than this it does not hold.
@@ -39,8 +41,6 @@ pub(super) struct Contact {
     pub(super) told: u32,
     /// The incarnation in which it counted as dead or gone before it was met again.
     pub(super) died: Option<u32>,
-    /// How its clock differs.
-    pub(super) offsets: Offsets,
     /// How much comes from it.
     pub(super) quality: Quality,
     /// The second in which it was last heard, and its datagrams in it.
@@ -52,25 +52,48 @@ pub(super) struct Contact {
     slot: usize,
 }
 
+/// What a peer's answers have shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trips {
+    pub(super) rtt: Rtt,
+    /// How its clock differs.
+    pub(super) offsets: Offsets,
+}
+
 impl Contact {
-    fn new(now: Tick, place: u64, addr: SocketAddr, slot: usize) -> Contact {
-        let (met, heard, kept, remembered, rtt, networks, state, horizon, key) = Default::default();
-        let (told, died, offsets, quality, second, filed) =
-            (0, None, Offsets::default(), Quality::default(), (0, 0), now);
+    /// Where it is.
+    pub(super) fn addr(&self) -> SocketAddr {
+        self.addr.addr()
+    }
+
+    /// What its answers have shown so far.
+    pub(super) fn trips(&self) -> Trips {
+        self.trips.as_deref().copied().unwrap_or_default()
+    }
+
+    /// It answered after so long, and its clock was ahead of ours by so many microseconds.
+    pub(super) fn answered(&mut self, took: Duration, ahead: i64) {
+        let trips = self.trips.get_or_insert_default();
+        trips.rtt.sample(took);
+        trips.offsets.sample(ahead, took);
+    }
+
+    fn new(now: Tick, place: u64, addr: Plain, slot: usize) -> Contact {
+        let (met, heard, kept, remembered, trips, networks, state, horizon, key) = Default::default();
+        let (told, died, quality, second, filed) = (0, None, Quality::default(), (0, 0), now);
         Contact {
             addr,
             met,
             heard,
             kept,
             remembered,
-            rtt,
+            trips,
             networks,
             state,
             horizon,
             key,
             told,
             died,
-            offsets,
             quality,
             second,
             filed,
@@ -93,7 +116,7 @@ use super::tests::most_contacts as most;
 pub(super) struct Contacts {
     contacts: BTreeMap<Guid, Box<Contact>>,
     silence: BTreeSet<(Tick, Guid)>,
-    places: BTreeSet<(SocketAddr, Guid)>,
+    places: BTreeSet<(Plain, Guid)>,
     all: Vec<Guid>,
 }
 
@@ -104,7 +127,7 @@ impl Contacts {
 
     /// Where it is.
     pub(super) fn addr(&self, guid: &Guid) -> Option<SocketAddr> {
-        self.get(guid).map(|contact| contact.addr)
+        self.get(guid).map(Contact::addr)
     }
 
     pub(super) fn get_mut(&mut self, guid: &Guid) -> Option<&mut Contact> {
@@ -113,6 +136,7 @@ impl Contacts {
 
     /// The contact of this GUID, which is at this address; made where there is none.
     pub(super) fn open(&mut self, now: Tick, guid: Guid, addr: SocketAddr) -> &mut Contact {
+        let addr = Plain::new(addr);
         if !self.contacts.contains_key(&guid) {
             if self.contacts.len() >= most()
                 && let Some(&(_, silent)) = self.silence.first()
@@ -136,6 +160,7 @@ impl Contacts {
 
     /// Who is at this address.
     pub(super) fn at(&self, addr: SocketAddr) -> impl Iterator<Item = Guid> {
+        let addr = Plain::new(addr);
         self.places.range((addr, Guid([0; 16]))..=(addr, Guid([u8::MAX; 16]))).map(|&(_, guid)| guid)
     }
 

@@ -56,11 +56,10 @@ impl Peers {
         }
         let last = before.map_or(incarnation, |(_, incarnation)| incarnation);
         // What the disk has of it is still so, but for the minute.
-        let kept = self
-            .contacts
-            .get(&guid)
-            .is_some_and(|contact| contact.addr == addr && contact.kept.is_some_and(|kept| now.since(kept) < KEPT))
-            && self.peer(&guid).is_some_and(|peer| peer.name == name);
+        let kept =
+            self.contacts.get(&guid).is_some_and(|contact| {
+                contact.addr() == addr && contact.kept.is_some_and(|kept| now.since(kept) < KEPT)
+            }) && self.peer(&guid).is_some_and(|peer| peer.name == name);
         self.table.identify(place, addr, last.max(incarnation), Some(name));
         let contact = self.contacts.open(now, guid, addr);
         (contact.met, contact.heard, contact.told) = (Some(now), Some(now), incarnation);
@@ -154,8 +153,7 @@ impl Peers {
         let Some(contact) = self.contacts.get_mut(guid) else { return };
         // Any HELLO will do, as each carries its own stamp; a stamp of long ago is none of ours.
         if sent <= now && now.since(sent) < STAMP {
-            contact.rtt.sample(now.since(sent));
-            contact.offsets.sample(ahead, now.since(sent));
+            contact.answered(now.since(sent), ahead);
             self.trips.sample(now.since(sent));
             self.hello_answered(now, guid, sent);
         }

@@ -118,7 +118,6 @@ impl News {
             let known = self.pieces.iter().filter(|piece| piece.update.word == Word::Alive && !piece.rank.is_own());
             let known: Vec<Key> = known.map(|piece| key(&piece.update)).collect();
             known.iter().for_each(|key| self.remove(key));
-            self.pieces.shrink_to(2 * self.pieces.len());
         }
     }
 
@@ -145,6 +144,10 @@ impl News {
         // The last one stands in its place now.
         if slot < self.pieces.len() {
             self.file(slot);
+        }
+        // There were many, where many came or went at once.
+        if self.pieces.len() < self.pieces.capacity() / 4 {
+            self.pieces.shrink_to(2 * self.pieces.len());
         }
     }
 }

@@ -207,9 +207,9 @@ impl Peers {
 
     /// Whether it is a live peer whom we talk with, no suspect, and not this one.
     fn is_talking(&self, guid: &Guid, without: Option<Guid>) -> bool {
-        let heard = self.contacts.get(guid).is_some_and(|contact| contact.heard.is_some());
-        let reachable = || self.table.find(guid).is_some_and(|(_, entry)| entry.reach() == Reach::Reachable);
-        heard && Some(*guid) != without && reachable()
+        let contact = self.contacts.get(guid).filter(|contact| contact.heard.is_some() && Some(*guid) != without);
+        let entry = contact.and_then(|contact| self.table.at(contact.place));
+        entry.is_some_and(|entry| entry.guid == *guid && entry.reach() == Reach::Reachable)
     }
 
     /// The round's probe goes to one peer after the other. Where probes have a period of their own, to know sooner, some go

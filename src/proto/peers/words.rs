@@ -30,7 +30,7 @@ impl Peers {
         let Some(contact) = self.contacts.get_mut(guid) else { return };
         contact.told = contact.told.max(incarnation);
         contact.died = contact.died.filter(|&died| died >= incarnation);
-        let (at, addr) = (place(guid), contact.addr);
+        let (at, addr) = (place(guid), contact.addr());
         if self.table.at(at).is_some_and(|entry| entry.reach().answers() && entry.incarnation < incarnation) {
             self.table.identify(at, addr, incarnation, None);
             self.clear(now, at, Note::Objected(incarnation));
