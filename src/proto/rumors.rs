@@ -299,8 +299,8 @@ impl Rumors {
     pub fn check(&self) {
         self.recent.check();
         assert!(self.lanes.len() <= LANES);
-        let waiting = |lane: &Box<Lane>| lane.parcels.values().filter(|parcel| parcel.sent.is_some()).count();
-        assert_eq!(self.deadlines.len(), self.lanes.values().map(waiting).sum::<usize>());
+        let waiting = |lane: &Lane| lane.parcels.values().filter(|parcel| parcel.sent.is_some()).count();
+        assert_eq!(self.deadlines.len(), self.lanes.values().map(|lane| waiting(lane)).sum::<usize>());
         for (peer, lane) in &self.lanes {
             assert!(lane.parcels.len() <= RUMORS_PER_LANE);
             assert_eq!(lane.due != Tick::NEVER, self.due.contains(&(lane.due, *peer)));
