@@ -250,6 +250,21 @@ impl Head {
         self.len().saturating_sub(index.saturating_mul(PIECE)).min(PIECE)
     }
 
+    /// Checks that this is the MSG that it speaks of.
+    pub fn check(&self, msg: &[u8]) -> Result<(), Invalid> {
+        if msg.len() <= MAX_MSG && list_hash(msg) != self.pieces {
+            return Err(Invalid::Mismatch);
+        }
+        self.check_whole(msg)
+    }
+
+    /// The same where each piece was checked before.
+    fn check_whole(&self, msg: &[u8]) -> Result<(), Invalid> {
+        check_msg(self.kind, self.date_time, msg)?;
+        let is_it = msg.len() == self.len() && <Hash>::from(Sha256::digest(msg)) == self.sha2;
+        if is_it { Ok(()) } else { Err(Invalid::Mismatch) }
+    }
+
     /// The name that follows from the content: a UUIDv8 whose 122 free bits are the start of a SHA-256.
     pub fn guid(&self) -> Guid {
         let mut hash = Sha256::new();
@@ -304,18 +319,13 @@ pub struct Gossip {
 impl Gossip {
     /// Checks that `msg` is the MSG of `head`.
     pub fn new(head: Head, msg: Bytes) -> Result<Gossip, Invalid> {
-        if msg.len() <= MAX_MSG && list_hash(&msg) != head.pieces {
-            return Err(Invalid::Mismatch);
-        }
-        Gossip::joined(head, msg)
+        head.check(&msg)?;
+        Ok(Gossip { guid: head.guid(), head, msg })
     }
 
     /// The same where each piece of `msg` was checked against the list that `head` names.
     pub(crate) fn joined(head: Head, msg: Bytes) -> Result<Gossip, Invalid> {
-        check_msg(head.kind, head.date_time, &msg)?;
-        if msg.len() != head.len() || <Hash>::from(Sha256::digest(&msg)) != head.sha2 {
-            return Err(Invalid::Mismatch);
-        }
+        head.check_whole(&msg)?;
         Ok(Gossip { guid: head.guid(), head, msg })
     }
 

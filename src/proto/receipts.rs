@@ -4,6 +4,7 @@
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{PEERS, RECEIPTS};
 use crate::proto::time::Tick;
+use crate::proto::unordered::Unordered;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -33,7 +34,7 @@ struct Held {
 /// See the module.
 #[derive(Default)]
 pub struct Receipts {
-    held: BTreeMap<Guid, Held>,
+    held: Unordered<Guid, Held>,
     order: VecDeque<Guid>,
     /// Holders of all of them together.
     noted: usize,
@@ -178,7 +179,7 @@ impl Receipts {
     pub fn check(&self) {
         assert!(self.order.len() <= RECEIPTS && self.watched.len() <= RECEIPTS && self.asked.len() <= RECEIPTS);
         assert!(self.askers.len() <= RECEIPTS && self.noted <= PEERS);
-        assert_eq!(self.noted, self.held.values().map(|held| held.holders.len()).sum::<usize>());
+        assert_eq!(self.noted, self.held.sorted().iter().map(|(_, held)| held.holders.len()).sum::<usize>());
     }
 }
 

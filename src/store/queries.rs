@@ -92,7 +92,7 @@ impl Store {
     pub fn msg(&self, network: NetworkId, key: Key) -> Result<Option<Bytes>, StoreError> {
         let found = self.shared.reading(|db| {
             let Some(stored) = Stored::read(db, network, key)? else { return Ok(None) };
-            Ok(Some(stored.whole(db)?.map(|gossip| gossip.msg().clone())))
+            Ok(Some(stored.whole(db)?.map(|(_, msg)| msg)))
         })?;
         if let Some(None) = found {
             self.condemn(network, &[key]);

@@ -38,6 +38,12 @@ pub enum Load {
     },
 }
 
+impl Load {
+    fn record(&self) -> Option<Key> {
+        if let Load::Record(key) = self { Some(*key) } else { None }
+    }
+}
+
 /// What was read.
 #[derive(Clone, Debug)]
 pub enum Loaded {
@@ -87,9 +93,7 @@ fn answer(shared: &Shared, loads: &[(NetworkId, Load)], on_loaded: &OnLoaded) {
         return;
     }
     shared.answered.fetch_add(1, Ordering::Relaxed);
-    let read = shared
-        .reading(|db| loads.iter().map(|&(network, load)| Ok((network, load, read(db, network, load)?))).collect());
-    let all: Vec<_> = match (read, loads) {
+    let all: Vec<_> = match (shared.reading(|db| read(db, loads)), loads) {
         (Ok(all), _) => all,
         (Err(_), &[(network, load)]) => vec![(network, load, Loaded::Gone)],
         (Err(_), _) => return loads.chunks(1).for_each(|load| answer(shared, load, on_loaded)),
@@ -102,24 +106,42 @@ fn answer(shared: &Shared, loads: &[(NetworkId, Load)], on_loaded: &OnLoaded) {
     on_loaded(all);
 }
 
-fn read(db: &Connection, network: NetworkId, load: Load) -> rusqlite::Result<Loaded> {
-    match load {
-        Load::Record(key) => record(db, network, key),
-        Load::Piece(key, index) => piece(db, network, key, index),
-        Load::Page { after, limit } => Ok(Loaded::Page(page(db, network, after, limit)?.into())),
+/// What was asked for, in that order; records one behind the other are read as they lie there.
+fn read(db: &Connection, loads: &[(NetworkId, Load)]) -> rusqlite::Result<Vec<(NetworkId, Load, Loaded)>> {
+    let mut all = Vec::with_capacity(loads.len());
+    let is_run = |(one, load): &(NetworkId, Load), (other, next): &(NetworkId, Load)| {
+        one == other && load.record().is_some() && next.record().is_some()
+    };
+    for run in loads.chunk_by(is_run) {
+        let (network, load) = run[0];
+        let loaded = match load {
+            Load::Record(_) => records(db, network, run.iter().filter_map(|(_, load)| load.record()).collect())?,
+            Load::Piece(key, index) => vec![piece(db, network, key, index)?],
+            Load::Page { after, limit } => vec![Loaded::Page(page(db, network, after, limit)?.into())],
+        };
+        all.extend(run.iter().zip(loaded).map(|(&(network, load), loaded)| (network, load, loaded)));
     }
+    Ok(all)
 }
 
-fn record(db: &Connection, network: NetworkId, key: Key) -> rusqlite::Result<Loaded> {
-    let Some(stored) = Stored::read(db, network, key)? else { return Ok(Loaded::Gone) };
-    let Some(head) = stored.head.clone() else { return Ok(Loaded::Bad(key)) };
-    if head.piece_count() > 1 && stored.body.is_some() {
-        return Ok(Loaded::Record(Arc::new(Record { head, msg: None })));
+fn records(db: &Connection, network: NetworkId, keys: Vec<Key>) -> rusqlite::Result<Vec<Loaded>> {
+    let mut all = Vec::with_capacity(keys.len());
+    Stored::read_run(db, network, &keys, &mut |stored| {
+        let key = keys[all.len()];
+        all.push(stored.map_or(Ok(Loaded::Gone), |stored| record(db, key, stored))?);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+fn record(db: &Connection, key: Key, stored: Stored) -> rusqlite::Result<Loaded> {
+    if let (Some(head), Some(_)) = (&stored.head, stored.body)
+        && head.piece_count() > 1
+    {
+        return Ok(Loaded::Record(Arc::new(Record { head: head.clone(), msg: None })));
     }
-    Ok(match stored.whole(db)? {
-        Some(gossip) => Loaded::Record(Arc::new(Record { head, msg: Some(gossip.msg().clone()) })),
-        None => Loaded::Bad(key),
-    })
+    let whole = stored.whole(db)?.map(|(head, msg)| Record { head, msg: Some(msg) });
+    Ok(whole.map_or(Loaded::Bad(key), |record| Loaded::Record(Arc::new(record))))
 }
 
 fn piece(db: &Connection, network: NetworkId, key: Key, index: u16) -> rusqlite::Result<Loaded> {
@@ -131,7 +153,7 @@ fn piece(db: &Connection, network: NetworkId, key: Key, index: u16) -> rusqlite:
     let count = stored.head.as_ref().map_or(0, |head| head.piece_count());
     if count == 1 {
         return Ok(match stored.whole(db)? {
-            Some(gossip) if index == 0 => Loaded::Piece(gossip.msg().clone()),
+            Some((_, msg)) if index == 0 => Loaded::Piece(msg),
             Some(_) => Loaded::Gone,
             None => Loaded::Bad(key),
         });

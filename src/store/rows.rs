@@ -1,11 +1,11 @@
 //! Rows of `gossip` and `partial` as heads, with the check that every reader makes: the GUID follows from the row.
 
 use crate::proto::fact::LIST;
-use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, Kind, piece_list};
+use crate::proto::gossip::{Guid, Hash, Head, Key, Kind, piece_list};
 use crate::proto::time::Timestamp;
 use bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Row, Statement, ToSql, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, ToSql, params, params_from_iter};
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
@@ -136,11 +136,14 @@ pub(super) fn bytes(value: ValueRef<'_>) -> Option<&[u8]> {
     }
 }
 
-static READ: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT id, body, msg, {HEAD} FROM gossip INDEXED BY gossip_key
-         WHERE network = ?1 AND date_time = ?2 AND guid = ?3"
-    )
+/// The row of a record, and all rows from one on in the order of their keys: for [`Stored::of`].
+static READ: LazyLock<[String; 2]> = LazyLock::new(|| {
+    let select = format!("SELECT id, body, msg, {HEAD} FROM gossip INDEXED BY gossip_key WHERE network = ?1");
+    [
+        format!("{select} AND date_time = ?2 AND guid = ?3"),
+        // Not ORDER BY: who walks looks at each row, and SQLite would prepare the statement anew whenever it is bound.
+        format!("{select} AND (date_time, guid) >= (?2, ?3)"),
+    ]
 });
 
 /// A complete record as it lies in the file.
@@ -159,15 +162,47 @@ pub(super) struct Stored {
 impl Stored {
     /// The row of a record.
     pub fn read(db: &Connection, network: NetworkId, key: Key) -> rusqlite::Result<Option<Stored>> {
-        db.prepare_cached(&READ)?
-            .query_row(params![network.0, date(key.date_time), key.guid.0], |row| {
-                let head = head(row, 3).filter(|(guid, head)| (*guid, head.date_time()) == (key.guid, key.date_time));
-                let msg = bytes(row.get_ref(2)?).map(Bytes::copy_from_slice);
-                let body = row.get_ref(1)?.as_i64().ok();
-                let len = row.get_ref(8)?.as_i64().unwrap_or(0);
-                Ok(Stored { id: row.get(0)?, body, len, head: head.map(|(_, head)| head), msg })
-            })
-            .optional()
+        let values = params![network.0, date(key.date_time), key.guid.0];
+        db.prepare_cached(&READ[0])?.query_row(values, |row| Stored::of(row, key)).optional()
+    }
+
+    /// The rows of records, none where one is not there. Where keys stand one behind the other in the index, as those do
+    /// that a new node asks for, only the first is searched for.
+    pub fn read_run(
+        db: &Connection,
+        network: NetworkId,
+        keys: &[Key],
+        each: &mut dyn FnMut(Option<Stored>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let (mut statement, mut left) = (db.prepare_cached(&READ[1])?, keys);
+        while let Some((first, behind)) = left.split_first() {
+            let mut rows = statement.query(params![network.0, date(first.date_time), first.guid.0])?;
+            each(Stored::next(&mut rows, *first)?)?;
+            left = behind;
+            while let Some((next, behind)) = left.split_first()
+                && let Some(stored) = Stored::next(&mut rows, *next)?
+            {
+                each(Some(stored))?;
+                left = behind;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next row, if it has this key.
+    fn next(rows: &mut Rows<'_>, key: Key) -> rusqlite::Result<Option<Stored>> {
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let stands = (row.get_ref(3)?.as_i64(), row.get_ref(4)?.as_blob());
+        let is_it = stands == (Ok(date(key.date_time)), Ok(&key.guid.0[..]));
+        is_it.then(|| Stored::of(row, key)).transpose()
+    }
+
+    fn of(row: &Row<'_>, key: Key) -> rusqlite::Result<Stored> {
+        let head = head(row, 3).filter(|(guid, head)| (*guid, head.date_time()) == (key.guid, key.date_time));
+        let msg = bytes(row.get_ref(2)?).map(Bytes::copy_from_slice);
+        let body = row.get_ref(1)?.as_i64().ok();
+        let len = row.get_ref(8)?.as_i64().unwrap_or(0);
+        Ok(Stored { id: row.get(0)?, body, len, head: head.map(|(_, head)| head), msg })
     }
 
     /// What is here of a record that is not complete.
@@ -183,15 +218,15 @@ impl Stored {
             .optional()
     }
 
-    /// The whole record; `None` if any part of it is missing or wrong.
-    pub fn whole(self, db: &Connection) -> rusqlite::Result<Option<Gossip>> {
+    /// Its head, which is what its name says, and a MSG that matches it; `None` if any part is missing or wrong.
+    pub fn whole(self, db: &Connection) -> rusqlite::Result<Option<(Head, Bytes)>> {
         let Some(head) = self.head else { return Ok(None) };
         let msg = match (self.body, self.msg) {
             (None, Some(msg)) => msg,
             (Some(body), None) => whole_msg(db, body, &head)?,
             _ => return Ok(None),
         };
-        Ok(Gossip::new(head, msg).ok())
+        Ok(head.check(&msg).is_ok().then_some((head, msg)))
     }
 
     /// One piece of MSG, or the list of their hashes; `None` if it is missing or wrong.
@@ -225,10 +260,10 @@ pub(super) fn keep_piece(db: &Connection, body: i64, index: u16, bytes: &[u8]) -
 }
 
 /// Makes the list of a whole MSG what follows from its pieces: it is no part of the whole, and may be what was wrong.
-pub(super) fn keep_list(db: &Connection, body: i64, gossip: &Gossip) -> rusqlite::Result<()> {
-    match verified_piece(db, body, gossip.head(), LIST)? {
+pub(super) fn keep_list(db: &Connection, body: i64, head: &Head, msg: &[u8]) -> rusqlite::Result<()> {
+    match verified_piece(db, body, head, LIST)? {
         Some(_) => Ok(()),
-        None => keep_piece(db, body, LIST, &piece_list(gossip.msg())),
+        None => keep_piece(db, body, LIST, &piece_list(msg)),
     }
 }
 

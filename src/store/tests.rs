@@ -464,6 +464,47 @@ fn a_record_is_found_by_the_beginning_of_its_guid() {
 }
 
 #[test]
+fn records_asked_for_together_are_answered_one_by_one_in_the_order_of_the_asks() {
+    let disk = Disk::new();
+    let mut gossips: Vec<Gossip> = (0..40).map(|number| gossip(number / 4, format!("{number}"))).collect();
+    gossips.push(gossip(u64::MAX, "from the far future"));
+    let running = disk.open();
+    running.keep(&gossips);
+    gossips.push(long(5, 2));
+    running.author(&gossips[41]);
+    let (absent, rotten) = (gossip(6, "never said"), gossips[20].key());
+    let sql = "UPDATE gossip SET msg = 'rot' WHERE guid = ?1";
+    assert_eq!(running.store.shared.db().execute(sql, [rotten.guid.0]), Ok(1));
+    drop(running);
+
+    // One behind the other, as a new node asks, with one that is not there and another twice; then back.
+    let mut keys: Vec<Key> = gossips.iter().map(Gossip::key).chain([absent.key()]).collect();
+    keys.sort();
+    keys.push(rotten);
+    let back: Vec<Key> = keys.iter().rev().copied().collect();
+    keys.extend(back);
+    let store = Store::open(&disk.path()).unwrap();
+    let home = store.network(HOME).unwrap();
+    // Before the reader's thread begins, so that all are read in one.
+    assert!(keys.iter().all(|key| store.load(home, Load::Record(*key))));
+    let running = disk.start(store);
+    for key in keys {
+        let (_, load, loaded) = running.loaded.recv().unwrap();
+        assert_eq!(load, Load::Record(key));
+        match loaded {
+            Loaded::Record(record) => {
+                let said = gossips.iter().find(|gossip| gossip.key() == key).unwrap();
+                let short = (said.head().piece_count() == 1).then_some(said.msg());
+                assert!(key != rotten && record.head == *said.head() && record.msg.as_ref() == short);
+            }
+            Loaded::Gone => assert_eq!(key, absent.key()),
+            Loaded::Bad(bad) => assert_eq!((bad, key), (rotten, rotten)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_record_that_rots_is_reported_and_can_come_back() {
     let disk = Disk::new();
     let running = disk.open();

@@ -381,8 +381,8 @@ impl<'a> Batch<'a> {
     fn condemn(&mut self, network: NetworkId, key: Key) -> rusqlite::Result<bool> {
         let Some(stored) = Stored::read(self.db, network, key)? else { return Ok(false) };
         let (id, body, len) = (stored.id, stored.body, stored.len);
-        if let Some(gossip) = stored.whole(self.db)? {
-            body.map_or(Ok(()), |body| rows::keep_list(self.db, body, &gossip))?;
+        if let Some((head, msg)) = stored.whole(self.db)? {
+            body.map_or(Ok(()), |body| rows::keep_list(self.db, body, &head, &msg))?;
             return Ok(true);
         }
         let is_last = rows::last(self.db)? == Some(id);
