@@ -93,12 +93,12 @@ impl Ingest {
             }
             Ok::<_, Failure>(took)
         };
-        // While one batch is committed the next is on its way.
+        // While one batch is committed another is taken in, and the third is on its way.
         let mut took = if batch == 1 {
             writer().await?
         } else {
-            let (one, other) = tokio::try_join!(writer(), writer())?;
-            [one, other].concat()
+            let (one, two, three) = tokio::try_join!(writer(), writer(), writer())?;
+            [one, two, three].concat()
         };
         let rate = f64::from(records) / began.elapsed().as_secs_f64();
         drop(progress);
