@@ -87,8 +87,8 @@ fn program(words: &[String]) -> Result<(), String> {
     let ok = |is: bool, why: &str| if is { Ok(()) } else { Err(why.to_owned()) };
     match words[..] {
         ["gossip-node", ref args @ ..] => takes(args),
-        ["cargo", "run", "--", ref args @ ..] | ["cargo", "run", "--release", "--", ref args @ ..] => takes(args),
-        ["cargo", "run", "--example", ref name @ ..] => {
+        ["cargo", "run", "--release", "--", ref args @ ..] => takes(args),
+        ["cargo", "run", "--release", "--example", ref name @ ..] => {
             ok(name.iter().all(|name| root().join(format!("examples/{name}.rs")).exists()), "no such example")
         }
         ["cargo", "test", ref rest @ ..] => {
