@@ -46,7 +46,7 @@ pub const STATUS_LIMIT: u64 = 20;
 
 /// The query of the requests that ask for nothing but a network.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct NetworkQuery {
     /// Which network, where the daemon is in several.
@@ -55,7 +55,7 @@ pub struct NetworkQuery {
 
 /// The query of `GET /status` and `GET /status/gossip`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct StatusQuery {
     /// Which network, where the daemon is in several.
@@ -67,7 +67,7 @@ pub struct StatusQuery {
 
 /// `GET /status`: both on one page, and the counters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Status {
     /// NETWORK_STATUS.
     pub network: NetworkStatus,
@@ -79,7 +79,7 @@ pub struct Status {
 
 /// `GET /node`: this daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct NodeInfo {
     /// The program's version.
     pub version: String,
@@ -97,7 +97,7 @@ pub struct NodeInfo {
 
 /// `GET /wait`: answers when all that is asked holds (200) or the time is over (504).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct WaitQuery {
     /// Which network, where the daemon is in several.
@@ -115,7 +115,7 @@ pub struct WaitQuery {
 
 /// What `GET /wait` saw last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Waited {
     /// Whether all that was asked holds.
     pub holds: bool,
@@ -129,7 +129,7 @@ pub struct Waited {
 
 /// Any error, after RFC 9457 (`application/problem+json`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,

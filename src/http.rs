@@ -3,6 +3,8 @@
 
 mod body;
 mod create;
+#[cfg(test)]
+mod described;
 mod door;
 mod events;
 pub(crate) mod exposition;
@@ -165,6 +167,7 @@ async fn bind_tcp(listen: Option<Listen>) -> Result<Option<(TcpListener, SocketA
 /// The API's routes behind its guards; without any, those for the home's owner.
 fn router(handle: Handle, stage: Option<Stage>, guards: Option<Guards>) -> Router {
     Router::new()
+        .merge(routes::routes())
         .merge(openapi::routes())
         .merge(health::routes())
         .merge(page::routes())

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `PUT /demo`: how the network of a demonstration is to be from now on. What is absent stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChaosChange {
     /// Which share of all datagrams is lost, from 0 to 0.9.
@@ -19,7 +19,7 @@ pub struct ChaosChange {
 
 /// `GET /demo`: how it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Chaos {
     /// Which share of all datagrams is lost.
     pub loss: f64,
@@ -33,7 +33,7 @@ pub struct Chaos {
 
 /// A node of a demonstration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct DemoNode {
     /// NODE_NAME.
     pub name: String,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// What a node's beacons in one network told, and whom it heard.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Discovery {
     /// The UDP port that beacons go to and are heard at.
     pub port: u16,
@@ -23,7 +23,7 @@ pub struct Discovery {
 
 /// A node whose beacon was heard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Neighbour {
     /// NODE_GUID.
     pub guid: String,
@@ -37,7 +37,7 @@ pub struct Neighbour {
 
 /// A neighbour that has a network of the same name and another password. Who knows the name can make one up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Namesake {
     /// Its address.
     pub ip: String,

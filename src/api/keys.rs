@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 
 /// `GET /keys`: the ring of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Keys {
     /// NETWORK_NAME.
     pub network_name: String,
@@ -18,7 +18,7 @@ pub struct Keys {
 
 /// A key of a network's ring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Key {
     /// What names it in datagrams, 8 hex digits; made of the key, and no secret.
     pub key_id: String,
@@ -34,7 +34,7 @@ pub struct Key {
 
 /// A peer that uses a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct KeyUser {
     /// NODE_GUID.
     pub guid: String,
@@ -46,7 +46,7 @@ pub struct KeyUser {
 
 /// `POST /keys`: another password to accept.
 #[derive(Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// The password, UTF-8.
@@ -76,7 +76,7 @@ impl std::fmt::Debug for NewKey {
 
 /// The query of `DELETE /keys/{key_id}`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct RemoveKeyQuery {
     /// Which network, where the daemon is in several.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// event instead: records that arrived since are told, each once; peers by what changed or, if that is not known any
 /// more, by a new snapshot. What is measured all the time (`fetch`, `metrics`, `traffic`) is told as it is, never later.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct EventsQuery {
     /// Which network, where the daemon is in several.
@@ -25,7 +25,7 @@ pub struct EventsQuery {
 
 /// What becomes of records that who follows has not taken yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Backlog {
     /// All are told, however many.
@@ -37,7 +37,7 @@ pub enum Backlog {
 /// One event. Records come in the order in which they arrived here.
 #[expect(clippy::large_enum_variant, reason = "events are made one by one, and written at once")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// How the network is; what follows changes it.
@@ -76,7 +76,7 @@ impl Event {
 
 /// How a peer is reached from now on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct PeerEvent {
     /// When, RFC 3339.
     pub at: String,
@@ -98,7 +98,7 @@ pub struct PeerEvent {
 
 /// What is not told: what follows begins anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Reset {
     /// Of what: `gossip` or `peer`.
     pub of: String,
@@ -110,7 +110,7 @@ pub struct Reset {
 
 /// How far a long MSG has come. The last one has `received` equal to `len`: then it is complete and on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Fetch {
     /// When, RFC 3339.
     pub at: String,
@@ -126,7 +126,7 @@ pub struct Fetch {
 
 /// A line of the log at `warn` or above.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Warning {
     /// When, RFC 3339.
     pub at: String,
@@ -138,7 +138,7 @@ pub struct Warning {
 
 /// A second of a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Metrics {
     /// When it ended, RFC 3339.
     pub at: String,
@@ -170,7 +170,7 @@ pub struct Metrics {
 
 /// How much was sent or received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Amount {
     /// Datagrams.
     pub datagrams: u64,
@@ -180,7 +180,7 @@ pub struct Amount {
 
 /// What passed since the last of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Traffic {
     /// When it ended, RFC 3339.
     pub at: String,
@@ -190,7 +190,7 @@ pub struct Traffic {
 
 /// Datagrams between this node and a peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Span {
     /// NODE_GUID.
     pub peer: String,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a peer is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// It answers.
@@ -20,7 +20,7 @@ pub enum Reach {
 
 /// A peer in [`NetworkStatus`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Peer {
     /// NODE_GUID.
     pub guid: String,
@@ -71,7 +71,7 @@ pub struct Peer {
 
 /// A node of another network in [`NetworkStatus`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct OtherNode {
     /// NODE_GUID.
     pub guid: String,
@@ -89,7 +89,7 @@ pub struct OtherNode {
 
 /// NETWORK_STATUS: `GET /status/network`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct NetworkStatus {
     /// NETWORK_NAME.
     pub network_name: String,
@@ -140,7 +140,7 @@ impl NetworkStatus {
 
 /// Peers that this node could not reach for a while.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Split {
     /// When one of them was last heard before, RFC 3339.
     pub from: String,
@@ -158,7 +158,7 @@ pub struct Split {
 
 /// `POST /register`: which node to register with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RegisterRequest {
     /// HOST:PORT.
@@ -169,7 +169,7 @@ pub struct RegisterRequest {
 
 /// The answer when it registered; silence is an [`Problem`](super::Problem) with status 504.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Registered {
     /// Its GUID.
     pub guid: String,
@@ -185,7 +185,7 @@ pub struct Registered {
 
 /// The query of `POST /peers/{peer}/ping`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct PingQuery {
     /// Which network, where the daemon is in several.
@@ -199,7 +199,7 @@ pub struct PingQuery {
 
 /// The answer to `POST /peers/{peer}/ping`; silence is a [`Problem`](super::Problem) with status 504.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Pong {
     /// NODE_GUID.
     pub guid: String,
@@ -211,7 +211,7 @@ pub struct Pong {
 
 /// The answer to `POST /leave`: the daemon has said goodbye and stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Left {
     /// To how many peers it was said; they tell the others.
     pub told: u64,
@@ -221,7 +221,7 @@ pub struct Left {
 
 /// By how much this host's clock differs from those of its peers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct OwnClock {
     /// Milliseconds by which it is ahead of most of them.
     pub ahead_ms: i64,
@@ -233,7 +233,7 @@ pub struct OwnClock {
 
 /// Somebody who seems to speak another version of the protocol. A hint: such datagrams are not authentic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct OtherVersion {
     /// Its address.
     pub ip: String,
@@ -247,7 +247,7 @@ pub struct OtherVersion {
 
 /// What was sent lately.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct SendRate {
     /// Datagrams a second.
     pub datagrams_per_s: f64,
@@ -259,7 +259,7 @@ pub struct SendRate {
 
 /// `GET /peers/{peer}/explain`: why a peer is in its state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Explanation {
     /// The peer.
     pub peer: Peer,
@@ -275,7 +275,7 @@ pub struct Explanation {
 
 /// Something, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Moment {
     /// When, RFC 3339.
     pub at: String,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// `POST /reload`: what came of reading `server.json` again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Reloaded {
     /// What changed and holds from now on.
     pub applied: Vec<Change>,
@@ -17,7 +17,7 @@ pub struct Reloaded {
 
 /// A setting with two values. Keys of networks are never among them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Change {
     /// Its key, dotted; a list is one value.
     pub key: String,
@@ -29,7 +29,7 @@ pub struct Change {
 
 /// `GET` and `PUT /log/level`: what the log shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct LogLevel {
     /// `off`, `error`, `warn`, `info`, `debug` or `trace`, and parts with levels of their own:
     /// `info,gossip_node::daemon=debug`.
@@ -41,7 +41,7 @@ pub struct LogLevel {
 
 /// What `PUT /log/level` wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LogLevelChange {
     /// As in [`LogLevel`]; null: as it is configured.
@@ -50,7 +50,7 @@ pub struct LogLevelChange {
 
 /// `GET /config`: all that can be set, as it holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Settings {
     /// A value each.
     pub values: Vec<Setting>,
@@ -58,7 +58,7 @@ pub struct Settings {
 
 /// A value that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Setting {
     /// Its key, dotted, as `init --set` takes it.
     pub key: String,
@@ -73,7 +73,7 @@ pub struct Setting {
 
 /// The query of `GET /log`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct LogQuery {
     /// Only lines behind the one with this number.
@@ -84,7 +84,7 @@ pub struct LogQuery {
 
 /// `GET /log`: the last lines of the process's log, at most 1,000.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Log {
     /// They, oldest first.
     pub lines: Vec<LogLine>,
@@ -96,7 +96,7 @@ pub struct Log {
 
 /// A line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct LogLine {
     /// Its number.
     pub seq: u64,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a record is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// What a person or a program says.
@@ -17,7 +17,7 @@ pub enum Kind {
 
 /// `POST /gossip`: what to say. `PUT /gossip/raw?who_name=` takes the same as bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewGossip {
     /// What is said: 1 byte to 16 MiB.
@@ -32,7 +32,7 @@ pub struct NewGossip {
 
 /// The query of `PUT /gossip/raw`, whose body is MSG.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct RawQuery {
     /// Which network, where the daemon is in several.
@@ -47,7 +47,7 @@ pub struct RawQuery {
 
 /// The answer to both, given once the record is on disk and, if that was asked for, held by others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Created {
     /// The record's head.
     #[serde(flatten)]
@@ -60,7 +60,7 @@ pub struct Created {
 
 /// How far a record has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct HeldBy {
     /// Reachable peers that are known to hold it.
     pub known: u64,
@@ -70,7 +70,7 @@ pub struct HeldBy {
 
 /// A record's head.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Added {
     /// The record's name.
     pub guid: String,
@@ -93,7 +93,7 @@ pub struct Added {
 
 /// One record of `GET /gossip` or `GET /gossip/{guid}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Gossip {
     /// The record's head; `sha2` is null until it is complete.
     #[serde(flatten)]
@@ -113,7 +113,7 @@ pub struct Gossip {
 /// the `cursor` of the next one (and `Link` its address), as long as there may be more; a page may be short where few of
 /// the records looked at match. Without `order` it is the newest `limit` that match, oldest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// Which network, where the daemon is in several.
@@ -141,7 +141,7 @@ pub struct ListQuery {
 
 /// Which way a page of records goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Back from the newest.
@@ -152,7 +152,7 @@ pub enum Order {
 
 /// `GET /gossip/{guid}/holders`: which reachable peers are known to hold a record, after all were asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Holders {
     /// The record.
     pub guid: String,
@@ -168,7 +168,7 @@ pub struct Holders {
 
 /// A peer that holds a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Holder {
     /// NODE_GUID.
     pub guid: String,
@@ -180,7 +180,7 @@ pub struct Holder {
 
 /// A record in [`GossipStatus`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct GossipState {
     /// The record's head; `sha2` is null until it is complete.
     #[serde(flatten)]
@@ -193,7 +193,7 @@ pub struct GossipState {
 
 /// GOSSIP_STATUS: `GET /status/gossip`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct GossipStatus {
     /// NETWORK_NAME.
     pub network_name: String,
@@ -217,7 +217,7 @@ pub struct GossipStatus {
 
 /// A line of `POST /gossip/batch`: what to say.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Draft {
     /// What is said: 1 byte to 16 MiB.
@@ -228,7 +228,7 @@ pub struct Draft {
 
 /// A line of `POST /gossip/import`: a complete record, as it was created anywhere.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Exported {
     /// The record's name, which follows from the rest.
@@ -255,7 +255,7 @@ pub struct Exported {
 
 /// What became of a line of a batch or an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Outcome {
     /// Which line, from 1 on; empty lines count, and have none.
     pub line: u64,

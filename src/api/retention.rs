@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `GET /retention`: how long the network keeps what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Retention {
     /// Records that are older leave the network: a time such as `30d`; null: they stay.
     pub max_age: Option<String>,
@@ -23,7 +23,7 @@ pub struct Retention {
 
 /// `PUT /retention`: what is to be changed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RetentionChange {
     /// A time such as `30d`, or `off`; absent: as it is.
@@ -34,7 +34,7 @@ pub struct RetentionChange {
 
 /// `POST /forget`: which node to forget, in the whole network.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ForgetRequest {
     /// Its name, its address, or its GUID or the beginning of it.
@@ -46,7 +46,7 @@ pub struct ForgetRequest {
 
 /// What goes, or would go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Forgotten {
     /// The node's GUID.
     pub origin: String,

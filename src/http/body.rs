@@ -17,8 +17,6 @@ use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
-use utoipa::openapi::Required;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 
 /// What comes with a body has as long for that as other requests have for all.
 pub(super) const REQUEST: Duration = Duration::from_secs(60);
@@ -148,14 +146,6 @@ pub(super) struct IdempotencyKey(pub(super) String);
 
 /// The header that has it.
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-impl utoipa::IntoParams for IdempotencyKey {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let key = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
-        let key = key.required(Required::False).schema(Some(<Option<String> as utoipa::PartialSchema>::schema()));
-        vec![key.description(Some("1 to 128 visible ASCII characters")).build()]
-    }
-}
 
 impl<S: Sync> OptionalFromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;

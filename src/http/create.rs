@@ -1,8 +1,7 @@
 //! Records as they are created: one, or many in one commit.
 
 use super::body::{Asked, Counted, IDEMPOTENCY_KEY, IdempotencyKey, REQUEST, Raw, Room};
-use super::lines::{NDJSON, Outcomes, failed, lines, parsed, told};
-use super::openapi::Problems;
+use super::lines::{NDJSON, failed, lines, parsed, told};
 use super::problem::{hinted, problem};
 use crate::api::{self, Problem};
 use crate::daemon::{BATCH, Handle, Holders, New, Refusal};
@@ -12,22 +11,10 @@ use axum::response::{IntoResponse, Json, Response};
 use bytes::Bytes;
 use std::time::Duration;
 
-/// What is answered where a record is created.
-#[derive(utoipa::IntoResponses)]
-#[expect(dead_code, reason = "described, never made")]
-enum Creations {
-    /// it is new
-    #[response(status = 201)]
-    New(#[to_schema] api::Created),
-    /// a request with this Idempotency-Key had created it
-    #[response(status = 200)]
-    Old(#[to_schema] api::Created),
-}
-
 /// Creates a record; answers once it is on disk. The same Idempotency-Key with the same body answers with the same record
 /// for 24 hours.
-#[utoipa::path(post, path = "/gossip", tag = "gossip", params(api::NetworkQuery, IdempotencyKey),
-    request_body = api::NewGossip, responses(Creations, Problems))]
+#[cfg_attr(test, utoipa::path(post, path = "/gossip", tag = "gossip", params(api::NetworkQuery, super::described::IdempotencyKey),
+    request_body = api::NewGossip, responses(super::described::Creations, super::described::Problems)))]
 pub(super) async fn add(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
@@ -39,8 +26,8 @@ pub(super) async fn add(
 }
 
 /// The same with MSG as it is.
-#[utoipa::path(put, path = "/gossip/raw", tag = "gossip", params(api::RawQuery, IdempotencyKey),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(Creations, Problems))]
+#[cfg_attr(test, utoipa::path(put, path = "/gossip/raw", tag = "gossip", params(api::RawQuery, super::described::IdempotencyKey),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(super::described::Creations, super::described::Problems)))]
 pub(super) async fn add_raw(
     State(handle): State<Handle>,
     Asked(query): Asked<api::RawQuery>,
@@ -91,9 +78,9 @@ async fn created(
 }
 
 /// Creates up to 4,096 records in one commit: lines of JSON, 16 MiB of them at most, each with an answer.
-#[utoipa::path(post, path = "/gossip/batch", tag = "gossip", params(api::NetworkQuery), request_body(
+#[cfg_attr(test, utoipa::path(post, path = "/gossip/batch", tag = "gossip", params(api::NetworkQuery), request_body(
     content = api::Draft, content_type = "application/x-ndjson", description = "one a line",
-), responses(Outcomes, Problems))]
+), responses(super::described::Outcomes, super::described::Problems)))]
 pub(super) async fn batch(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,

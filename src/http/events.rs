@@ -2,7 +2,6 @@
 //! waits for it and holds up nobody else: what comes next is looked for when there is room for it.
 
 use super::body::Asked;
-use super::openapi::Problems;
 use super::problem::problem;
 use crate::api::{self, Problem};
 use crate::daemon::{Cursor, Handle, Refusal};
@@ -20,9 +19,9 @@ const LAST_EVENT_ID: &str = "last-event-id";
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// What happens, as server-sent events.
-#[utoipa::path(get, path = "/events", tag = "events", params(
+#[cfg_attr(test, utoipa::path(get, path = "/events", tag = "events", params(
     api::EventsQuery, ("Last-Event-ID" = Option<String>, Header, description = "go on behind the event with this id"),
-), responses((status = 200, body = api::Event, content_type = "text/event-stream"), Problems))]
+), responses((status = 200, body = api::Event, content_type = "text/event-stream"), super::described::Problems)))]
 pub(super) async fn events(
     State(handle): State<Handle>,
     Asked(query): Asked<api::EventsQuery>,

@@ -2,7 +2,6 @@
 
 use super::body::{Asked, Named};
 use super::guards::{Caller, check_limit};
-use super::openapi::Problems;
 use crate::api::{self, Problem};
 use crate::daemon::Handle;
 use axum::Extension;
@@ -16,14 +15,14 @@ const CURSOR: HeaderName = HeaderName::from_static("gossip-cursor");
 const INDEXED: HeaderName = HeaderName::from_static("gossip-indexed");
 
 /// Records that match.
-#[utoipa::path(get, path = "/gossip", tag = "gossip", params(api::ListQuery), responses(
+#[cfg_attr(test, utoipa::path(get, path = "/gossip", tag = "gossip", params(api::ListQuery), responses(
     (status = 200, body = [api::Gossip], headers(
         ("Gossip-Cursor", description = "the cursor of the next page, if there may be one"),
         ("Link", description = "its address, with rel=next"),
         ("Gossip-Indexed", description = "of a search: rows in the index, and rows that there are"),
     )),
-    Problems,
-))]
+    super::described::Problems,
+)))]
 pub(super) async fn list(
     State(handle): State<Handle>,
     Extension(caller): Extension<Caller>,
@@ -50,9 +49,9 @@ pub(super) async fn list(
 }
 
 /// A record by its GUID, or the beginning of it, and who holds it.
-#[utoipa::path(get, path = "/gossip/{guid}", tag = "gossip", params(
+#[cfg_attr(test, utoipa::path(get, path = "/gossip/{guid}", tag = "gossip", params(
     ("guid" = String, Path, description = "a GUID, or 6 or more hex digits that one begins with"), api::NetworkQuery,
-), responses((status = 200, body = api::Gossip), Problems))]
+), responses((status = 200, body = api::Gossip), super::described::Problems)))]
 pub(super) async fn read(
     State(handle): State<Handle>,
     Named(guid): Named,
@@ -62,9 +61,9 @@ pub(super) async fn read(
 }
 
 /// MSG alone, byte for byte.
-#[utoipa::path(get, path = "/gossip/{guid}/msg", tag = "gossip", params(
+#[cfg_attr(test, utoipa::path(get, path = "/gossip/{guid}/msg", tag = "gossip", params(
     ("guid" = String, Path, description = "a GUID, or 6 or more hex digits that one begins with"), api::NetworkQuery,
-), responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), Problems))]
+), responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), super::described::Problems)))]
 pub(super) async fn msg(
     State(handle): State<Handle>,
     Named(guid): Named,
@@ -77,9 +76,9 @@ pub(super) async fn msg(
 }
 
 /// Which reachable peers hold a record, after all were asked.
-#[utoipa::path(get, path = "/gossip/{guid}/holders", tag = "gossip", params(
+#[cfg_attr(test, utoipa::path(get, path = "/gossip/{guid}/holders", tag = "gossip", params(
     ("guid" = String, Path, description = "a GUID, or 6 or more hex digits that one begins with"), api::NetworkQuery,
-), responses((status = 200, body = api::Holders), Problems))]
+), responses((status = 200, body = api::Holders), super::described::Problems)))]
 pub(super) async fn holders(
     State(handle): State<Handle>,
     Named(guid): Named,

@@ -1,8 +1,7 @@
 //! Complete records from elsewhere: lines that come as long as somebody sends them, each checked, kept and answered.
 
 use super::body::{Asked, Room, room};
-use super::lines::{Lines, NDJSON, Outcomes, failed, parsed, told};
-use super::openapi::Problems;
+use super::lines::{Lines, NDJSON, failed, parsed, told};
 use super::problem::problem;
 use crate::api::{self, Problem};
 use crate::daemon::{Handle, Imported};
@@ -20,9 +19,9 @@ use std::io;
 
 /// Keeps records that were created elsewhere, after their GUIDs and SHA-256 were checked. Answers while they come, so read
 /// the answers while you send. Peers get what they lack of them as of any others.
-#[utoipa::path(post, path = "/gossip/import", tag = "gossip", params(api::NetworkQuery), request_body(
+#[cfg_attr(test, utoipa::path(post, path = "/gossip/import", tag = "gossip", params(api::NetworkQuery), request_body(
     content = api::Exported, content_type = "application/x-ndjson", description = "one a line",
-), responses(Outcomes, Problems))]
+), responses(super::described::Outcomes, super::described::Problems)))]
 pub(super) async fn import(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,

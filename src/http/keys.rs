@@ -1,7 +1,6 @@
 //! The keys of a network: which there are, and their change.
 
 use super::body::{Asked, Named, Told};
-use super::openapi::Problems;
 use super::problem::{hinted, while_used};
 use crate::api::{self, Problem};
 use crate::daemon::Handle;
@@ -12,9 +11,9 @@ use axum::response::Json;
 use zeroize::Zeroizing;
 
 /// The keys of a network, and who still uses which.
-#[utoipa::path(get, path = "/keys", tag = "keys", params(api::NetworkQuery), responses(
-    (status = 200, body = api::Keys), Problems,
-))]
+#[cfg_attr(test, utoipa::path(get, path = "/keys", tag = "keys", params(api::NetworkQuery), responses(
+    (status = 200, body = api::Keys), super::described::Problems,
+)))]
 pub(super) async fn keys(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
@@ -23,9 +22,9 @@ pub(super) async fn keys(
 }
 
 /// Accepts what is sealed with the key of another password, from now on and from the next start on.
-#[utoipa::path(post, path = "/keys", tag = "keys", params(api::NetworkQuery), request_body = api::NewKey, responses(
-    (status = 200, body = api::Keys), Problems,
-))]
+#[cfg_attr(test, utoipa::path(post, path = "/keys", tag = "keys", params(api::NetworkQuery), request_body = api::NewKey, responses(
+    (status = 200, body = api::Keys), super::described::Problems,
+)))]
 pub(super) async fn add(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
@@ -36,9 +35,9 @@ pub(super) async fn add(
 }
 
 /// Seals with a key of the ring.
-#[utoipa::path(post, path = "/keys/{key_id}/use", tag = "keys", params(
+#[cfg_attr(test, utoipa::path(post, path = "/keys/{key_id}/use", tag = "keys", params(
     ("key_id" = String, Path, description = "8 hex digits"), api::NetworkQuery,
-), responses((status = 200, body = api::Keys), Problems))]
+), responses((status = 200, body = api::Keys), super::described::Problems)))]
 pub(super) async fn seal_with(
     State(handle): State<Handle>,
     Named(key): Named,
@@ -48,9 +47,9 @@ pub(super) async fn seal_with(
 }
 
 /// Accepts a key no longer.
-#[utoipa::path(delete, path = "/keys/{key_id}", tag = "keys", params(
+#[cfg_attr(test, utoipa::path(delete, path = "/keys/{key_id}", tag = "keys", params(
     ("key_id" = String, Path, description = "8 hex digits"), api::RemoveKeyQuery,
-), responses((status = 200, body = api::Keys), Problems))]
+), responses((status = 200, body = api::Keys), super::described::Problems)))]
 pub(super) async fn remove(
     State(handle): State<Handle>,
     Named(key): Named,

@@ -19,12 +19,6 @@ const BYTES: usize = 1 << 20;
 /// How long lines that are here wait for more.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// What is answered to them.
-#[derive(utoipa::IntoResponses)]
-#[response(status = 200, content_type = "application/x-ndjson", description = "one a line")]
-#[expect(dead_code, reason = "described, never made")]
-pub(super) struct Outcomes(#[to_schema] api::Outcome);
-
 /// Reads a line.
 pub(super) fn parsed<T: serde::de::DeserializeOwned>(line: &[u8]) -> Result<T, String> {
     serde_json::from_slice(line).or_else(|_| {

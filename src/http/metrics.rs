@@ -1,7 +1,6 @@
 //! `/metrics`: the node's counters and gauges as Prometheus reads them. Labels have words of ours and numbers alone.
 
 use super::exposition::{Exposition, network};
-use super::openapi::Problems;
 use crate::api::Problem;
 use crate::daemon::{Gauges, Handle};
 use axum::extract::State;
@@ -11,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Counters and gauges of all networks, for Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "node", responses(
-    (status = 200, body = String, content_type = "text/plain"), Problems,
-))]
+#[cfg_attr(test, utoipa::path(get, path = "/metrics", tag = "node", responses(
+    (status = 200, body = String, content_type = "text/plain"), super::described::Problems,
+)))]
 pub(super) async fn metrics(State(handle): State<Handle>) -> Result<Response, Problem> {
     let (store, networks) = handle.gauges().await?;
     let mut text = Exposition::default();

@@ -2,7 +2,6 @@
 
 use super::body::{Asked, Told};
 use super::guards::{Caller, check_limit};
-use super::openapi::Problems;
 use super::problem::problem;
 use super::stage::OnStage;
 use crate::api::{self, Problem};
@@ -13,15 +12,15 @@ use axum::http::StatusCode;
 use axum::response::Json;
 
 /// This daemon.
-#[utoipa::path(get, path = "/node", tag = "node", responses((status = 200, body = api::NodeInfo), Problems))]
+#[cfg_attr(test, utoipa::path(get, path = "/node", tag = "node", responses((status = 200, body = api::NodeInfo), super::described::Problems)))]
 pub(super) async fn node(State(handle): State<Handle>, Extension(stage): OnStage) -> Json<api::NodeInfo> {
     Json(api::NodeInfo { demo: stage.is_some(), ..handle.node() })
 }
 
 /// NETWORK_STATUS, GOSSIP_STATUS and the counters.
-#[utoipa::path(get, path = "/status", tag = "node", params(api::StatusQuery), responses(
-    (status = 200, body = api::Status), Problems,
-))]
+#[cfg_attr(test, utoipa::path(get, path = "/status", tag = "node", params(api::StatusQuery), responses(
+    (status = 200, body = api::Status), super::described::Problems,
+)))]
 pub(super) async fn status(
     State(handle): State<Handle>,
     Extension(caller): Extension<Caller>,
@@ -32,9 +31,9 @@ pub(super) async fn status(
 }
 
 /// NETWORK_STATUS.
-#[utoipa::path(get, path = "/status/network", tag = "node", params(api::NetworkQuery), responses(
-    (status = 200, body = api::NetworkStatus), Problems,
-))]
+#[cfg_attr(test, utoipa::path(get, path = "/status/network", tag = "node", params(api::NetworkQuery), responses(
+    (status = 200, body = api::NetworkStatus), super::described::Problems,
+)))]
 pub(super) async fn status_network(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
@@ -43,9 +42,9 @@ pub(super) async fn status_network(
 }
 
 /// The same, by its short name.
-#[utoipa::path(get, path = "/network", tag = "node", params(api::NetworkQuery), responses(
-    (status = 200, body = api::NetworkStatus), Problems,
-))]
+#[cfg_attr(test, utoipa::path(get, path = "/network", tag = "node", params(api::NetworkQuery), responses(
+    (status = 200, body = api::NetworkStatus), super::described::Problems,
+)))]
 pub(super) async fn network(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
@@ -54,9 +53,9 @@ pub(super) async fn network(
 }
 
 /// GOSSIP_STATUS.
-#[utoipa::path(get, path = "/status/gossip", tag = "node", params(api::StatusQuery), responses(
-    (status = 200, body = api::GossipStatus), Problems,
-))]
+#[cfg_attr(test, utoipa::path(get, path = "/status/gossip", tag = "node", params(api::StatusQuery), responses(
+    (status = 200, body = api::GossipStatus), super::described::Problems,
+)))]
 pub(super) async fn status_gossip(
     State(handle): State<Handle>,
     Extension(caller): Extension<Caller>,
@@ -67,9 +66,9 @@ pub(super) async fn status_gossip(
 }
 
 /// Waits until all that is asked holds; 504 if it does not in time.
-#[utoipa::path(get, path = "/wait", tag = "node", params(api::WaitQuery), responses(
-    (status = 200, body = api::Waited), Problems,
-))]
+#[cfg_attr(test, utoipa::path(get, path = "/wait", tag = "node", params(api::WaitQuery), responses(
+    (status = 200, body = api::Waited), super::described::Problems,
+)))]
 pub(super) async fn wait(
     State(handle): State<Handle>,
     Asked(query): Asked<api::WaitQuery>,
@@ -84,13 +83,13 @@ pub(super) async fn wait(
 }
 
 /// All that can be set, as it holds, with where it comes from. Secrets are not shown.
-#[utoipa::path(get, path = "/config", tag = "node", responses((status = 200, body = api::Settings), Problems))]
+#[cfg_attr(test, utoipa::path(get, path = "/config", tag = "node", responses((status = 200, body = api::Settings), super::described::Problems)))]
 pub(super) async fn config(State(handle): State<Handle>) -> Json<api::Settings> {
     Json(handle.settings())
 }
 
 /// The last lines of the process's log.
-#[utoipa::path(get, path = "/log", tag = "node", params(api::LogQuery), responses((status = 200, body = api::Log), Problems))]
+#[cfg_attr(test, utoipa::path(get, path = "/log", tag = "node", params(api::LogQuery), responses((status = 200, body = api::Log), super::described::Problems)))]
 pub(super) async fn log(Asked(query): Asked<api::LogQuery>) -> Result<Json<api::Log>, Problem> {
     let level = match query.level.as_deref() {
         Some("error") => tracing::Level::ERROR,
@@ -105,20 +104,20 @@ pub(super) async fn log(Asked(query): Asked<api::LogQuery>) -> Result<Json<api::
 }
 
 /// Says goodbye, and has the daemon stop as a signal would.
-#[utoipa::path(post, path = "/leave", tag = "node", responses((status = 200, body = api::Left), Problems))]
+#[cfg_attr(test, utoipa::path(post, path = "/leave", tag = "node", responses((status = 200, body = api::Left), super::described::Problems)))]
 pub(super) async fn leave(State(handle): State<Handle>) -> Result<Json<api::Left>, Problem> {
     Ok(Json(handle.leave().await?))
 }
 
 /// What the log shows.
-#[utoipa::path(get, path = "/log/level", tag = "node", responses((status = 200, body = api::LogLevel), Problems))]
+#[cfg_attr(test, utoipa::path(get, path = "/log/level", tag = "node", responses((status = 200, body = api::LogLevel), super::described::Problems)))]
 pub(super) async fn log_level() -> Json<api::LogLevel> {
     Json(Loudness::of_process().level())
 }
 
 /// What the log is to show, until the next reload or restart.
-#[utoipa::path(put, path = "/log/level", tag = "node", request_body = api::LogLevelChange,
-    responses((status = 200, body = api::LogLevel), Problems))]
+#[cfg_attr(test, utoipa::path(put, path = "/log/level", tag = "node", request_body = api::LogLevelChange,
+    responses((status = 200, body = api::LogLevel), super::described::Problems)))]
 pub(super) async fn set_log_level(Told(change): Told<api::LogLevelChange>) -> Result<Json<api::LogLevel>, Problem> {
     let filter = change.level.map(|level| level.parse()).transpose();
     let filter = filter.map_err(|wrong: String| problem(StatusCode::BAD_REQUEST, format!("level: {wrong}")))?;
@@ -127,7 +126,7 @@ pub(super) async fn set_log_level(Told(change): Told<api::LogLevelChange>) -> Re
 
 /// Reads `server.json` again: what can be taken up is, what waits for a restart is named; 409 if the file is no good,
 /// which changes nothing.
-#[utoipa::path(post, path = "/reload", tag = "node", responses((status = 200, body = api::Reloaded), Problems))]
+#[cfg_attr(test, utoipa::path(post, path = "/reload", tag = "node", responses((status = 200, body = api::Reloaded), super::described::Problems)))]
 pub(super) async fn reload(State(handle): State<Handle>) -> Result<Json<api::Reloaded>, Problem> {
     match handle.reload().await {
         Ok(reloaded) => Ok(Json(reloaded)),

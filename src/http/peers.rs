@@ -1,7 +1,6 @@
 //! Peers: how they are, and what can be done about them.
 
 use super::body::{Asked, Named, Told};
-use super::openapi::Problems;
 use super::problem::while_used;
 use crate::api::{self, Problem};
 use crate::daemon::Handle;
@@ -10,9 +9,9 @@ use axum::http::StatusCode;
 use axum::response::Json;
 
 /// All peers.
-#[utoipa::path(get, path = "/peers", tag = "peers", params(api::NetworkQuery), responses(
-    (status = 200, body = [api::Peer]), Problems,
-))]
+#[cfg_attr(test, utoipa::path(get, path = "/peers", tag = "peers", params(api::NetworkQuery), responses(
+    (status = 200, body = [api::Peer]), super::described::Problems,
+)))]
 pub(super) async fn peers(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
@@ -21,9 +20,9 @@ pub(super) async fn peers(
 }
 
 /// One of them.
-#[utoipa::path(get, path = "/peers/{peer}", tag = "peers", params(
+#[cfg_attr(test, utoipa::path(get, path = "/peers/{peer}", tag = "peers", params(
     ("peer" = String, Path, description = "a name, an address, or the beginning of a GUID"), api::NetworkQuery,
-), responses((status = 200, body = api::Peer), Problems))]
+), responses((status = 200, body = api::Peer), super::described::Problems)))]
 pub(super) async fn peer(
     State(handle): State<Handle>,
     Named(peer): Named,
@@ -33,9 +32,9 @@ pub(super) async fn peer(
 }
 
 /// Why it is in its state.
-#[utoipa::path(get, path = "/peers/{peer}/explain", tag = "peers", params(
+#[cfg_attr(test, utoipa::path(get, path = "/peers/{peer}/explain", tag = "peers", params(
     ("peer" = String, Path, description = "a name, an address, or the beginning of a GUID"), api::NetworkQuery,
-), responses((status = 200, body = api::Explanation), Problems))]
+), responses((status = 200, body = api::Explanation), super::described::Problems)))]
 pub(super) async fn explain(
     State(handle): State<Handle>,
     Named(peer): Named,
@@ -45,8 +44,8 @@ pub(super) async fn explain(
 }
 
 /// Registers with another node, and waits for its answer.
-#[utoipa::path(post, path = "/register", tag = "peers", params(api::NetworkQuery),
-    request_body = api::RegisterRequest, responses((status = 200, body = api::Registered), Problems))]
+#[cfg_attr(test, utoipa::path(post, path = "/register", tag = "peers", params(api::NetworkQuery),
+    request_body = api::RegisterRequest, responses((status = 200, body = api::Registered), super::described::Problems)))]
 pub(super) async fn register(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
@@ -56,9 +55,9 @@ pub(super) async fn register(
 }
 
 /// Greets a peer, and waits for its answer.
-#[utoipa::path(post, path = "/peers/{peer}/ping", tag = "peers", params(
+#[cfg_attr(test, utoipa::path(post, path = "/peers/{peer}/ping", tag = "peers", params(
     ("peer" = String, Path, description = "a name, an address, or the beginning of a GUID"), api::PingQuery,
-), responses((status = 200, body = api::Pong), Problems))]
+), responses((status = 200, body = api::Pong), super::described::Problems)))]
 pub(super) async fn ping(
     State(handle): State<Handle>,
     Named(peer): Named,
@@ -68,9 +67,9 @@ pub(super) async fn ping(
 }
 
 /// Drops a peer that does not answer, from the list and from the disk. Others may name it again.
-#[utoipa::path(delete, path = "/peers/{peer}", tag = "peers", params(
+#[cfg_attr(test, utoipa::path(delete, path = "/peers/{peer}", tag = "peers", params(
     ("peer" = String, Path, description = "a name, an address, or the beginning of a GUID"), api::NetworkQuery,
-), responses((status = 204, description = "it is forgotten"), Problems))]
+), responses((status = 204, description = "it is forgotten"), super::described::Problems)))]
 pub(super) async fn forget(
     State(handle): State<Handle>,
     Named(peer): Named,

@@ -1,16 +1,15 @@
 //! How long the network keeps what, and nodes that are forgotten.
 
 use super::body::{Asked, Told};
-use super::openapi::Problems;
 use crate::api::{self, Problem};
 use crate::daemon::Handle;
 use axum::extract::State;
 use axum::response::Json;
 
 /// How long the network keeps what.
-#[utoipa::path(get, path = "/retention", tag = "retention", params(api::NetworkQuery), responses(
-    (status = 200, body = api::Retention), Problems,
-))]
+#[cfg_attr(test, utoipa::path(get, path = "/retention", tag = "retention", params(api::NetworkQuery), responses(
+    (status = 200, body = api::Retention), super::described::Problems,
+)))]
 pub(super) async fn show(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
@@ -19,8 +18,8 @@ pub(super) async fn show(
 }
 
 /// Changes it, for all nodes of the network.
-#[utoipa::path(put, path = "/retention", tag = "retention", params(api::NetworkQuery),
-    request_body = api::RetentionChange, responses((status = 200, body = api::Retention), Problems))]
+#[cfg_attr(test, utoipa::path(put, path = "/retention", tag = "retention", params(api::NetworkQuery),
+    request_body = api::RetentionChange, responses((status = 200, body = api::Retention), super::described::Problems)))]
 pub(super) async fn change(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
@@ -30,8 +29,8 @@ pub(super) async fn change(
 }
 
 /// Forgets a node in the whole network, with all that it said so far: every node drops that, and nothing brings it back.
-#[utoipa::path(post, path = "/forget", tag = "retention", params(api::NetworkQuery),
-    request_body = api::ForgetRequest, responses((status = 200, body = api::Forgotten), Problems))]
+#[cfg_attr(test, utoipa::path(post, path = "/forget", tag = "retention", params(api::NetworkQuery),
+    request_body = api::ForgetRequest, responses((status = 200, body = api::Forgotten), super::described::Problems)))]
 pub(super) async fn forget(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,

@@ -6,57 +6,59 @@ use super::{create, events, gossip, import, keys, metrics, node, peers, retentio
 use crate::api::{self, Problem};
 use crate::daemon::Handle;
 use crate::proto::limits::MAX_MSG;
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
-use utoipa_axum::routes;
+use axum::routing::{delete, get, post, put};
 
 /// Longest body of a request that carries no MSG.
 const SMALL_BODY: usize = 64 << 10;
 
-/// They.
-pub(super) fn routes() -> OpenApiRouter<Handle> {
+/// They. Each is also in the document that describes them: see `described`.
+pub(super) fn routes() -> Router<Handle> {
     // These say how long they want to wait, or go on until somebody ends them.
-    let patient = OpenApiRouter::new()
-        .routes(routes!(peers::register))
-        .routes(routes!(node::wait))
-        .routes(routes!(events::events))
-        .routes(routes!(create::add).layer(DefaultBodyLimit::max(api::LONGEST_JSON)))
+    let patient = Router::new()
+        .route("/register", post(peers::register))
+        .route("/wait", get(node::wait))
+        .route("/events", get(events::events))
         // One byte more than a MSG may have, so that the daemon can say why it is too long.
-        .routes(routes!(create::add_raw).layer(DefaultBodyLimit::max(MAX_MSG + 1)))
-        .routes(routes!(create::batch).layer(DefaultBodyLimit::max(MAX_MSG + 1)))
-        .routes(routes!(import::import));
-    let prompt = OpenApiRouter::new()
-        .routes(routes!(node::node))
-        .routes(routes!(node::config))
-        .routes(routes!(node::log))
-        .routes(routes!(node::leave))
-        .routes(routes!(node::log_level, node::set_log_level))
-        .routes(routes!(node::reload))
-        .routes(routes!(node::network))
-        .routes(routes!(node::status))
-        .routes(routes!(node::status_network))
-        .routes(routes!(node::status_gossip))
-        .routes(routes!(gossip::list))
-        .routes(routes!(gossip::read))
-        .routes(routes!(gossip::msg))
-        .routes(routes!(gossip::holders))
-        .routes(routes!(peers::peers))
-        .routes(routes!(peers::peer, peers::forget))
-        .routes(routes!(peers::explain))
-        .routes(routes!(peers::ping))
-        .routes(routes!(retention::show, retention::change))
-        .routes(routes!(retention::forget))
-        .routes(routes!(keys::keys, keys::add))
-        .routes(routes!(keys::seal_with))
-        .routes(routes!(keys::remove))
-        .routes(routes!(stage::chaos, stage::change))
+        .route("/gossip/raw", put(create::add_raw).layer(DefaultBodyLimit::max(MAX_MSG + 1)))
+        .route("/gossip/batch", post(create::batch).layer(DefaultBodyLimit::max(MAX_MSG + 1)))
+        .route("/gossip/import", post(import::import));
+    let prompt = Router::new()
+        .route("/node", get(node::node))
+        .route("/config", get(node::config))
+        .route("/log", get(node::log))
+        .route("/leave", post(node::leave))
+        .route("/log/level", get(node::log_level).put(node::set_log_level))
+        .route("/reload", post(node::reload))
+        .route("/network", get(node::network))
+        .route("/status", get(node::status))
+        .route("/status/network", get(node::status_network))
+        .route("/status/gossip", get(node::status_gossip))
+        .route("/gossip/{guid}", get(gossip::read))
+        .route("/gossip/{guid}/msg", get(gossip::msg))
+        .route("/gossip/{guid}/holders", get(gossip::holders))
+        .route("/peers", get(peers::peers))
+        .route("/peers/{peer}", get(peers::peer).delete(peers::forget))
+        .route("/peers/{peer}/explain", get(peers::explain))
+        .route("/peers/{peer}/ping", post(peers::ping))
+        .route("/retention", get(retention::show).put(retention::change))
+        .route("/forget", post(retention::forget))
+        .route("/keys", get(keys::keys).post(keys::add))
+        .route("/keys/{key_id}/use", post(keys::seal_with))
+        .route("/keys/{key_id}", delete(keys::remove))
+        .route("/demo", get(stage::chaos).put(stage::change))
         .layer(from_fn(in_time));
-    let metrics = OpenApiRouter::new().routes(routes!(metrics::metrics)).layer(from_fn(in_time));
-    let api = patient.merge(prompt).layer(DefaultBodyLimit::max(SMALL_BODY));
-    OpenApiRouter::new().nest(api::PREFIX, api).merge(metrics)
+    // Both: a list is prompt, a record that is created may wait for its holders.
+    let records = get(gossip::list)
+        .layer(from_fn(in_time))
+        .merge(post(create::add).layer(DefaultBodyLimit::max(api::LONGEST_JSON)));
+    let metrics = Router::new().route("/metrics", get(metrics::metrics)).layer(from_fn(in_time));
+    let api = patient.merge(prompt).route("/gossip", records).layer(DefaultBodyLimit::max(SMALL_BODY));
+    Router::new().nest(api::PREFIX, api).merge(metrics)
 }
 
 async fn in_time(request: Request, next: Next) -> Response {

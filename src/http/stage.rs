@@ -1,7 +1,6 @@
 //! [`Stage`]: a demonstration's own route. Somebody says there what its nodes are to suffer; the demonstration sees to it.
 
 use super::body::Told;
-use super::openapi::Problems;
 use super::problem::{hinted, problem};
 use crate::api::{self, Problem};
 use axum::Extension;
@@ -80,14 +79,14 @@ fn on_stage(stage: Option<Stage>) -> Result<Stage, Problem> {
 }
 
 /// How a demonstration is.
-#[utoipa::path(get, path = "/demo", tag = "node", responses((status = 200, body = api::Chaos), Problems))]
+#[cfg_attr(test, utoipa::path(get, path = "/demo", tag = "node", responses((status = 200, body = api::Chaos), super::described::Problems)))]
 pub(super) async fn chaos(Extension(stage): OnStage) -> Result<Json<api::Chaos>, Problem> {
     Ok(Json(on_stage(stage)?.chaos.borrow().clone()))
 }
 
 /// How a demonstration is to be from now on.
-#[utoipa::path(put, path = "/demo", tag = "node", request_body = api::ChaosChange,
-    responses((status = 200, body = api::Chaos), Problems))]
+#[cfg_attr(test, utoipa::path(put, path = "/demo", tag = "node", request_body = api::ChaosChange,
+    responses((status = 200, body = api::Chaos), super::described::Problems)))]
 pub(super) async fn change(
     Extension(stage): OnStage,
     Told(change): Told<api::ChaosChange>,

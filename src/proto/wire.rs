@@ -363,6 +363,7 @@ pub fn is_repair(kind: u8) -> bool {
 fn append<T: Encode>(body: &T, out: &mut Vec<u8>) {
     struct Tail<'a>(&'a mut Vec<u8>);
     impl Writer for Tail<'_> {
+        #[inline]
         fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
             self.0.extend_from_slice(bytes);
             Ok(())
