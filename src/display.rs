@@ -139,18 +139,20 @@ pub fn counted(count: u64, noun: &str) -> String {
 }
 
 /// Lines with aligned columns, two spaces in, a line each; all cells are made safe here. A column is as wide as its widest
-/// cell, counted in characters.
+/// cell is on a terminal.
+#[cfg(feature = "cli")]
 pub fn columns(rows: &[Vec<String>]) -> String {
+    use unicode_width::UnicodeWidthStr;
     let rows: Vec<Vec<Cow<'_, str>>> =
         rows.iter().map(|row| row.iter().map(|cell| display_line(cell)).collect()).collect();
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
     let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
     let mut out = String::new();
     for row in &rows {
         let mut line = String::from(" ");
         for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(line, " {cell:<width$} ");
+            let _ = write!(line, " {cell}{:1$} ", "", width - cell.width());
         }
         out.push_str(line.trim_end());
         out.push('\n');
@@ -158,20 +160,11 @@ pub fn columns(rows: &[Vec<String>]) -> String {
     out
 }
 
-/// A table for a terminal, with a heading; all cells are made safe here.
+/// The same under a heading.
 #[cfg(feature = "cli")]
 pub fn table(heading: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(heading.to_vec());
-    for row in rows {
-        table.add_row(row.iter().map(|cell| display_line(cell).into_owned()).collect::<Vec<_>>());
-    }
-    let mut out = String::new();
-    for line in table.lines() {
-        let _ = writeln!(out, " {}", line.trim_end());
-    }
-    out
+    let heading = heading.iter().map(|&word| word.to_owned()).collect();
+    columns(&std::iter::once(heading).chain(rows).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -269,8 +262,10 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_aligned_and_safe() {
-        let rows = [vec!["a".into(), "bb".into()], vec!["ccc".into(), "d\u{1b}[2J\n".into()]];
-        assert_eq!(columns(&rows), "  a    bb\n  ccc  d\\u{1b}[2J\n");
+    #[cfg(feature = "cli")]
+    fn columns_are_aligned_as_a_terminal_shows_them_and_safe() {
+        let rows = ["ab", "c\u{1b}[2J\n", "鳩", "e\u{301}"].map(|cell| vec![cell.into(), "x".into()]);
+        let shown = "  WHO          X\n  ab           x\n  c\\u{1b}[2J   x\n  鳩           x\n  e\u{301}            x\n";
+        assert_eq!(table(&["WHO", "X"], rows), shown);
     }
 }
