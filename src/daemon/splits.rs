@@ -8,7 +8,8 @@ use crate::proto::gossip::Guid;
 use crate::proto::node::Node;
 use crate::proto::peers::Reach;
 use crate::proto::time::Tick;
-use std::collections::{BTreeMap, VecDeque};
+use litemap::LiteMap;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Splits that are kept.
@@ -33,7 +34,7 @@ pub struct Splits {
     counts: VecDeque<(Tick, u64)>,
     /// What is not dealt with yet.
     pending: Vec<(Guid, Box<str>, Reach)>,
-    apart: BTreeMap<Guid, Apart>,
+    apart: LiteMap<Guid, Apart>,
     healing: Option<Split>,
     past: VecDeque<Split>,
 }
@@ -49,7 +50,7 @@ struct Apart {
 /// A split that is over, or nearly.
 #[derive(Clone, Debug)]
 struct Split {
-    peers: BTreeMap<Guid, Box<str>>,
+    peers: LiteMap<Guid, Box<str>>,
     from: Tick,
     count: u64,
     to: Tick,
@@ -125,7 +126,7 @@ impl Splits {
         if self.healing.is_none() && self.past.back().is_some_and(|split| now.since(split.to) <= TOGETHER) {
             self.healing = self.past.pop_back();
         }
-        let new = || Split { peers: BTreeMap::new(), from, count, to: now, alike: None };
+        let new = || Split { peers: LiteMap::new(), from, count, to: now, alike: None };
         let split = self.healing.get_or_insert_with(new);
         split.peers.insert(guid, name);
         (split.from, split.count) = (split.from.min(from), split.count.min(count));

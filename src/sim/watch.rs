@@ -4,7 +4,8 @@ use super::host_set::HostSet;
 use crate::proto::gossip::Guid;
 use crate::proto::peers::Reach;
 use crate::proto::time::Tick;
-use std::collections::{BTreeMap, HashMap};
+use litemap::LiteMap;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// What became known of a host that fell silent.
@@ -42,7 +43,7 @@ pub struct Watch {
     pub declarations: u64,
     accused: HostSet,
     numbers: HashMap<Guid, usize>,
-    falls: BTreeMap<usize, Fall>,
+    falls: LiteMap<usize, Fall>,
 }
 
 impl Watch {
