@@ -38,7 +38,6 @@ use agenda::Agenda;
 use events::Event;
 use host::Host;
 use hosts::Hosts;
-use litemap::LiteMap;
 use meter::Meter;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -46,7 +45,7 @@ use roster::Roster;
 use safety::Balance;
 use sha2::{Digest, Sha256};
 use shelf::Shelf;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -88,8 +87,8 @@ pub struct Network {
     /// Directions that are cut: from, to.
     cuts: BTreeSet<(usize, usize)>,
     /// Directions that are clogged, and until when.
-    clogs: LiteMap<(usize, usize), Tick>,
-    strangers: LiteMap<SocketAddr, Balance>,
+    clogs: BTreeMap<(usize, usize), Tick>,
+    strangers: BTreeMap<SocketAddr, Balance>,
     /// Tags of what was processed, where it is held that nothing is twice.
     processed: Option<HashSet<[u8; TAG]>>,
     steps: u64,
@@ -119,8 +118,8 @@ impl Network {
             check: true,
             thorough: 1,
             steps: 0,
-            clogs: LiteMap::new(),
-            strangers: LiteMap::new(),
+            clogs: BTreeMap::new(),
+            strangers: BTreeMap::new(),
             processed: None,
             capture: false,
             captured,

@@ -37,11 +37,11 @@ pub use writer::{OnWritten, Written};
 use crate::proto::fact::Fact;
 use crate::proto::gossip::Gossip;
 use crate::proto::time::Timestamp;
-use litemap::LiteMap;
 use queue::{Job, Queue};
 use reader::Ask;
 use rusqlite::Connection;
 use schema::Opened;
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -136,7 +136,7 @@ struct Shared {
     gate: RwLock<()>,
     trouble: Mutex<Trouble>,
     /// The networks in use by name, and the last epoch of each.
-    networks: Mutex<LiteMap<String, i64>>,
+    networks: Mutex<BTreeMap<String, i64>>,
 }
 
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use crate::api::{Peer, Reach};
 use crate::display::{age, bytes, display_line, short, table};
 use clap::Args;
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 
 /// List peers, and how each is doing.
 #[derive(Args, Debug)]
@@ -58,7 +58,7 @@ impl Peers {
 fn list(peers: &[Peer], now: jiff::Timestamp) -> String {
     let heading = ["NAME", "GUID", "ADDRESS", "REACH", "RTT", "LOSS", "CLOCK", "HEARD", "FROM"];
     let mut text = table(&heading, peers.iter().map(|peer| row(peer, now)));
-    let mut count: LiteMap<&str, usize> = LiteMap::new();
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     peers.iter().for_each(|peer| *count.entry(reach(peer.reach)).or_default() += 1);
     let counts: Vec<String> = count.iter().map(|(reach, count)| format!("{count} {reach}")).collect();
     text.push_str(&format!("\n  {}\n", counts.join(", ")));

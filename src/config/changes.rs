@@ -1,8 +1,8 @@
 //! [`Change`]: what differs between two configurations, key by key, and which of that a running daemon can take up.
 
 use super::{HttpFile, Network, ServerFile};
-use litemap::LiteMap;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Keys of which a change holds at once; `timing` with all below it.
 const AT_ONCE: [&str; 8] =
@@ -30,7 +30,7 @@ impl ServerFile {
     pub fn changes(&self, other: &ServerFile) -> Vec<Change> {
         let (ours, theirs) = (self.by_key(), other.by_key());
         let keys = ours.keys().chain(theirs.keys().filter(|key| !ours.contains_key(*key)));
-        let value = |of: &LiteMap<String, Value>, key: &String| of.get(key).cloned().unwrap_or(Value::Null);
+        let value = |of: &BTreeMap<String, Value>, key: &String| of.get(key).cloned().unwrap_or(Value::Null);
         let all = keys.map(|key| Change { key: key.clone(), from: value(&ours, key), to: value(&theirs, key) });
         let mut changes: Vec<Change> = all.filter(|change| change.from != change.to).collect();
         if self.networks != other.networks {
@@ -65,15 +65,15 @@ impl ServerFile {
     }
 
     /// Values by dotted key, where a list is one value; without networks.
-    fn by_key(&self) -> LiteMap<String, Value> {
-        let mut values = LiteMap::new();
+    fn by_key(&self) -> BTreeMap<String, Value> {
+        let mut values = BTreeMap::new();
         let file = ServerFile { networks: Vec::new(), ..self.clone() };
         collect("", serde_json::to_value(file).expect("a ServerFile has string keys only"), &mut values);
         values
     }
 }
 
-fn collect(key: &str, value: Value, values: &mut LiteMap<String, Value>) {
+fn collect(key: &str, value: Value, values: &mut BTreeMap<String, Value>) {
     let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
     match value {
         Value::Object(object) => object.into_iter().for_each(|(name, value)| collect(&below(&name), value, values)),

@@ -13,10 +13,10 @@ use crate::display::rfc3339;
 use crate::proto::gossip::Guid;
 use crate::proto::stats::Rejected;
 use crate::proto::time::Timestamp;
-use litemap::LiteMap;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
@@ -96,10 +96,10 @@ struct Meter<'a> {
     /// Counts at the last second.
     before: Option<Counts>,
     /// Peers as they were told.
-    shown: HashMap<String, api::Peer>,
+    shown: BTreeMap<String, api::Peer>,
     /// The last of them that had its turn.
     turn: String,
-    fetches: LiteMap<Guid, Fetching>,
+    fetches: BTreeMap<Guid, Fetching>,
     /// The last line of the log that was looked at.
     logged: u64,
 }
@@ -224,16 +224,16 @@ impl<'a> Meter<'a> {
     }
 
     /// Peers that are shown otherwise than when they were last told, by turns.
-    fn changed(&mut self, mut peers: Vec<api::Peer>) -> Vec<api::Peer> {
-        peers.sort_unstable_by(|one, other| one.guid.cmp(&other.guid));
-        self.shown.retain(|guid, _| peers.binary_search_by(|peer| peer.guid.cmp(guid)).is_ok());
-        let turn = peers.partition_point(|peer| peer.guid <= self.turn);
-        peers.rotate_left(turn);
-        peers.retain(|peer| self.shown.get(&peer.guid) != Some(peer));
-        peers.truncate(CHANGED);
-        self.turn = peers.last().map_or_else(String::new, |last| last.guid.clone());
-        self.shown.extend(peers.iter().map(|peer| (peer.guid.clone(), peer.clone())));
-        peers
+    fn changed(&mut self, peers: Vec<api::Peer>) -> Vec<api::Peer> {
+        let now: BTreeMap<String, api::Peer> = peers.into_iter().map(|peer| (peer.guid.clone(), peer)).collect();
+        self.shown.retain(|guid, _| now.contains_key(guid));
+        let behind = now.range::<str, _>((Bound::Excluded(self.turn.as_str()), Bound::Unbounded));
+        let around = behind.chain(now.range::<str, _>((Bound::Unbounded, Bound::Included(self.turn.as_str()))));
+        let changed = around.map(|(_, peer)| peer).filter(|peer| self.shown.get(&peer.guid) != Some(*peer));
+        let changed: Vec<api::Peer> = changed.take(CHANGED).cloned().collect();
+        self.turn = changed.last().map_or_else(String::new, |last| last.guid.clone());
+        self.shown.extend(changed.iter().map(|peer| (peer.guid.clone(), peer.clone())));
+        changed
     }
 }
 
@@ -277,7 +277,7 @@ fn sample(member: &mut Member, moment: Moment, all: bool, asked: &[Guid]) -> Sam
 }
 
 /// The peers with the most of what was counted by address.
-fn spans(member: &Member, counts: LiteMap<SocketAddr, api::Span>) -> Vec<api::Span> {
+fn spans(member: &Member, counts: BTreeMap<SocketAddr, api::Span>) -> Vec<api::Span> {
     if counts.is_empty() {
         return Vec::new();
     }

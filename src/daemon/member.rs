@@ -18,8 +18,7 @@ use crate::proto::gossip::{Draft, Gossip, Guid, Line};
 use crate::proto::node::Node;
 use crate::proto::time::Tick;
 use crate::store::{Authored, NetworkId, Store};
-use litemap::LiteMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
@@ -96,9 +95,9 @@ pub struct Member {
     /// Records authored here that are on their way to the disk, in the order in which receipts for them come.
     authored: VecDeque<Batch>,
     /// Decrees made here that are on their way to the disk, with who waits.
-    decreed: LiteMap<Guid, (Gossip, oneshot::Sender<Result<api::Added, Refusal>>)>,
+    decreed: BTreeMap<Guid, (Gossip, oneshot::Sender<Result<api::Added, Refusal>>)>,
     /// Who waits for a record made elsewhere to be on the disk.
-    importing: LiteMap<Guid, Vec<(oneshot::Sender<bool>, Room)>>,
+    importing: BTreeMap<Guid, Vec<(oneshot::Sender<bool>, Room)>>,
     /// Who waits for a peer to answer a greeting.
     pub pinging: Pinging,
     /// Who waits for a node to register.

@@ -10,7 +10,7 @@ use crate::api;
 use crate::config::{Change, ConfigError, Loaded, Network, RingKey, ServerFile, needs_restart};
 use crate::proto::gossip::Guid;
 use crate::proto::keyring::KeyError;
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -22,7 +22,7 @@ pub struct InForce {
     /// Keys that differ in the file as it was read last, and hold only after a restart.
     waiting: Mutex<Vec<String>>,
     /// Where seeds were found, by name.
-    seeds: Mutex<LiteMap<String, SocketAddr>>,
+    seeds: Mutex<BTreeMap<String, SocketAddr>>,
     /// One reads or changes it, and tells the nodes, at a time.
     turn: tokio::sync::Mutex<()>,
 }

@@ -8,8 +8,7 @@ use crate::proto::gossip::Guid;
 use crate::proto::node::Node;
 use crate::proto::peers::Reach;
 use crate::proto::time::Tick;
-use litemap::LiteMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// Splits that are kept.
@@ -34,7 +33,7 @@ pub struct Splits {
     counts: VecDeque<(Tick, u64)>,
     /// What is not dealt with yet.
     pending: Vec<(Guid, Box<str>, Reach)>,
-    apart: LiteMap<Guid, Apart>,
+    apart: BTreeMap<Guid, Apart>,
     healing: Option<Split>,
     past: VecDeque<Split>,
 }
@@ -50,7 +49,7 @@ struct Apart {
 /// A split that is over, or nearly.
 #[derive(Clone, Debug)]
 struct Split {
-    peers: LiteMap<Guid, Box<str>>,
+    peers: BTreeMap<Guid, Box<str>>,
     from: Tick,
     count: u64,
     to: Tick,
@@ -126,7 +125,7 @@ impl Splits {
         if self.healing.is_none() && self.past.back().is_some_and(|split| now.since(split.to) <= TOGETHER) {
             self.healing = self.past.pop_back();
         }
-        let new = || Split { peers: LiteMap::new(), from, count, to: now, alike: None };
+        let new = || Split { peers: BTreeMap::new(), from, count, to: now, alike: None };
         let split = self.healing.get_or_insert_with(new);
         split.peers.insert(guid, name);
         (split.from, split.count) = (split.from.min(from), split.count.min(count));

@@ -5,7 +5,7 @@ use crate::api;
 use crate::proto::gossip::{Guid, Head};
 use crate::proto::seal::claimed_kind;
 use crate::proto::wire::{is_repair, is_rumor};
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// Addresses that are told apart between two looks; peers seldom have as many.
@@ -20,7 +20,7 @@ pub type Begun = (Guid, String, usize);
 #[derive(Debug, Default)]
 pub struct Tally {
     is_wanted: bool,
-    counts: LiteMap<SocketAddr, api::Span>,
+    counts: BTreeMap<SocketAddr, api::Span>,
     begun: Vec<Begun>,
 }
 
@@ -49,7 +49,7 @@ impl Tally {
     }
 
     /// What was counted since the last look. From here on it counts.
-    pub fn take(&mut self) -> (LiteMap<SocketAddr, api::Span>, Vec<Begun>) {
+    pub fn take(&mut self) -> (BTreeMap<SocketAddr, api::Span>, Vec<Begun>) {
         self.is_wanted = true;
         (std::mem::take(&mut self.counts), std::mem::take(&mut self.begun))
     }

@@ -8,7 +8,6 @@ use crate::proto::gossip::Guid;
 use crate::proto::limits::{FAR_NETWORKS, FAR_NODES, MAX_NAME, MIN_MAX_BODY, NETWORKS};
 use crate::proto::time::Tick;
 use crate::proto::wire::{Card, List, Name, Nodes};
-use litemap::LiteMap;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::Duration;
@@ -24,7 +23,7 @@ const AGE: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 struct Far {
     named: Tick,
-    nodes: LiteMap<Guid, (Card, Tick)>,
+    nodes: BTreeMap<Guid, (Card, Tick)>,
     /// The page asked for begins behind this; none where none is.
     asked: Option<Guid>,
     next_ask: Tick,
@@ -35,8 +34,8 @@ struct Far {
 /// Other networks: those that this node tells of, and those that it is told of.
 #[derive(Debug, Default)]
 pub struct Beyond {
-    shared: LiteMap<Box<str>, BTreeMap<Guid, Card>>,
-    far: LiteMap<Box<str>, Far>,
+    shared: BTreeMap<Box<str>, BTreeMap<Guid, Card>>,
+    far: BTreeMap<Box<str>, Far>,
     turn: usize,
 }
 

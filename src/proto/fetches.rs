@@ -25,9 +25,8 @@ use crate::proto::unordered::Unordered;
 use crate::proto::wire::{Parts, TellMeMore};
 use asking::Want;
 use flow::Flow;
-use litemap::LiteMap;
 use partials::Partials;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Holders remembered for one record.
 const HOLDERS: usize = 4;
@@ -39,7 +38,7 @@ const TRIES: u32 = 8;
 pub struct Fetches {
     wants: Unordered<Guid, Want>,
     deadlines: BTreeSet<(Tick, Guid)>,
-    flows: LiteMap<Guid, Flow>,
+    flows: BTreeMap<Guid, Flow>,
     /// Peers with something in their queue.
     waiting: BTreeSet<Guid>,
     partials: Partials,

@@ -2,7 +2,7 @@
 
 use crate::proto::gossip::Guid;
 use crate::proto::time::Tick;
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Peers that are asked at once; for one more, the one asked longest ago goes.
@@ -11,7 +11,7 @@ const ASKED: usize = 64;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Pings {
-    asked: LiteMap<Guid, (Tick, Option<Duration>)>,
+    asked: BTreeMap<Guid, (Tick, Option<Duration>)>,
 }
 
 impl Pings {

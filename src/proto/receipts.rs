@@ -5,8 +5,8 @@ use crate::proto::gossip::Guid;
 use crate::proto::limits::{PEERS, RECEIPTS};
 use crate::proto::time::Tick;
 use crate::proto::unordered::Unordered;
-use litemap::LiteMap;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Peers are asked again after this time.
@@ -28,7 +28,7 @@ struct Watch {
 struct Held {
     since: Tick,
     /// Who said so, and when.
-    holders: LiteMap<Guid, Tick>,
+    holders: BTreeMap<Guid, Tick>,
 }
 
 /// See the module.
@@ -41,19 +41,19 @@ pub struct Receipts {
     /// What is not among `held` any more was held by then.
     forgotten: Tick,
     /// When a peer's ledger last equalled ours.
-    equal: LiteMap<Guid, Tick>,
-    watched: LiteMap<Guid, Watch>,
+    equal: BTreeMap<Guid, Tick>,
+    watched: BTreeMap<Guid, Watch>,
     /// Peers that wait for us to hold a record.
-    askers: BTreeMap<Guid, Vec<Guid>>,
+    askers: BTreeMap<Guid, BTreeSet<Guid>>,
     /// The records that they wait for, or did; those asked for first make room for others.
     asked: VecDeque<Guid>,
 }
 
 impl Receipts {
     /// A record is held from now on. Returns the peers that want to know.
-    pub fn hold(&mut self, now: Tick, guid: Guid) -> Vec<Guid> {
+    pub fn hold(&mut self, now: Tick, guid: Guid) -> BTreeSet<Guid> {
         // One that was lost on the disk and came again begins anew.
-        if let Some(before) = self.held.insert(guid, Held { since: now, holders: LiteMap::new() }) {
+        if let Some(before) = self.held.insert(guid, Held { since: now, holders: BTreeMap::new() }) {
             self.noted -= before.holders.len();
         }
         self.order.push_back(guid);
@@ -82,9 +82,9 @@ impl Receipts {
     /// A peer said that it holds a record.
     pub fn note(&mut self, now: Tick, peer: Guid, guid: &Guid) {
         if let Some(held) = self.held.get_mut(guid)
-            && !held.holders.contains_key(&peer)
+            && let Entry::Vacant(entry) = held.holders.entry(peer)
         {
-            held.holders.insert(peer, now);
+            entry.insert(now);
             self.noted += 1;
             self.make_room();
         }
@@ -99,12 +99,10 @@ impl Receipts {
     pub fn asked(&mut self, peer: Guid, guid: Guid) {
         let askers = self.askers.entry(guid).or_insert_with(|| {
             self.asked.push_back(guid);
-            Vec::new()
+            BTreeSet::new()
         });
-        if askers.len() < ASKERS
-            && let Err(at) = askers.binary_search(&peer)
-        {
-            askers.insert(at, peer);
+        if askers.len() < ASKERS {
+            askers.insert(peer);
         }
         if self.asked.len() > RECEIPTS {
             self.asked.pop_front().and_then(|oldest| self.askers.remove(&oldest));
@@ -167,7 +165,7 @@ impl Receipts {
     pub fn forget(&mut self, peer: &Guid) {
         self.equal.remove(peer);
         self.askers.retain(|_, askers| {
-            askers.retain(|asker| asker != peer);
+            askers.remove(peer);
             !askers.is_empty()
         });
     }

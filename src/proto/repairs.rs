@@ -12,7 +12,7 @@ use crate::proto::seal::KeyId;
 use crate::proto::sketch::{Decoder, Sketch, Symbol, difference, estimate, more_symbols_wanted, symbols_wanted};
 use crate::proto::time::Tick;
 use crate::proto::wire::{DidYouHere, Holding, List, PageAsk, Symbols, SymbolsAsk, TellMeMore};
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ struct Round {
     reach: usize,
     decoder: Decoder,
     /// Chunks that came before their turn.
-    early: LiteMap<u16, Symbols>,
+    early: BTreeMap<u16, Symbols>,
     /// Our own symbols for the chunks asked for, and the index of the first: rewound once for all of them.
     rewound: (usize, Vec<Symbol>),
     /// The next chunk to be peeled, the end of those asked for, and of those wanted.
@@ -75,11 +75,11 @@ struct Ask {
 /// The rounds and pagings under way.
 #[derive(Debug, Default)]
 pub struct Repairs {
-    rounds: LiteMap<Guid, Round>,
-    pagings: LiteMap<Guid, Paging>,
+    rounds: BTreeMap<Guid, Round>,
+    pagings: BTreeMap<Guid, Paging>,
     /// When a digest last came from a peer, and when one last went to it.
-    received: LiteMap<Guid, Tick>,
-    sent: LiteMap<Guid, Tick>,
+    received: BTreeMap<Guid, Tick>,
+    sent: BTreeMap<Guid, Tick>,
     last_id: u32,
     /// Rounds begun again since one of the sets had moved too far.
     pub restarted: u64,
@@ -328,7 +328,7 @@ fn chunks_of(symbols: usize) -> u16 {
 }
 
 /// Of those who did not answer for a while, the most silent one goes.
-fn yield_place<T>(all: &mut LiteMap<Guid, T>, silences: impl Fn(&T) -> u32) {
+fn yield_place<T>(all: &mut BTreeMap<Guid, T>, silences: impl Fn(&T) -> u32) {
     let most = all.iter().map(|(&peer, one)| (silences(one), peer)).max();
     if let Some((_, peer)) = most.filter(|&(silences, _)| silences >= PATIENCE) {
         all.remove(&peer);

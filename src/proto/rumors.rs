@@ -29,13 +29,12 @@ use crate::proto::time::Tick;
 use crate::proto::wire::Parts;
 use acquaintances::Near;
 use lane::Lane;
-use litemap::LiteMap;
 use news::News;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use recent::{Fresh, Recent};
 pub(crate) use rule::Rule;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use table::Table;
 
@@ -78,7 +77,7 @@ pub struct Rumors {
     timing: Timing,
     recent: Recent,
     /// Each in a box: half of a B-tree's room is empty.
-    lanes: LiteMap<Guid, Box<Lane>>,
+    lanes: BTreeMap<Guid, Box<Lane>>,
     /// Lanes that have something to send, and rumours that wait to be acknowledged: when, peer, record.
     due: BTreeSet<(Tick, Guid)>,
     deadlines: BTreeSet<(Tick, Guid, Guid)>,

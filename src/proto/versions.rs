@@ -6,7 +6,7 @@ use crate::proto::keyring::Keyring;
 use crate::proto::limits::VERSIONS;
 use crate::proto::seal::{PROTOCOL_VERSION, claimed_key_id, claimed_version};
 use crate::proto::time::Tick;
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub struct Foreign {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Versions {
-    all: LiteMap<SocketAddr, Foreign>,
+    all: BTreeMap<SocketAddr, Foreign>,
 }
 
 impl Versions {

@@ -8,7 +8,6 @@ use crate::proto::gossip::{Gossip, Guid, Hash, Head, Key, Kind, Line};
 use crate::proto::retention::{Left, Silence};
 use crate::proto::time::{Tick, Timestamp};
 use bytes::Bytes;
-use litemap::LiteMap;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use sha2::{Digest, Sha256};
@@ -30,7 +29,7 @@ enum Read {
 struct Partial {
     head: Option<Head>,
     list: Option<Bytes>,
-    pieces: LiteMap<u16, Bytes>,
+    pieces: BTreeMap<u16, Bytes>,
 }
 
 /// What reading from a disk gives. A node on a disk that is not sound does what a peer would that means harm.
@@ -52,15 +51,15 @@ pub enum Reads {
 pub struct Disk {
     records: BTreeMap<Key, Shelved>,
     names: BTreeMap<Guid, Key>,
-    partials: LiteMap<Guid, Partial>,
+    partials: BTreeMap<Guid, Partial>,
     /// Records that left, why, and until when they stay.
-    aside: LiteMap<Key, (Left, Timestamp)>,
+    aside: BTreeMap<Key, (Left, Timestamp)>,
     silences: BTreeMap<Guid, Silence>,
     peers: BTreeMap<Guid, PeerFact>,
     /// Peers known from before. A disk that has such a roster keeps no peers of its own.
     pub(super) roster: Option<Roster>,
     /// Records that wait for their commit: they can be read from memory.
-    arriving: LiteMap<Key, Arc<Record>>,
+    arriving: BTreeMap<Key, Arc<Record>>,
     epoch: u64,
     last_authored: Timestamp,
     pending: VecDeque<(Tick, Fact, bool)>,
@@ -144,7 +143,7 @@ impl Disk {
                 let mut receipts = vec![Receipt::Piece(guid, index)];
                 let whole = partial.head.as_ref().is_some_and(|head| head.piece_count() == partial.pieces.len());
                 if whole && let Some(Partial { head: Some(head), pieces, .. }) = self.partials.remove(&guid) {
-                    let msg = Bytes::from(pieces.into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>().concat());
+                    let msg = Bytes::from(pieces.into_values().collect::<Vec<_>>().concat());
                     receipts.push(match <Hash>::from(Sha256::digest(&msg)) == *head.sha2() {
                         true => {
                             let key = Key { date_time: head.date_time(), guid };

@@ -11,7 +11,6 @@ use super::step::{Input, Step};
 use super::workers::Workers;
 use crate::proto::node::Node;
 use crate::proto::time::Tick;
-use litemap::LiteMap;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::thread;
@@ -84,7 +83,7 @@ impl Network {
     /// All that is due before then, or the first of it where it is much, by the parts of the network that it happens in.
     fn jobs(&mut self, mut until: Tick) -> VecDeque<Job> {
         let (mut inputs, mut last) = (0, Tick(0));
-        let mut parts: LiteMap<usize, Vec<(Tick, usize, Input)>> = LiteMap::new();
+        let mut parts: BTreeMap<usize, Vec<(Tick, usize, Input)>> = BTreeMap::new();
         while self.agenda.due() < until {
             if inputs >= MANY && self.agenda.due() > last {
                 until = self.agenda.due();

@@ -4,8 +4,7 @@ use super::host_set::HostSet;
 use crate::proto::gossip::Guid;
 use crate::proto::peers::Reach;
 use crate::proto::time::Tick;
-use litemap::LiteMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// What became known of a host that fell silent.
@@ -43,7 +42,7 @@ pub struct Watch {
     pub declarations: u64,
     accused: HostSet,
     numbers: HashMap<Guid, usize>,
-    falls: LiteMap<usize, Fall>,
+    falls: BTreeMap<usize, Fall>,
 }
 
 impl Watch {

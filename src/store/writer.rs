@@ -13,8 +13,8 @@ use crate::proto::fact::{Fact, LIST, PeerFact, Receipt};
 use crate::proto::gossip::{Gossip, Guid, Head, Key, Line, piece_list};
 use crate::proto::limits::PIECE;
 use bytes::Bytes;
-use litemap::LiteMap;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, TransactionBehavior, params, params_from_iter};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -146,9 +146,9 @@ pub(super) struct Batch<'a> {
     /// Adds a complete record; looked up once for all of them.
     insert: CachedStatement<'a>,
     next_body: i64,
-    totals: LiteMap<NetworkId, (i64, i64)>,
+    totals: BTreeMap<NetworkId, (i64, i64)>,
     /// The latest date that was authored.
-    epochs: LiteMap<NetworkId, i64>,
+    epochs: BTreeMap<NetworkId, i64>,
     receipts: Vec<(NetworkId, Receipt)>,
     /// Damaged records that were deleted.
     lost: Vec<(NetworkId, Guid)>,
@@ -163,8 +163,8 @@ impl<'a> Batch<'a> {
             db,
             insert: db.prepare_cached(&rows::INSERT)?,
             next_body: highest + 1,
-            totals: LiteMap::new(),
-            epochs: LiteMap::new(),
+            totals: BTreeMap::new(),
+            epochs: BTreeMap::new(),
             receipts: Vec::new(),
             lost: Vec::new(),
         })

@@ -1,6 +1,6 @@
 //! [`Tries`]: how often who tried a wrong token, so that nobody tries many.
 
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ const ADDRESSES: usize = 1024;
 
 /// Wrong tokens by address.
 #[derive(Debug, Default)]
-pub(in crate::http) struct Tries(LiteMap<IpAddr, (Instant, u32)>);
+pub(in crate::http) struct Tries(BTreeMap<IpAddr, (Instant, u32)>);
 
 impl Tries {
     /// Somebody tried a wrong one. Whether he may go on trying.

@@ -13,9 +13,9 @@ use super::{Answers, Beacon, BeaconKey, Unread};
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{ANSWERERS, BEACON_SIZE};
 use crate::proto::time::Tick;
-use litemap::LiteMap;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 macro_rules! ignored {
@@ -90,7 +90,7 @@ pub struct Beacons {
     heard: Heard,
     namesakes: Namesakes,
     answered: u64,
-    ignored: LiteMap<Ignored, u64>,
+    ignored: BTreeMap<Ignored, u64>,
     #[cfg(test)]
     pub(super) lacking: Option<Rule>,
 }
@@ -192,7 +192,7 @@ impl Beacons {
     }
 
     /// What became of the datagrams that came, by name.
-    pub fn counts(&self) -> LiteMap<&'static str, u64> {
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
         let count = |&cause: &Ignored| (cause.name(), self.ignored.get(&cause).copied().unwrap_or_default());
         Ignored::ALL.iter().map(count).chain([("sent", u64::from(self.counter)), ("answered", self.answered)]).collect()
     }

@@ -2,7 +2,7 @@
 
 use crate::proto::limits::NAMESAKES;
 use crate::proto::time::Tick;
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// One such neighbour. Who knows the network's name can make one up.
@@ -19,7 +19,7 @@ pub struct Namesake {
 /// At most [`NAMESAKES`] of them; where another one is heard, the one that is silent for longest goes.
 #[derive(Debug, Default)]
 pub(super) struct Namesakes {
-    by_address: LiteMap<IpAddr, Namesake>,
+    by_address: BTreeMap<IpAddr, Namesake>,
 }
 
 impl Namesakes {

@@ -131,7 +131,7 @@ fn a_stranger_of_our_network_is_answered_at_the_port_that_it_names() {
     assert_eq!(node.heard().collect::<Vec<_>>(), [(Guid([7; 16]), to, Tick(0))]);
     // It comes by multicast and by broadcast.
     assert_eq!(node.handle_datagram(Tick(9), link, true, &bytes), Err(Ignored::Replay));
-    assert_eq!((node.counts()[&"answered"], node.counts()[&"replay"]), (1, 1));
+    assert_eq!((node.counts()["answered"], node.counts()["replay"]), (1, 1));
     node.check();
 }
 

@@ -10,9 +10,8 @@ use crate::proto::limits::{FRAGMENT, PARTIALS};
 use crate::proto::time::Tick;
 use crate::proto::wire::{Parts, PieceAsk};
 use bytes::Bytes;
-use litemap::LiteMap;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Silences of a piece without any progress, after which it is asked of another holder.
@@ -45,7 +44,7 @@ pub(super) struct Partial {
     /// Parts verified since the start: they can be passed on.
     pub(super) verified: Parts,
     /// What holders have that do not have all.
-    pub(super) limits: LiteMap<Guid, Parts>,
+    pub(super) limits: BTreeMap<Guid, Parts>,
     /// Pieces that took too long.
     pub(super) given_up: u32,
 }
@@ -53,7 +52,7 @@ pub(super) struct Partial {
 /// Long records of which something is missing.
 #[derive(Default)]
 pub struct Partials {
-    pub(super) partials: LiteMap<Guid, Partial>,
+    pub(super) partials: BTreeMap<Guid, Partial>,
     pub(super) slabs: Slabs,
     /// Whether a slab might be given to a piece.
     pub(super) assignable: bool,
@@ -72,7 +71,7 @@ impl Partials {
 
     /// Begins a long record. Where too many are under way, it takes the place of the one without a holder of which the
     /// least is here. Returns what there is to keep.
-    pub fn begin(&mut self, guid: Guid, head: Head, holders: Vec<Guid>, flows: &mut LiteMap<Guid, Flow>) -> Vec<Fact> {
+    pub fn begin(&mut self, guid: Guid, head: Head, holders: Vec<Guid>, flows: &mut BTreeMap<Guid, Flow>) -> Vec<Fact> {
         if self.contains(&guid) {
             for holder in holders {
                 self.add_holder(&guid, holder);
@@ -153,7 +152,7 @@ impl Partials {
     }
 
     /// This peer does not hold this record.
-    pub fn drop_holder(&mut self, guid: &Guid, peer: Guid, flows: &mut LiteMap<Guid, Flow>) {
+    pub fn drop_holder(&mut self, guid: &Guid, peer: Guid, flows: &mut BTreeMap<Guid, Flow>) {
         if let Some(partial) = self.partials.get_mut(guid) {
             partial.holders.retain(|&holder| holder != peer);
             partial.limits.remove(&peer);
@@ -163,8 +162,8 @@ impl Partials {
     }
 
     /// Nothing more comes from this peer.
-    pub fn drop_peer(&mut self, peer: Guid, flows: &mut LiteMap<Guid, Flow>) {
-        for (_, partial) in self.partials.iter_mut() {
+    pub fn drop_peer(&mut self, peer: Guid, flows: &mut BTreeMap<Guid, Flow>) {
+        for partial in self.partials.values_mut() {
             partial.holders.retain(|&holder| holder != peer);
             partial.limits.remove(&peer);
         }
@@ -173,7 +172,7 @@ impl Partials {
     }
 
     /// The record is complete, or given up. One of a single piece has no partial any more by then, but still its slab.
-    pub fn remove(&mut self, guid: &Guid, flows: &mut LiteMap<Guid, Flow>) {
+    pub fn remove(&mut self, guid: &Guid, flows: &mut BTreeMap<Guid, Flow>) {
         if self.partials.is_empty() && self.is_idle() {
             return;
         }
@@ -196,7 +195,7 @@ impl Partials {
         &mut self,
         now: Tick,
         peer: Guid,
-        flows: &mut LiteMap<Guid, Flow>,
+        flows: &mut BTreeMap<Guid, Flow>,
         place: Place,
         index: u8,
         bytes: &[u8],
@@ -229,7 +228,7 @@ impl Partials {
         self.complete(place, flows)
     }
 
-    fn complete(&mut self, place: Place, flows: &mut LiteMap<Guid, Flow>) -> Arrived {
+    fn complete(&mut self, place: Place, flows: &mut BTreeMap<Guid, Flow>) -> Arrived {
         self.assignable = true;
         let (guid, piece) = place;
         let Some(slab) = self.slabs.remove(&place, flows) else { return Arrived::Unwanted };
@@ -330,7 +329,7 @@ impl Partials {
     }
 
     /// Counts silences: asks again, and after too many gives the slab back. Returns how many pieces were silent.
-    pub fn handle_timeout(&mut self, now: Tick, flows: &mut LiteMap<Guid, Flow>) -> u64 {
+    pub fn handle_timeout(&mut self, now: Tick, flows: &mut BTreeMap<Guid, Flow>) -> u64 {
         let mut silent = 0;
         let mut given_up = Vec::new();
         for (place, slab) in self.slabs.iter_mut().filter(|(_, slab)| slab.deadline <= now) {
@@ -370,7 +369,7 @@ impl Partials {
     }
 
     /// Fragments under way, by peer.
-    pub fn under_way(&self) -> LiteMap<Guid, usize> {
+    pub fn under_way(&self) -> BTreeMap<Guid, usize> {
         let of = |peer| self.slabs.of(peer).map(|(_, slab)| slab.under_way()).sum();
         let under_way = self.slabs.peers().map(|peer| (peer, of(peer)));
         under_way.filter(|&(_, fragments)| fragments > 0).collect()

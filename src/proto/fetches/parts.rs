@@ -5,7 +5,7 @@ use super::flow::Flow;
 use super::partials::{Partial, Partials};
 use crate::proto::gossip::{Guid, Head, Key};
 use crate::proto::wire::Parts;
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 
 impl Partial {
     pub(super) fn new(head: Head, holders: Vec<Guid>) -> Partial {
@@ -28,7 +28,7 @@ impl Partials {
     }
 
     /// A holder said what it has so far: what else is asked of it will not come now.
-    pub fn handle_parts(&mut self, peer: Guid, parts: &Parts, flows: &mut LiteMap<Guid, Flow>) {
+    pub fn handle_parts(&mut self, peer: Guid, parts: &Parts, flows: &mut BTreeMap<Guid, Flow>) {
         let Some(partial) = self.partials.get_mut(&parts.guid) else { return };
         if !partial.holders.contains(&peer) {
             if partial.holders.len() >= super::HOLDERS {

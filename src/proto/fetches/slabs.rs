@@ -7,7 +7,6 @@ use crate::proto::fact::LIST;
 use crate::proto::gossip::Guid;
 use crate::proto::limits::{FRAGMENT, FRAGMENTS, PIECE, SLABS, SLABS_PER_PEER};
 use crate::proto::time::Tick;
-use litemap::LiteMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which piece of which record.
@@ -49,7 +48,7 @@ impl Slab {
 #[derive(Default)]
 pub struct Slabs {
     slabs: BTreeMap<Place, Slab>,
-    by_peer: LiteMap<Guid, BTreeSet<Place>>,
+    by_peer: BTreeMap<Guid, BTreeSet<Place>>,
     /// Pieces given to the disk and not acknowledged, with their size.
     keeping: BTreeMap<Place, usize>,
     bytes: usize,
@@ -95,7 +94,7 @@ impl Slabs {
     }
 
     /// Ends it, and what is under way for it.
-    pub fn remove(&mut self, place: &Place, flows: &mut LiteMap<Guid, Flow>) -> Option<Slab> {
+    pub fn remove(&mut self, place: &Place, flows: &mut BTreeMap<Guid, Flow>) -> Option<Slab> {
         let slab = self.slabs.remove(place)?;
         self.bytes -= slab.bytes.len();
         if let Some(places) = self.by_peer.get_mut(&slab.peer) {
@@ -111,14 +110,14 @@ impl Slabs {
     }
 
     /// Ends all that this peer fills, of one record or of all.
-    pub fn remove_peer(&mut self, peer: &Guid, of: Option<&Guid>, flows: &mut LiteMap<Guid, Flow>) {
+    pub fn remove_peer(&mut self, peer: &Guid, of: Option<&Guid>, flows: &mut BTreeMap<Guid, Flow>) {
         let places = self.by_peer.get(peer).into_iter().flatten();
         let places: Vec<Place> = places.filter(|(guid, _)| of.is_none_or(|of| of == guid)).copied().collect();
         places.iter().for_each(|place| drop(self.remove(place, flows)));
     }
 
     /// Ends all of one record.
-    pub fn remove_record(&mut self, guid: &Guid, flows: &mut LiteMap<Guid, Flow>) {
+    pub fn remove_record(&mut self, guid: &Guid, flows: &mut BTreeMap<Guid, Flow>) {
         let places: Vec<Place> = self.slabs.range((*guid, 0)..=(*guid, u16::MAX)).map(|(&place, _)| place).collect();
         places.iter().for_each(|place| drop(self.remove(place, flows)));
         let kept: usize =

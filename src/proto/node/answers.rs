@@ -13,8 +13,8 @@ use crate::proto::sketch::Sketch;
 use crate::proto::unordered::Unordered;
 use crate::proto::wire::{Fragment, HeadTold, Holding, List, Message, PageAsk, PieceAsk, Record, SymbolsAsk, Tell};
 use bytes::Bytes;
-use litemap::LiteMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 
 /// One thing to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,7 +124,7 @@ enum Step {
 /// Answers by peer, served in turn.
 #[derive(Default)]
 pub struct Answers {
-    queues: LiteMap<Guid, Queue>,
+    queues: BTreeMap<Guid, Queue>,
     turn: Guid,
     /// A train of whole datagrams for one peer, made at once, and the key that they are for where that matters.
     train: VecDeque<(Guid, Option<KeyId>, Message)>,
@@ -162,7 +162,7 @@ impl Answers {
 
     /// Something was read: what waits is worth another try.
     pub fn retry(&mut self) {
-        self.queues.iter_mut().for_each(|(_, queue)| queue.retry = (!queue.waiting.is_empty()).then_some(0));
+        self.queues.values_mut().for_each(|queue| queue.retry = (!queue.waiting.is_empty()).then_some(0));
     }
 
     /// Nothing more goes to this peer.
@@ -177,9 +177,10 @@ impl Answers {
             if let Some(next) = self.train.pop_front() {
                 return Some(next);
             }
-            let ready = |queue: &Queue| queue.retry.is_some() || !queue.ready.is_empty();
-            let ready = || self.queues.iter().filter(|(_, queue)| ready(queue)).map(|(&peer, _)| peer);
-            let peer = ready().find(|peer| *peer > self.turn).or_else(|| ready().next())?;
+            let behind = (Bound::Excluded(self.turn), Bound::Unbounded);
+            let ready = |(_, queue): &(&Guid, &mut Queue)| queue.retry.is_some() || !queue.ready.is_empty();
+            let next = self.queues.range_mut(behind).find(ready).map(|(&peer, _)| peer);
+            let peer = next.or_else(|| self.queues.iter_mut().find(ready).map(|(&peer, _)| peer))?;
             self.turn = peer;
             if let Some(message) = self.pack(peer, shelf, room) {
                 return Some((peer, None, message));

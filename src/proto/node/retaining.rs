@@ -9,7 +9,7 @@ use crate::proto::retention::{Left, Silences};
 use crate::proto::ring::{Range, place};
 use crate::proto::time::{Tick, Timestamp};
 use bytes::Bytes;
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Who says what no node in particular says.
@@ -32,14 +32,14 @@ pub(super) struct Upkeep {
     /// Whether the law has changed since all that is held was held against it.
     unlawful: bool,
     /// Decrees of this node that are on their way to the disk.
-    decreed: LiteMap<Guid, Gossip>,
+    decreed: BTreeMap<Guid, Gossip>,
     /// When to look whether the network has settings.
     next_look: Tick,
 }
 
 impl Upkeep {
     pub(super) fn new(now: Tick, wall: Timestamp) -> Upkeep {
-        let decreed = LiteMap::new();
+        let decreed = BTreeMap::new();
         // A clock counts from the start of its process, not of its node.
         let wall = Timestamp(wall.0.saturating_add(now.0));
         Upkeep { clock: (now, wall), unlawful: false, decreed, next_look: now + LOOKING }

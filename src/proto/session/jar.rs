@@ -4,14 +4,13 @@
 use super::Cookie;
 use crate::proto::limits::{FRESH_COOKIE, PENDING_REGISTERS};
 use crate::proto::time::Tick;
-use litemap::LiteMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 /// The last cookie from each address, while it is fresh; where there are too many, the oldest goes.
 #[derive(Debug, Default)]
 pub(super) struct Jar {
-    cookies: LiteMap<SocketAddr, (Tick, u64, Cookie)>,
+    cookies: BTreeMap<SocketAddr, (Tick, u64, Cookie)>,
     ages: VecDeque<(Tick, SocketAddr)>,
 }
 

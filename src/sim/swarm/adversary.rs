@@ -6,9 +6,9 @@ mod outside;
 use super::Tally;
 use crate::sim::Network;
 use crate::sim::insider::Insider;
-use litemap::LiteMap;
 use rand::rngs::ChaCha8Rng;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// What somebody does that means harm.
@@ -52,7 +52,7 @@ impl Adversary {
 pub(super) struct Stranger {
     what: Adversary,
     /// As whom it talks to which node.
-    faces: LiteMap<usize, Insider>,
+    faces: BTreeMap<usize, Insider>,
     epoch: u64,
     /// Datagrams that it recorded.
     recorded: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
@@ -85,7 +85,7 @@ impl Stranger {
         if !what.is_inside() {
             (0..STRANGERS).for_each(|number| net.suspect(stranger(number)));
         }
-        Stranger { what, faces: LiteMap::new(), epoch: 0, recorded: Vec::new(), records: 0 }
+        Stranger { what, faces: BTreeMap::new(), epoch: 0, recorded: Vec::new(), records: 0 }
     }
 
     /// It does something.
