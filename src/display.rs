@@ -265,7 +265,8 @@ mod tests {
     #[cfg(feature = "cli")]
     fn columns_are_aligned_as_a_terminal_shows_them_and_safe() {
         let rows = ["ab", "c\u{1b}[2J\n", "鳩", "e\u{301}"].map(|cell| vec![cell.into(), "x".into()]);
-        let shown = "  WHO          X\n  ab           x\n  c\\u{1b}[2J   x\n  鳩           x\n  e\u{301}            x\n";
+        let shown =
+            "  WHO          X\n  ab           x\n  c\\u{1b}[2J   x\n  鳩           x\n  e\u{301}            x\n";
         assert_eq!(table(&["WHO", "X"], rows), shown);
     }
 }
