@@ -331,7 +331,8 @@ impl Client {
 }
 
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
-    serde_json::from_slice(body).map_err(|error| ClientError::Garbled(error.to_string()))
+    let mut json = serde_json::Deserializer::from_slice(body);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| ClientError::Garbled(error.to_string()))
 }
 
 fn millis(duration: Duration) -> u64 {
