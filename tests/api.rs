@@ -527,8 +527,9 @@ fn what_is_described_is_what_is_there_and_the_other_way_round() {
         assert!(document["components"]["schemas"][name].is_object(), "{name}");
     }
     // No path of the API is without its description.
-    let routes = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/routes.rs")).unwrap();
-    assert_eq!(routes.matches(".route(").count(), described.len());
+    let source = |path| std::fs::read_to_string(format!("{}/src/http/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    assert_eq!(source("routes.rs").matches(".route(").count(), described.len());
+    assert_eq!(source("openapi.rs").matches(".route(").count(), 1);
 }
 
 // ---- events ----
