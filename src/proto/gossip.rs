@@ -136,13 +136,18 @@ pub enum Invalid {
     Mismatch,
 }
 
-/// A name fit to be shown: 1 to [`MAX_NAME`] bytes, not only white space, without control, bidirectional, zero-width or
+/// A name fit to be shown: 1 to [`MAX_NAME`] bytes of UTF-8, not only white space, without control, bidirectional, zero-width or
 /// line-separating characters. Who_names, node names and network names all keep to it.
-pub fn check_name(name: &str) -> bool {
-    let forbidden = |c: char| c.is_control() || is_unseen(c) || matches!(c, '\u{2028}' | '\u{2029}');
+pub fn check_name(name: impl AsRef<[u8]>) -> bool {
+    let name = name.as_ref();
     // Most names are that, and each record that comes has one.
-    let plain = name.bytes().all(|byte| byte.is_ascii_graphic());
-    (1..=MAX_NAME).contains(&name.len()) && (plain || !name.trim().is_empty() && !name.contains(forbidden))
+    let plain = name.iter().all(u8::is_ascii_graphic);
+    (1..=MAX_NAME).contains(&name.len()) && (plain || std::str::from_utf8(name).is_ok_and(is_fit_to_be_shown))
+}
+
+fn is_fit_to_be_shown(text: &str) -> bool {
+    let forbidden = |c: char| c.is_control() || is_unseen(c) || matches!(c, '\u{2028}' | '\u{2029}');
+    !text.trim().is_empty() && !text.contains(forbidden)
 }
 
 /// [`check_name`] in words.
@@ -180,7 +185,7 @@ impl Head {
         pieces: Hash,
     ) -> Result<Head, Invalid> {
         let who_name = who_name.into();
-        if !check_name(&who_name) {
+        if !check_name(&*who_name) {
             return Err(Invalid::WhoName);
         }
         let most = if kind == Kind::Message { MAX_MSG } else { MAX_DECREE };

@@ -29,7 +29,7 @@ use bincode::enc::{Encoder, write::Writer};
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
 use bytes::Bytes;
-use codec::{Item, borrow};
+use codec::{Item, borrow, fixed};
 
 const CONFIG: bincode::config::Configuration<
     bincode::config::LittleEndian,
@@ -59,14 +59,16 @@ items! {
 }
 
 impl Encode for Guid {
+    #[inline]
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        self.0.encode(encoder)
+        encoder.writer().write(&self.0)
     }
 }
 
 impl<C> Decode<C> for Guid {
+    #[inline]
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        <[u8; 16]>::decode(decoder).map(Guid)
+        fixed(decoder).map(Guid)
     }
 }
 
@@ -373,6 +375,7 @@ fn append<T: Encode>(body: &T, out: &mut Vec<u8>) {
     written.expect("a Vec takes everything, and every count fits its u16");
 }
 
+#[inline]
 fn whole<'a, T: BorrowDecode<'a, ()>>(body: &'a [u8]) -> Result<T, Rejected> {
     let (message, consumed) = bincode::borrow_decode_from_slice(body, CONFIG).map_err(|_| Rejected::Body)?;
     if consumed == body.len() { Ok(message) } else { Err(Rejected::Body) }

@@ -65,16 +65,37 @@ pub trait Item {
     const SIZE: usize;
 }
 
+/// Reads so many bytes. Records are made of little else, and bincode's own of an array is a call each time.
+#[inline]
+pub(super) fn fixed<const N: usize>(decoder: &mut impl Decoder) -> Result<[u8; N], DecodeError> {
+    let mut bytes = [0; N];
+    decoder.reader().read(&mut bytes).map(|()| bytes)
+}
+
+/// Reads what stands before a list or a blob.
+#[inline]
+fn count(decoder: &mut impl Decoder) -> Result<usize, DecodeError> {
+    fixed(decoder).map(|bytes| usize::from(u16::from_le_bytes(bytes)))
+}
+
+/// Writes it.
+#[inline]
+fn write_count(count: usize, encoder: &mut impl Encoder) -> Result<(), EncodeError> {
+    encoder.writer().write(&(count as u16).to_le_bytes())
+}
+
 impl<T: Encode, const MAX: usize> Encode for List<T, MAX> {
+    #[inline]
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        (self.0.len() as u16).encode(encoder)?;
+        write_count(self.0.len(), encoder)?;
         self.0.iter().try_for_each(|item| item.encode(encoder))
     }
 }
 
 impl<T: Item, const MAX: usize> List<T, MAX> {
+    #[inline]
     fn read<D: Decoder>(decoder: &mut D, one: impl Fn(&mut D) -> Result<T, DecodeError>) -> Result<Self, DecodeError> {
-        let count = usize::from(u16::decode(decoder)?);
+        let count = count(decoder)?;
         if count > MAX || decoder.reader().peek_read(count * T::SIZE).is_none() {
             return Err(DecodeError::Other("a count that its bytes do not cover"));
         }
@@ -105,15 +126,16 @@ impl<const MAX: usize> From<Blob<MAX>> for Bytes {
 }
 
 impl<const MAX: usize> Encode for Blob<MAX> {
+    #[inline]
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        (self.0.len() as u16).encode(encoder)?;
+        write_count(self.0.len(), encoder)?;
         encoder.writer().write(&self.0)
     }
 }
 
 impl<C, const MAX: usize> Decode<C> for Blob<MAX> {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let count = usize::from(u16::decode(decoder)?);
+        let count = count(decoder)?;
         let Some(bytes) = decoder.reader().peek_read(count).filter(|_| count <= MAX).map(Bytes::copy_from_slice) else {
             return Err(DecodeError::Other("a count that its bytes do not cover"));
         };
@@ -145,15 +167,16 @@ impl From<Name> for Arc<str> {
 }
 
 impl Encode for Name {
+    #[inline]
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        (self.0.len() as u16).encode(encoder)?;
+        write_count(self.0.len(), encoder)?;
         encoder.writer().write(self.0.as_bytes())
     }
 }
 
 impl<C> Decode<C> for Name {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let count = usize::from(u16::decode(decoder)?);
+        let count = count(decoder)?;
         let bytes = decoder.reader().peek_read(count).filter(|_| count <= MAX_NAME);
         let Some(name) = bytes.and_then(|bytes| Name::new(std::str::from_utf8(bytes).ok()?)) else {
             return Err(DecodeError::Other("not a name"));
@@ -165,19 +188,20 @@ impl<C> Decode<C> for Name {
 
 /// A [`Name`] as it lies in a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NameIn<'a>(pub(super) &'a str);
+pub struct NameIn<'a>(pub(super) &'a [u8]);
 
 impl<'de: 'a, 'a, C> BorrowDecode<'de, C> for NameIn<'a> {
+    #[inline]
     fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
         let BlobIn::<MAX_NAME>(bytes) = BlobIn::borrow_decode(decoder)?;
-        let name = std::str::from_utf8(bytes).ok().filter(|name| check_name(name));
-        name.map(NameIn).ok_or(DecodeError::Other("not a name"))
+        if check_name(bytes) { Ok(NameIn(bytes)) } else { Err(DecodeError::Other("not a name")) }
     }
 }
 
 impl From<NameIn<'_>> for Arc<str> {
+    /// What was checked loses nothing.
     fn from(NameIn(name): NameIn<'_>) -> Arc<str> {
-        name.into()
+        String::from_utf8_lossy(name).into()
     }
 }
 
@@ -186,8 +210,9 @@ impl From<NameIn<'_>> for Arc<str> {
 pub struct BlobIn<'a, const MAX: usize>(pub &'a [u8]);
 
 impl<'de: 'a, 'a, C, const MAX: usize> BorrowDecode<'de, C> for BlobIn<'a, MAX> {
+    #[inline]
     fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let count = usize::from(u16::decode(decoder)?);
+        let count = count(decoder)?;
         if count > MAX {
             return Err(DecodeError::Other("a count beyond its bound"));
         }
@@ -227,6 +252,7 @@ impl<C> Decode<C> for Address {
 macro_rules! borrow {
     ($($item:ty;)*) => { $(
         impl<'de, C> BorrowDecode<'de, C> for $item {
+            #[inline]
             fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
                 Self::decode(decoder)
             }

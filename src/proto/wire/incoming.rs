@@ -17,6 +17,7 @@ pub enum Incoming<'a> {
 
 impl<'a> Incoming<'a> {
     /// The body of an authentic datagram, as [`Message::decode`] takes it.
+    #[inline]
     pub fn decode(datagram: &'a Verified<'_>) -> Result<Incoming<'a>, Rejected> {
         match datagram.header().kind {
             TELL => whole(datagram.body()).map(Incoming::Tell),
