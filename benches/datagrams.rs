@@ -1,5 +1,6 @@
 //! What one datagram costs on either side: encode and seal, open and decode.
 
+use bytes::BytesMut;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gossip_node::proto::gossip::{Gossip, Guid, Kind};
 use gossip_node::proto::limits::{FRAGMENT, HEADER, MIN_MAX_DATAGRAM, TAG};
@@ -63,11 +64,11 @@ fn datagrams(c: &mut Criterion) {
     ];
     for (name, message) in messages {
         let header = Header { kind: message.kind(), src_session: 1, dst_session: 2, counter: 3 };
-        let mut datagram = Vec::new();
+        let mut datagram = BytesMut::new();
         key.seal(&header, &mut datagram, |out| message.encode(out));
         let mut group = c.benchmark_group(name);
         group.throughput(Throughput::Bytes(datagram.len() as u64));
-        let mut out = Vec::new();
+        let mut out = BytesMut::new();
         group.bench_function("encode and seal", |b| {
             b.iter(|| key.seal(&header, &mut out, |out| black_box(&message).encode(out)));
         });

@@ -5,6 +5,7 @@
 mod pair;
 
 use allocation_counter::measure;
+use bytes::BytesMut;
 use gossip_node::proto::seal::Header;
 use gossip_node::proto::wire::{List, Message, Record, Tell};
 use pair::Pair;
@@ -53,10 +54,10 @@ fn what_is_known_already_is_not_copied_out_of_its_datagram() {
         let Ok(Message::Rumor(rumor)) = Message::decode(&opened) else { panic!("rumours were written") };
         let records: Vec<Record> = rumor.records.into_iter().map(|pushed| pushed.what).collect();
         let (count, message) = (records.len(), Message::Tell(Tell { records: List::new(records), ..Tell::default() }));
-        let (header, mut told) = (*opened.header(), Vec::new());
+        let (header, mut told) = (*opened.header(), BytesMut::new());
         let header = Header { kind: message.kind(), counter: header.counter + 1000, ..header };
         pair.key.seal(&header, &mut told, |out| message.encode(out));
-        (count, told)
+        (count, told.to_vec())
     };
     let (counts, told): (Vec<usize>, Vec<Vec<u8>>) = datagrams.iter().map(told).unzip();
     assert_eq!(counts.iter().sum::<usize>(), 20);
@@ -71,7 +72,7 @@ fn what_is_known_already_is_not_copied_out_of_its_datagram() {
 fn sealing_and_opening_allocate_nothing() {
     let pair = Pair::new();
     let header = Header { kind: 8, src_session: 1, dst_session: 2, counter: 3 };
-    let (body, mut out) = ([7; 1152], Vec::with_capacity(1200));
+    let (body, mut out) = ([7; 1152], BytesMut::with_capacity(1200));
     let counted = measure(|| {
         for _ in 0..100 {
             pair.key.seal(&header, &mut out, |out| out.extend_from_slice(&body));

@@ -1,6 +1,7 @@
 //! What agreeing costs: bytes and round trips for each difference, and that rounds end well while both sets change. Two
 //! sketches and the round between them, with every datagram in its real size, over a link that loses some.
 
+use bytes::BytesMut;
 use gossip_node::proto::gossip::Guid;
 use gossip_node::proto::limits::{HEADER, TAG, UNDO};
 use gossip_node::proto::repairs::{Found, Repairs};
@@ -160,7 +161,7 @@ impl Pair {
     }
 
     fn send(&mut self, round: &mut Round, message: &Message, flying: Flying) {
-        let mut body = Vec::new();
+        let mut body = BytesMut::new();
         message.encode(&mut body);
         round.bytes += HEADER + body.len() + TAG;
         if !self.rng.random_bool(self.loss) {

@@ -1,5 +1,6 @@
 //! Strangers, recordings and traitors: what comes from outside changes nothing, and what comes from inside is bounded.
 
+use bytes::BytesMut;
 use gossip_node::proto::fact::LIST;
 use gossip_node::proto::gossip::{Draft, Gossip, Guid, Head, Invalid, Key, Kind};
 use gossip_node::proto::limits::{
@@ -142,7 +143,7 @@ fn a_wrong_password_and_another_networks_name_are_silence() {
     assert_eq!(keys.iter().map(NetworkKey::key_id).collect::<BTreeSet<_>>().len(), 3);
     for key in keys {
         for kind in 0..=u8::MAX {
-            let mut datagram = Vec::new();
+            let mut datagram = BytesMut::new();
             let header = Header { kind, src_session: 1, dst_session: 0, counter: 1 };
             key.seal(&header, &mut datagram, |out| out.resize(HEADER + 200, 0));
             let honest = suffer(&mut net, all[0], STRANGER.into(), &datagram);
@@ -379,7 +380,7 @@ fn betrayed(seed: u64) -> (Network, Insider) {
 fn a_padded_hello_has_an_answer_that_is_no_longer_and_says_nothing_else() {
     let (mut net, mut insider) = betrayed(81);
     let len = |message: Message| {
-        let mut body = Vec::new();
+        let mut body = BytesMut::new();
         message.encode(&mut body);
         body.len()
     };

@@ -20,6 +20,6 @@ mod tests {
 
     #[test]
     fn hosts_have_names_fit_for_nodes() {
-        assert!(check_name(&node_name()));
+        assert!(check_name(node_name()));
     }
 }

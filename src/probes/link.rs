@@ -8,6 +8,7 @@ use crate::proto::seal::{Header, NetworkKey, Secret};
 use crate::proto::settings::Settings;
 use crate::proto::time::{Tick, Timestamp};
 use crate::proto::wire::{List, Message, Record, Tell};
+use bytes::BytesMut;
 use std::net::SocketAddr;
 
 /// Bytes of each record in a full datagram.
@@ -70,15 +71,15 @@ impl Link {
     }
 
     /// Makes the next datagram to the node.
-    pub fn seal(&mut self, out: &mut Vec<u8>) {
+    pub fn seal(&mut self, out: &mut BytesMut) {
         self.header.counter += 1;
         self.key.seal(&self.header, out, |out| self.message.encode(out));
     }
 
     /// So many of them.
-    pub fn sealed(&mut self, count: usize) -> Vec<Vec<u8>> {
+    pub fn sealed(&mut self, count: usize) -> Vec<BytesMut> {
         let datagram = |_| {
-            let mut out = Vec::with_capacity(MIN_MAX_DATAGRAM);
+            let mut out = BytesMut::with_capacity(MIN_MAX_DATAGRAM);
             self.seal(&mut out);
             out
         };

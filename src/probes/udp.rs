@@ -1,6 +1,7 @@
 //! Bare UDP on loopback: one thread that sends and one that receives, each with a runtime of its own.
 
 use crate::net::Socket;
+use bytes::BytesMut;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -50,7 +51,7 @@ pub fn flood(size: usize, lasting: Duration) -> io::Result<Datagrams> {
 }
 
 /// Sends these one by one; `each` is given those that come, where they are received.
-pub fn delivered(datagrams: Vec<Vec<u8>>, each: impl FnMut(&[u8])) -> io::Result<Datagrams> {
+pub fn delivered(datagrams: Vec<BytesMut>, each: impl FnMut(&[u8])) -> io::Result<Datagrams> {
     let send = async move |to| {
         let socket = UdpSocket::bind(ANY).await?;
         for datagram in &datagrams {

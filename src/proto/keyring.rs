@@ -105,13 +105,14 @@ impl Keyring {
 mod tests {
     use super::*;
     use crate::proto::seal::{Header, Secret};
+    use bytes::BytesMut;
 
     fn key(n: u8) -> NetworkKey {
         NetworkKey::new(&Secret([n; 32]))
     }
 
-    fn sealed(key: &NetworkKey) -> Vec<u8> {
-        let mut out = Vec::new();
+    fn sealed(key: &NetworkKey) -> BytesMut {
+        let mut out = BytesMut::new();
         let header = Header { kind: 4, src_session: 5, dst_session: 6, counter: 7 };
         key.seal(&header, &mut out, |out| out.extend_from_slice(b"body"));
         out

@@ -3,6 +3,7 @@
 
 use crate::proto::limits::{HEADER, MAX_DATAGRAM, MIN_MAX_DATAGRAM, TAG};
 use crate::proto::stats::Rejected;
+use bytes::BytesMut;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -132,7 +133,7 @@ impl NetworkKey {
     }
 
     /// Makes a datagram in `out`: header, then what `body` appends, then the tag.
-    pub fn seal(&self, header: &Header, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+    pub fn seal(&self, header: &Header, out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
         out.clear();
         // Hardly any is longer, so that it does not grow while it is written.
         out.reserve(MIN_MAX_DATAGRAM);
@@ -222,8 +223,8 @@ mod tests {
         NetworkKey::new(&Secret([1; 32]))
     }
 
-    fn sealed() -> Vec<u8> {
-        let mut out = Vec::new();
+    fn sealed() -> BytesMut {
+        let mut out = BytesMut::new();
         let header = Header { kind: 4, src_session: 5, dst_session: 6, counter: 7 };
         key().seal(&header, &mut out, |out| out.extend_from_slice(b"body"));
         out

@@ -28,7 +28,7 @@ use bincode::de::{BorrowDecoder, Decoder};
 use bincode::enc::{Encoder, write::Writer};
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use codec::{Item, borrow, fixed};
 
 const CONFIG: bincode::config::Configuration<
@@ -319,7 +319,7 @@ macro_rules! kinds {
             }
 
             /// Appends the body.
-            pub fn encode(&self, out: &mut Vec<u8>) {
+            pub fn encode(&self, out: &mut BytesMut) {
                 match self { $(Message::$name(body) => append(body, out),)* }
             }
 
@@ -362,8 +362,8 @@ pub fn is_repair(kind: u8) -> bool {
     matches!(kind, DID_YOU_HERE | TELL_ME_MORE | TELL | SYMBOLS | HOLDING)
 }
 
-fn append<T: Encode>(body: &T, out: &mut Vec<u8>) {
-    struct Tail<'a>(&'a mut Vec<u8>);
+fn append<T: Encode>(body: &T, out: &mut BytesMut) {
+    struct Tail<'a>(&'a mut BytesMut);
     impl Writer for Tail<'_> {
         #[inline]
         fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
@@ -372,7 +372,7 @@ fn append<T: Encode>(body: &T, out: &mut Vec<u8>) {
         }
     }
     let written = bincode::encode_into_writer(body, Tail(out), CONFIG);
-    written.expect("a Vec takes everything, and every count fits its u16");
+    written.expect("memory takes everything, and every count fits its u16");
 }
 
 #[inline]

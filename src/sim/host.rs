@@ -86,7 +86,7 @@ impl Effects for Surroundings<'_> {
     }
 
     fn transmit(&mut self, transmit: &Transmit) -> bool {
-        self.said.datagrams.push((transmit.to, transmit.bytes.clone()));
+        self.said.datagrams.push((transmit.to, transmit.bytes.to_vec()));
         true
     }
 }

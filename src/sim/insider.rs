@@ -6,6 +6,7 @@ use crate::proto::keyring::Keyring;
 use crate::proto::seal::Header;
 use crate::proto::stats::Rejected;
 use crate::proto::wire::{Message, Name, REGISTER, Register, Registered};
+use bytes::BytesMut;
 use std::net::SocketAddr;
 
 /// One who talks to one node of a simulated network by hand.
@@ -72,7 +73,7 @@ impl Insider {
 
     /// Sends a message in the session.
     pub fn tell(&mut self, net: &mut Network, message: &Message) -> Result<(), Rejected> {
-        let mut body = Vec::new();
+        let mut body = BytesMut::new();
         message.encode(&mut body);
         self.tell_bytes(net, message.kind(), &body)
     }
@@ -82,7 +83,7 @@ impl Insider {
         self.counter += 1;
         let dst_session = if kind == REGISTER && self.theirs == 0 { 0 } else { self.theirs };
         let header = Header { kind, src_session: self.session, dst_session, counter: self.counter };
-        let mut datagram = Vec::new();
+        let mut datagram = BytesMut::new();
         self.keys.primary().seal(&header, &mut datagram, |out| out.extend_from_slice(body));
         net.inject(self.victim, self.addr, &datagram)
     }

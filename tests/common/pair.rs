@@ -31,7 +31,7 @@ impl Host {
     /// Does all that it wants done.
     pub fn settle(&mut self, now: Tick) {
         let Host { node, memory, sent, .. } = self;
-        memory.settle(node, now, |transmit| sent.push(transmit.bytes.clone()));
+        memory.settle(node, now, |transmit| sent.push(transmit.bytes.to_vec()));
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use super::cluster::{Cluster, Node, PROGRAM, init_with};
+use bytes::BytesMut;
 use gossip_node::proto::seal::{Header, NetworkKey, Secret};
 use gossip_node::proto::wire::{Leave, Message};
 use std::io::Read;
@@ -136,10 +137,11 @@ impl Place {
 }
 
 /// A datagram of the network.
-pub fn goodbye() -> Vec<u8> {
+pub fn goodbye() -> BytesMut {
     let key = NetworkKey::new(&Secret::derive(NETWORK, PASSWORD.as_bytes()));
     let leave = Message::Leave(Leave { restarting: false });
-    let (mut datagram, header) = (vec![], Header { kind: leave.kind(), src_session: 1, dst_session: 2, counter: 3 });
+    let (mut datagram, header) =
+        (BytesMut::new(), Header { kind: leave.kind(), src_session: 1, dst_session: 2, counter: 3 });
     key.seal(&header, &mut datagram, |out| leave.encode(out));
     datagram
 }

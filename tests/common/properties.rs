@@ -1,7 +1,7 @@
 //! What must hold of any bytes that come from outside. Each property takes bytes and panics where it does not hold:
 //! `tests/properties.rs` gives it random ones, and those kept in `fuzz/corpus`; `fuzz/` searches for worse.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use gossip_node::api;
 use gossip_node::config::ServerFile;
 use gossip_node::proto::decree::Decree;
@@ -28,12 +28,12 @@ pub fn datagram(bytes: &[u8]) {
     assert!(KEY.open(bytes).is_err(), "opened what nobody sealed");
     let Some((&kind, body)) = bytes.split_first() else { return };
     let header = Header { kind: kind % 17, src_session: 1, dst_session: 2, counter: 3 };
-    let mut sealed = Vec::new();
+    let mut sealed = BytesMut::new();
     KEY.seal(&header, &mut sealed, |out| out.extend_from_slice(body));
     let opened = KEY.open(&sealed);
     assert_eq!(opened.is_ok(), body.len() + HEADER + TAG <= MAX_DATAGRAM);
     let Some(message) = opened.ok().and_then(|verified| Message::decode(&verified).ok()) else { return };
-    let mut again = Vec::new();
+    let mut again = BytesMut::new();
     message.encode(&mut again);
     assert_eq!((message.kind(), &again[..]), (header.kind, body), "two encodings of {message:?}");
 }
@@ -126,7 +126,7 @@ pub fn sequence(bytes: &[u8]) {
 /// Something that the node said comes back, a little changed: what it knows of is named in it.
 fn say_back(net: &mut Network, insider: &mut Insider, heard: &[Message], input: &mut Input<'_>) {
     let Some(message) = heard.get(usize::from(input.byte()) % heard.len().max(1)) else { return };
-    let mut body = Vec::new();
+    let mut body = BytesMut::new();
     message.encode(&mut body);
     for _ in 0..input.byte() % 4 {
         let (at, to) = (input.short(), input.byte());

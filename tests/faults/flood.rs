@@ -3,6 +3,7 @@
 use crate::cluster::{Cluster, Node, block_on};
 use crate::watch::Watch;
 use crate::{amount, chance, report};
+use bytes::BytesMut;
 use gossip_node::config::ServerFile;
 use gossip_node::proto::limits::{HEADER, MIN_MAX_DATAGRAM, REGISTER_SIZE, TAG};
 use gossip_node::proto::seal::{Header, NetworkKey, Secret};
@@ -26,10 +27,10 @@ fn key_of(node: &Node) -> NetworkKey {
 }
 
 /// A datagram of any kind with random content, sealed.
-fn sealed(key: &NetworkKey, kind: u8, len: usize, chance: &mut ChaCha8Rng) -> Vec<u8> {
+fn sealed(key: &NetworkKey, kind: u8, len: usize, chance: &mut ChaCha8Rng) -> BytesMut {
     let header =
         Header { kind, src_session: chance.random(), dst_session: 0, counter: chance.random_range(1..1 << 20) };
-    let (mut datagram, mut body) = (Vec::new(), vec![0; len.saturating_sub(HEADER + TAG)]);
+    let (mut datagram, mut body) = (BytesMut::new(), vec![0; len.saturating_sub(HEADER + TAG)]);
     chance.fill_bytes(&mut body);
     key.seal(&header, &mut datagram, |out| out.extend_from_slice(&body));
     datagram
@@ -77,9 +78,9 @@ fn sorts(victim: &Node, recorded: Vec<Vec<u8>>, chance: &mut ChaCha8Rng) -> Vec<
         let (kind, len) = (chance.random_range(1..=15), lens[chance.random_range(0..lens.len())]);
         let mut datagram = sealed(&key, kind, len, chance);
         *datagram.last_mut().unwrap() ^= 1;
-        datagram
+        datagram.into()
     });
-    let elsewhere = some(&mut |chance| sealed(&other, chance.random_range(1..=15), REGISTER_SIZE, chance));
+    let elsewhere = some(&mut |chance| sealed(&other, chance.random_range(1..=15), REGISTER_SIZE, chance).into());
     let all = [
         ("garbage of 64 bytes", short),
         ("garbage of 1,200 bytes", long),

@@ -6,6 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::probes::{self, Link};
 use crate::proto::limits::{MIN_MAX_DATAGRAM, TAG};
+use bytes::BytesMut;
 use clap::Args;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -45,7 +46,7 @@ impl Datagram {
 fn measured(count: usize) -> io::Result<Report> {
     let mut link = Link::new().ok_or_else(|| io::Error::other("two nodes in memory did not meet"))?;
     let mac = Hmac::<Sha256>::new_from_slice(&[7; 32]).map_err(io::Error::other)?;
-    let mut out = Vec::with_capacity(MIN_MAX_DATAGRAM);
+    let mut out = BytesMut::with_capacity(MIN_MAX_DATAGRAM);
     link.seal(&mut out);
     let signed = vec![7; out.len() - TAG];
     let (mut bare, mut sealed, mut handled) = (f64::MAX, f64::MAX, f64::MAX);

@@ -9,6 +9,7 @@ use crate::proto::limits::{HEADER, MAX_DATAGRAM, TAG};
 use crate::proto::seal::{Header, KeyId, NetworkKey};
 use crate::proto::time::Tick;
 use crate::proto::wire::Message;
+use bytes::BytesMut;
 use std::net::SocketAddr;
 
 /// A datagram to be sent.
@@ -17,12 +18,12 @@ pub struct Transmit {
     /// Where to.
     pub to: SocketAddr,
     /// Its bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: BytesMut,
 }
 
 impl Default for Transmit {
     fn default() -> Transmit {
-        Transmit { to: SocketAddr::from(([0, 0, 0, 0], 0)), bytes: Vec::new() }
+        Transmit { to: SocketAddr::from(([0, 0, 0, 0], 0)), bytes: BytesMut::new() }
     }
 }
 

@@ -26,15 +26,15 @@ fn key() -> NetworkKey {
 fn sealed(kind: u8, body: &[u8]) -> Vec<u8> {
     let header =
         Header { kind, src_session: 0x0102_0304_0506_0708, dst_session: 0x1112_1314_1516_1718, counter: 0x2122 };
-    let mut datagram = Vec::new();
+    let mut datagram = BytesMut::new();
     key().seal(&header, &mut datagram, |out| out.extend_from_slice(body));
-    datagram
+    datagram.into()
 }
 
 fn body(message: &Message) -> Vec<u8> {
-    let mut body = Vec::new();
+    let mut body = BytesMut::new();
     message.encode(&mut body);
-    body
+    body.into()
 }
 
 /// Whatever a test decodes, what a node reads where it lies is the same.
@@ -164,7 +164,7 @@ fn pushed<T>(what: T) -> Pushed<T> {
 #[test]
 fn the_link_of_an_address_stays_at_home() {
     let bytes = |addr: &str| {
-        let mut bytes = Vec::new();
+        let mut bytes = BytesMut::new();
         let hello =
             Hello { updates: List::new(vec![Update { addr: Address(addr.parse().unwrap()), ..update() }]), ..quiet() };
         Message::Hello(hello).encode(&mut bytes);
@@ -635,7 +635,7 @@ fn a_list_longer_than_allowed_is_refused_though_its_bytes_are_there() {
 // ---- sizes ----
 
 fn len<T: Encode>(item: &T) -> usize {
-    let mut out = Vec::new();
+    let mut out = BytesMut::new();
     append(item, &mut out);
     out.len()
 }

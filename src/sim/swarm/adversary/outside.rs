@@ -7,6 +7,7 @@ use crate::proto::stats::Rejected;
 use crate::proto::wire::REGISTER;
 use crate::sim::Network;
 use crate::sim::swarm::Tally;
+use bytes::BytesMut;
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, RngExt};
 use std::net::SocketAddr;
@@ -85,8 +86,9 @@ impl Stranger {
 fn other_network(net: &Network, rng: &mut ChaCha8Rng, node: usize, bytes: &mut Vec<u8>) {
     let key = Network::key_of("the password of somebody else");
     let header = Header { kind: REGISTER, src_session: rng.random(), dst_session: 0, counter: 1 };
-    bytes.clear();
-    key.seal(&header, bytes, |out| out.resize(HEADER + MIN_CHALLENGED, 0));
+    let mut sealed = BytesMut::new();
+    key.seal(&header, &mut sealed, |out| out.resize(HEADER + MIN_CHALLENGED, 0));
+    *bytes = sealed.into();
     if rng.random_bool(0.5) {
         let claimed = claimed_key_id(bytes).map_or(0, |id| id.0.len());
         let ours = net.keys(node).primary().key_id();
