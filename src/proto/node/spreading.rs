@@ -208,11 +208,14 @@ impl Node {
 
     /// A record authored here is on disk.
     pub(super) fn spread_own(&mut self, now: Tick, gossip: &Gossip) {
-        let all = Range::all_but(place(&self.settings.guid));
-        let room = self.settings.max_datagram - HEADER - TAG;
-        let long = !Rumors::fits(gossip.head(), room);
-        let learnt = Learnt { key: gossip.key(), hops: 0, long, head: None };
-        self.rumors.learnt(now, learnt, Some(all), ways!(self));
+        // Who is alone has nobody to tell: whoever comes compares what both hold.
+        if self.peers.live() > 0 {
+            let all = Range::all_but(place(&self.settings.guid));
+            let room = self.settings.max_datagram - HEADER - TAG;
+            let long = !Rumors::fits(gossip.head(), room);
+            let learnt = Learnt { key: gossip.key(), hops: 0, long, head: None };
+            self.rumors.learnt(now, learnt, Some(all), ways!(self));
+        }
         self.hold(now, gossip.guid());
     }
 
