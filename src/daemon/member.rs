@@ -143,11 +143,15 @@ impl Member {
     /// Makes records and has them kept.
     pub fn author(&mut self, all: Vec<Adding>, waiter: Made, store: &Store) {
         let (wall, mut batch, mut kept) = (wall_clock(), Batch { made: Vec::new(), next: 0, waiter }, Vec::new());
+        // Who is alone keeps nothing at hand: whoever comes asks for what is on the disk by then.
+        let is_alone = self.node.peers().live() == 0;
         for Adding { who_name, msg, request } in all {
             let who_name = who_name.unwrap_or_else(|| self.node.settings().node_name.clone());
             let made = self.node.author(wall, Draft { who_name, msg });
             if let Ok(gossip) = &made {
-                self.cache.keep_gossip(gossip);
+                if !is_alone {
+                    self.cache.keep_gossip(gossip);
+                }
                 kept.push(Authored { gossip: gossip.clone(), request });
             }
             batch.made.push(made.map_err(|invalid| Refusal::Invalid(invalid.to_string())));

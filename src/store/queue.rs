@@ -140,7 +140,8 @@ impl Queue {
         let mut group = Vec::new();
         while let Some((network, job)) = state.jobs.pop_front() {
             let bytes = job.bytes();
-            if !group.is_empty() && (group.len() >= GROUP || state.in_flight + bytes > GROUP_BYTES) {
+            let most = if matches!(job, Job::Author(_)) { ENOUGH_BYTES } else { GROUP_BYTES };
+            if !group.is_empty() && (group.len() >= GROUP || state.in_flight + bytes > most) {
                 state.jobs.push_front((network, job));
                 break;
             }
