@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 /// So many jobs do not wait.
 const ENOUGH_JOBS: usize = 256;
-/// So many bytes do not wait.
+/// So many bytes do not wait. Of what somebody waits for, a commit takes no more: it would keep the first of them waiting,
+/// and then all that is done with them comes at once, while the disk rests.
 const ENOUGH_BYTES: usize = 512 << 10;
 /// How long facts that can wait do so for others, to be committed with them: nobody acts on them, and the disk would
 /// rest after their commit while records wait.
