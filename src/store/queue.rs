@@ -155,3 +155,29 @@ impl Queue {
         (!group.is_empty()).then_some(group)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::gossip::{Gossip, Guid, Kind};
+    use crate::proto::time::Timestamp;
+    use bytes::Bytes;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "nothing is waited for")]
+    fn a_commit_takes_what_is_worth_one_of_what_somebody_waits_for() {
+        let queue = Queue::default();
+        let authored = |count: u64| {
+            let msg = Bytes::from_static(&[b'x'; 200]);
+            let gossip = |at| Gossip::make(Kind::Message, Timestamp(at), Guid([1; 16]), "dove", msg.clone()).unwrap();
+            Job::Author((0..count).map(|at| gossip(at).into()).collect())
+        };
+        for count in [1000, 1000].into_iter().chain([1; 50]) {
+            queue.push(NetworkId(1), authored(count));
+        }
+        let groups = [(); 2].map(|()| queue.next(Instant::now(), None).map(|group| group.len()));
+        assert_eq!((groups, queue.bytes() > 0), ([Some(1), Some(51)], true));
+        queue.close();
+        assert!(queue.next(Instant::now(), None).is_none() && queue.bytes() == 0);
+    }
+}

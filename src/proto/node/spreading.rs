@@ -304,9 +304,27 @@ mod tests {
     use super::*;
     use crate::effects::Memory;
     use crate::proto::fact::PeerFact;
+    use crate::proto::gossip::Draft;
     use crate::proto::seal::{NetworkKey, Secret};
     use crate::proto::settings::Settings;
     use crate::proto::time::Timestamp;
+
+    #[test]
+    fn who_is_alone_keeps_no_rumours() {
+        let key = NetworkKey::new(&Secret::derive("alone", b"correct horse battery staple"));
+        let mut node = Node::new(Settings::new(Guid([255; 16]), "somebody", key), [1; 32], Tick(0));
+        let say = |node: &mut Node, at: u64| {
+            let draft = Draft { who_name: "dove".to_owned(), msg: "coo".into() };
+            let gossip = node.author(Timestamp(at), draft).unwrap();
+            node.learn(Tick(0), &gossip);
+            (node.ledger().contains(&gossip.guid()), node.rumors.learnt_at(&gossip.guid()).is_some())
+        };
+        assert_eq!(say(&mut node, 1), (true, false));
+        let (guid, addr) = (Guid::random([7; 16]), ([192, 0, 2, 1], 1).into());
+        let peer = PeerFact { guid, name: "another".into(), addr, last_update: Timestamp(1) };
+        node.acquaint(Tick(0), ([192, 0, 2, 2], 1).into(), [(&peer, 1)].into_iter());
+        assert_eq!(say(&mut node, 2), (true, true));
+    }
 
     #[test]
     fn who_waits_for_a_record_greets_some_strangers_at_a_time() {
