@@ -136,8 +136,8 @@ pub enum Invalid {
     Mismatch,
 }
 
-/// A name fit to be shown: 1 to [`MAX_NAME`] bytes of UTF-8, not only white space, without control, bidirectional, zero-width or
-/// line-separating characters. Who_names, node names and network names all keep to it.
+/// A name fit to be shown: 1 to [`MAX_NAME`] bytes of UTF-8, not only white space, without control, bidirectional,
+/// zero-width or line-separating characters. Who_names, node names and network names all keep to it.
 pub fn check_name(name: impl AsRef<[u8]>) -> bool {
     let name = name.as_ref();
     // Most names are that, and each record that comes has one.

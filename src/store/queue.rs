@@ -138,17 +138,19 @@ impl Queue {
         let rest = rested.saturating_duration_since(Instant::now());
         let gather = self.changed.wait_timeout_while(state, rest, |state| !state.due());
         let mut state = gather.unwrap_or_else(PoisonError::into_inner).0;
-        let mut group = Vec::new();
+        let (mut group, mut authored) = (Vec::new(), 0);
         while let Some((network, job)) = state.jobs.pop_front() {
             let bytes = job.bytes();
-            let most = if matches!(job, Job::Author(_)) { ENOUGH_BYTES } else { GROUP_BYTES };
-            if !group.is_empty() && (group.len() >= GROUP || state.in_flight + bytes > most) {
+            let (urgent, before) = (matches!(job, Job::Author(_)), authored);
+            authored += if urgent { bytes } else { 0 };
+            let is_full = group.len() >= GROUP || state.in_flight + bytes > GROUP_BYTES;
+            if !group.is_empty() && is_full || urgent && before > 0 && authored > ENOUGH_BYTES {
                 state.jobs.push_front((network, job));
                 break;
             }
             state.in_flight += bytes;
             state.bytes -= bytes;
-            state.urgent -= usize::from(matches!(job, Job::Author(_)));
+            state.urgent -= usize::from(urgent);
             state.lazy -= usize::from(job.is_lazy());
             group.push((network, job));
         }
@@ -177,6 +179,10 @@ mod tests {
         }
         let groups = [(); 2].map(|()| queue.next(Instant::now(), None).map(|group| group.len()));
         assert_eq!((groups, queue.bytes() > 0), ([Some(1), Some(51)], true));
+        // What nobody waits for keeps nobody waiting.
+        let fetched = Job::Fact(Fact::List(Guid([2; 16]), Bytes::from(vec![0; ENOUGH_BYTES])));
+        [fetched, authored(1)].into_iter().for_each(|job| queue.push(NetworkId(1), job));
+        assert_eq!(queue.next(Instant::now(), None).map(|group| group.len()), Some(2));
         queue.close();
         assert!(queue.next(Instant::now(), None).is_none() && queue.bytes() == 0);
     }
