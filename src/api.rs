@@ -23,7 +23,7 @@ pub use records::{
     Added, Created, Draft, Exported, Gossip, GossipState, GossipStatus, HeldBy, Holder, Holders, Kind, ListQuery,
     NewGossip, Order, Outcome, RawQuery,
 };
-pub use retention::{ForgetRequest, Forgotten, Retention, RetentionChange};
+pub use retention::{ForgetRequest, Forgotten, Retention, RetentionChange, RetentionChanged};
 
 use crate::proto::limits::MAX_MSG;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,16 @@ pub const STATUS_LIMIT: u64 = 20;
 pub struct NetworkQuery {
     /// Which network, where the daemon is in several.
     pub network: Option<String>,
+}
+
+/// The query of `POST /leave`.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct LeaveQuery {
+    /// Whether it comes back at once: then the others are told that it restarts.
+    #[serde(default)]
+    pub restarting: bool,
 }
 
 /// The query of `GET /status` and `GET /status/gossip`.

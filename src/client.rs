@@ -172,12 +172,12 @@ impl Client {
             ("size", query.size.map(|size| size.to_string())),
             ("timeout_ms", query.timeout_ms.map(|timeout| timeout.to_string())),
         ];
-        parsed(&self.call(Method::POST, &path, &query, "", Bytes::new(), patience).await?)
+        self.bare(Method::POST, &path, &query, patience).await
     }
 
-    /// Has the daemon say goodbye and stop.
-    pub async fn leave(&self) -> Result<api::Left, ClientError> {
-        parsed(&self.call(Method::POST, "/leave", &[], "", Bytes::new(), PATIENCE).await?)
+    /// Has the daemon say goodbye and stop; whether it says that it comes back at once.
+    pub async fn leave(&self, restarting: bool) -> Result<api::Left, ClientError> {
+        self.bare(Method::POST, "/leave", &[("restarting", Some(restarting.to_string()))], PATIENCE).await
     }
 
     /// All that can be set, as it holds.
@@ -204,7 +204,7 @@ impl Client {
     }
 
     /// Changes that, for all nodes.
-    pub async fn set_retention(&self, change: &api::RetentionChange) -> Result<api::Retention, ClientError> {
+    pub async fn set_retention(&self, change: &api::RetentionChange) -> Result<api::RetentionChanged, ClientError> {
         self.tell(Method::PUT, "/retention", change).await
     }
 
@@ -226,14 +226,14 @@ impl Client {
     /// Has the daemon seal with a key.
     pub async fn use_key(&self, key: &str) -> Result<api::Keys, ClientError> {
         let (path, query) = (format!("/keys/{}/use", encoded(key)), self.network_query());
-        parsed(&self.call(Method::POST, &path, &query, "", Bytes::new(), PATIENCE).await?)
+        self.bare(Method::POST, &path, &query, PATIENCE).await
     }
 
     /// Has the daemon accept a key no longer.
     pub async fn remove_key(&self, key: &str, force: bool) -> Result<api::Keys, ClientError> {
         let query = [("network", self.network.clone()), ("force", Some(force.to_string()))];
         let path = format!("/keys/{}", encoded(key));
-        parsed(&self.call(Method::DELETE, &path, &query, "", Bytes::new(), PATIENCE).await?)
+        self.bare(Method::DELETE, &path, &query, PATIENCE).await
     }
 
     /// How the network of a demonstration is.
@@ -294,7 +294,18 @@ impl Client {
         query: &[(&str, Option<String>)],
         patience: Duration,
     ) -> Result<T, ClientError> {
-        parsed(&self.call(Method::GET, path, query, "", Bytes::new(), patience).await?)
+        self.bare(Method::GET, path, query, patience).await
+    }
+
+    /// A request that says all in its path and query.
+    async fn bare<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, Option<String>)],
+        patience: Duration,
+    ) -> Result<T, ClientError> {
+        parsed(&self.call(method, path, query, "", Bytes::new(), patience).await?)
     }
 
     async fn call(

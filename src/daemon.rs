@@ -222,7 +222,7 @@ impl Prepared {
         let (changed, changes) = watch::channel(0);
         let (stop, stopping) = watch::channel(false);
         let (left, farewell) = watch::channel(None);
-        let leave = Arc::new(watch::Sender::new(false));
+        let leave = Arc::new(watch::Sender::new(None));
         let (store, seeds) = (Arc::new(store), file.seeds.clone());
         let share_at = if members.len() > 1 && file.share_networks { Tick(0) } else { Tick::NEVER };
         let in_force = Arc::new(InForce::new(home.server_json(), loaded));
@@ -244,6 +244,7 @@ impl Prepared {
             wake: Tick::NEVER,
             share_at,
             http: Arc::clone(&http),
+            leave: Arc::clone(&leave),
             farewell: left,
         };
         let (networks, stop, bounds, started) = (Arc::new(networks), Arc::new(stop), Arc::default(), clock.wall);

@@ -83,6 +83,8 @@ impl Memory {
             }
             // It went when it left; if it is here now, it came again.
             Fact::Deleted(_) => self.receipts.push(Receipt::Cleared(true)),
+            // The node does not go on with it, nor begin it again.
+            Fact::Partial(guid, _) => self.receipts.push(Receipt::Wrong(guid)),
             _ => {}
         }
     }
@@ -151,10 +153,15 @@ mod tests {
     fn a_msg_that_fits_no_datagram_goes_from_memory_to_memory() {
         let mut hosts = [host(1), host(2)];
         let (node, memory) = &mut hosts[0];
-        let draft = Draft { who_name: "somebody".to_owned(), msg: "x".repeat(PIECE).into() };
-        let gossip = node.author(Timestamp(1), draft).unwrap();
-        memory.insert(&gossip);
-        node.learn(Tick(0), &gossip);
+        let mut say = |msg: String| {
+            let gossip = node.author(Timestamp(1), Draft { who_name: "somebody".to_owned(), msg: msg.into() }).unwrap();
+            memory.insert(&gossip);
+            node.learn(Tick(0), &gossip);
+            gossip
+        };
+        // What the other one cannot keep is in nobody's way.
+        say("y".repeat(8 << 20));
+        let gossip = say("x".repeat(PIECE));
         hosts[1].0.register(Tick(0), addr(0), false);
         let came = (0..10_000).map(|ms| Tick(0) + Duration::from_millis(ms)).any(|now| {
             for from in 0..hosts.len() {

@@ -4,7 +4,7 @@
 //! read beside both. What is read is verified again, so a disk that rots loses records to be fetched anew and never
 //! passes on damage. A full disk fails facts and no more; a damaged file is set aside and its good records are kept, at the
 //! start or as soon as the damage is met.
-//! How much may be under way is for the caller to bound: see [`Store::queued_bytes`].
+//! How much may be under way is for the caller to bound.
 
 mod arrivals;
 mod aside;

@@ -27,7 +27,12 @@ fn records_age_and_nodes_are_forgotten_by_the_command_line() {
     let old = nodes[1].add("soon too old");
     eventually("it is everywhere", || nodes.iter().all(|node| node.guids().contains(&old)));
     assert_eq!(nodes[0].json(["retention"])["max_age"], serde_json::Value::Null);
-    nodes[0].output(["retention", "set", "--max-age", "2s"]);
+    let set = ["retention", "set", "--max-age", "2s"];
+    eventually("it would leave", || nodes[0].json(set.into_iter().chain(["--dry-run"]))["leave"] == 1);
+    let (code, why) = refused(&nodes[0], &set);
+    assert!(code == 2 && why.contains("say --yes") && why.contains("1 message here would leave"), "{why}");
+    assert_eq!(nodes[0].json(["retention"])["max_age"], serde_json::Value::Null);
+    nodes[0].output(set.into_iter().chain(["--yes"]));
     eventually("all know it", || nodes.iter().all(|node| node.json(["retention"])["max_age"] == "2s"));
     eventually("it left", || nodes.iter().all(|node| !node.guids().contains(&old)));
     for node in nodes {

@@ -21,6 +21,17 @@ pub struct Retention {
     pub aside: u64,
 }
 
+/// The answer to `PUT /retention`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct RetentionChanged {
+    /// How long the network keeps what from now on, or would.
+    #[serde(flatten)]
+    pub retention: Retention,
+    /// Messages here that leave at once, or would.
+    pub leave: u64,
+}
+
 /// `PUT /retention`: what is to be changed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
@@ -30,6 +41,9 @@ pub struct RetentionChange {
     pub max_age: Option<String>,
     /// A time such as `30d`, or `off`; absent: as it is.
     pub origin_timeout: Option<String>,
+    /// Only say what it would be, and what would leave.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// `POST /forget`: which node to forget, in the whole network.

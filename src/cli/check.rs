@@ -93,6 +93,9 @@ impl Check {
             return context.print(&metrics(answer.map_err(context.explain())?.as_deref()));
         }
         let checked = match answer {
+            Ok(Some(networks)) if networks.is_empty() => {
+                Checked { state: State::Critical, what: "this node is in no network".to_owned(), counts: None }
+            }
             Ok(Some(networks)) => self.judge(&networks),
             Ok(None) => {
                 let what = format!("no gossip-node answers in {}", context.home.dir().display());

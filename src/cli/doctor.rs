@@ -62,6 +62,8 @@ struct Findings {
 struct Daemon {
     node: NodeInfo,
     networks: Vec<NetworkStatus>,
+    /// Datagrams that no key of this node opens.
+    strange: u64,
     log: Log,
 }
 
@@ -96,7 +98,7 @@ impl Doctor {
         }
         checks.push(host::buffers());
         if let Some(daemon) = &daemon {
-            checks.extend(node::network(daemon, context));
+            checks.extend(node::network(daemon, file.as_ref().map_or(&[], |file| &file.seeds), context));
         }
         checks.push(host::firewall(daemon.as_ref()));
         checks.extend(disk::disk(&context.home));
@@ -144,8 +146,10 @@ fn configured(context: &Context, checks: &mut Vec<Finding>) -> Option<ServerFile
     match ServerFile::read(&context.home.server_json()) {
         Ok(loaded) if loaded.file.networks.is_empty() => {
             let why = "a node without a network has nobody to talk to";
-            checks
-                .push(Finding::problem("config", "server.json names no network", why).hint(context.command(&["init"])));
+            checks.push(
+                Finding::problem("config", "server.json names no network", why)
+                    .hint(context.command(&["network", "add", "NAME"])),
+            );
             Some(loaded.file)
         }
         Ok(loaded) => {
@@ -210,12 +214,14 @@ async fn asked(context: &Context, checks: &mut Vec<Finding>) -> Option<Daemon> {
 async fn ask(context: &Context) -> Result<Daemon, ClientError> {
     let client = context.client();
     let node = client.node().await?;
-    let mut networks = Vec::new();
+    let (mut networks, mut strange) = (Vec::new(), 0);
     for network in &node.networks {
-        networks.push(client.in_network(network.clone()).status_network().await?);
+        let status = client.in_network(network.clone()).status(1).await?;
+        strange += status.stats.get("rejected_key_id").copied().unwrap_or(0);
+        networks.push(status.network);
     }
     let log = client.log(LogQuery { after: None, level: Some("warn".to_owned()) }).await?;
-    Ok(Daemon { node, networks, log })
+    Ok(Daemon { node, networks, strange, log })
 }
 
 #[cfg(test)]

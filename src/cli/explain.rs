@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::failure::Failure;
 use super::peers::{address, reach, rtt};
-use crate::api::Explanation;
+use crate::api::{Explanation, Reach};
 use crate::display::{age, display_line, local_millis, local_time};
 use clap::Args;
 use std::fmt::Write as _;
@@ -42,6 +42,9 @@ fn text(explained: &Explanation, now: jiff::Timestamp) -> String {
         peer.last_update.as_ref().map_or("never".into(), |then| format!("{} ({})", local_time(then), age(then, now)));
     let holds = match (peer.gossip_count, peer.in_sync) {
         (Some(count), true) => format!("{count}, the same as here"),
+        (Some(count), false) if matches!(peer.reach, Reach::Unreachable | Reach::Left) => {
+            format!("{count} when last heard")
+        }
         (Some(count), false) => format!("{count}, not the same as here"),
         (None, _) => "not known".into(),
     };
@@ -79,7 +82,7 @@ fn until(at: &str, now: jiff::Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Moment, Peer, Reach};
+    use crate::api::{Moment, Peer};
 
     #[test]
     fn it_tells_reason_evidence_and_deadline() {

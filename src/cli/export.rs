@@ -6,7 +6,7 @@ use super::list::time;
 use super::progress::Progress;
 use super::signals::Signals;
 use crate::api::{self, Exported, Gossip, Kind, Order};
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 use crate::display::{bytes, counted};
 use base64ct::{Base64, Encoding};
 use clap::Args;
@@ -102,7 +102,8 @@ impl Export {
                 };
                 let (page, next) = client.page(query).await.map_err(context.explain())?;
                 for gossip in page.into_iter().filter(|gossip| gossip.complete) {
-                    let line = line(&client, gossip, network, context).await?;
+                    // One that left since it was listed is none of what there is.
+                    let Some(line) = line(&client, gossip, network, context).await? else { continue };
                     to.write(&line)?;
                     (count, size) = (count + 1, size + line.len() as u64);
                     progress.set(count, size);
@@ -138,14 +139,18 @@ impl To<'_> {
     }
 }
 
-/// A record with all of its MSG. A long one is in base64, whose length is known whatever it says.
-async fn line(client: &Client, gossip: Gossip, network: &str, context: &Context) -> Result<String, Failure> {
+/// A record with all of its MSG, if it is there still. A long one is in base64, whose length is known whatever it says.
+async fn line(client: &Client, gossip: Gossip, network: &str, context: &Context) -> Result<Option<String>, Failure> {
     let Gossip { head, msg, .. } = gossip;
     // What other kinds say is no text.
     let msg = msg.filter(|_| head.kind == Kind::Message);
     let msg_base64 = match &msg {
         Some(_) => None,
-        None => Some(Base64::encode_string(&client.msg(&head.guid).await.map_err(context.explain())?)),
+        None => match client.msg(&head.guid).await {
+            Ok(msg) => Some(Base64::encode_string(&msg)),
+            Err(ClientError::Refused(problem)) if matches!(problem.status, 404 | 410) => return Ok(None),
+            Err(error) => return Err(context.explain()(error)),
+        },
     };
     let exported = Exported {
         guid: head.guid,
@@ -159,7 +164,7 @@ async fn line(client: &Client, gossip: Gossip, network: &str, context: &Context)
         msg_base64,
         network_name: Some(network.to_owned()),
     };
-    Ok(json_line(&exported))
+    Ok(Some(json_line(&exported)))
 }
 
 fn not_written(path: &Path, error: &io::Error) -> Failure {

@@ -137,7 +137,9 @@ impl Keys {
 }
 
 const ADDED: &str = "Next: the same on every other node, then `gossip-node keys use` on each.";
-const USED: &str = "Next: the same on every other node, then `gossip-node keys remove` on each.";
+const USED: &str =
+    "Next: the same on every other node, then `gossip-node keys remove` on each. Whoever has not added this password
+does not hear this node from now on: `gossip-node keys use` with the other key undoes it.";
 
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Failure {

@@ -17,8 +17,12 @@ const GLANCE: Duration = Duration::from_millis(20);
 Others then list this node as left, not as unreachable. It comes back with gossip-node run. Where a
 service manager runs the daemon, stop it there: it says goodbye just so.
 
-  gossip-node leave")]
+  gossip-node leave
+  gossip-node leave --restarting && gossip-node run      # a new version, say")]
 pub struct Leave {
+    /// Tell the others that it comes back at once: they say so of it until it does
+    #[arg(long)]
+    restarting: bool,
     /// How long to wait until it has stopped
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     timeout: Duration,
@@ -28,7 +32,7 @@ impl Leave {
     /// Leaves, and returns when the daemon has stopped.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         let client = context.client();
-        let left = client.leave().await.map_err(context.explain())?;
+        let left = client.leave(self.restarting).await.map_err(context.explain())?;
         let stopped = async {
             while context.home.is_in_use() {
                 tokio::time::sleep(GLANCE).await;

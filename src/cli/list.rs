@@ -62,6 +62,8 @@ impl List {
 pub fn row(gossip: &api::Gossip) -> Vec<String> {
     let head = &gossip.head;
     let text = match &gossip.preview {
+        // But for the end of its only line, that is not all.
+        Some(preview) if (preview.len() as u64) + 1 < head.len => format!("{preview}…"),
         Some(preview) => preview.clone(),
         None => format!("({}, not all here yet)", bytes(head.len)),
     };

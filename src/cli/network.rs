@@ -110,6 +110,7 @@ fn remove(context: &Context, name: &str, yes: bool) -> Result<(), Failure> {
     if !file.networks.iter().any(|network| network.network_name == name) {
         return Err(not_in(name, &file));
     }
+    only(&file)?;
     let fate = "its records stay in gossip.db, where they take their place and are not shown; `gossip-node network add` with the same name has them back";
     if !yes {
         let question = format!("Leave the network {}? Its key is forgotten; {fate}.", display_line(name));
@@ -121,11 +122,22 @@ fn remove(context: &Context, name: &str, yes: bool) -> Result<(), Failure> {
         }
     }
     let networks = ServerFile::amend(&path, |file| {
+        only(file)?;
         let at = file.networks.iter().position(|network| network.network_name == name);
         file.networks.remove(at.ok_or_else(|| not_in(name, file))?);
         Ok::<Vec<NetworkEntry>, Failure>(entries(file, None))
     })?;
     told(context, &networks, &format!("removed {}: {fate}", display_line(name)))
+}
+
+/// Refuses to take away the only network.
+fn only(file: &ServerFile) -> Result<(), Failure> {
+    if file.networks.len() > 1 {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Refused, "this is the node's only network")
+        .why("without one it would have nobody to talk to, and nothing to show")
+        .hint("add another first: gossip-node network add NAME; or stop the daemon for good: gossip-node leave"))
 }
 
 fn entries(file: &ServerFile, running: Option<&[String]>) -> Vec<NetworkEntry> {

@@ -1,10 +1,11 @@
 //! `gossip-node retention`: how long the network keeps records and nodes, shown or set for all of them.
 
 use super::context::Context;
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
 use crate::api;
+use crate::client::Client;
 use crate::config::parse_duration;
-use crate::display::{display_line, local_time, short};
+use crate::display::{counted, display_line, local_time, short};
 use clap::{Args, Subcommand};
 use std::fmt::Write as _;
 
@@ -27,14 +28,30 @@ enum What {
     #[command(after_help = "  gossip-node retention show")]
     Show,
     /// Set them, for all nodes of the network
-    #[command(after_help = "  gossip-node retention set --max-age 30d")]
+    #[command(after_help = "\
+Asks where messages would leave at once: nothing brings them back.
+
+  gossip-node retention set --max-age 30d
+  gossip-node retention set --max-age 30d --dry-run")]
     Set(Set),
 }
 
 #[derive(Args, Debug)]
-#[group(required = true, multiple = true)]
-#[command(override_usage = "gossip-node retention set [--max-age TIME] [--origin-timeout TIME]")]
+#[command(override_usage = "gossip-node retention set [--max-age DURATION] [--origin-timeout DURATION]")]
 struct Set {
+    #[command(flatten)]
+    terms: Terms,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Only say what would leave
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = true)]
+struct Terms {
     /// Records that are older leave every node: 12h, 30d, or off
     #[arg(long, value_name = "DURATION", value_parser = term)]
     max_age: Option<String>,
@@ -47,21 +64,61 @@ fn term(text: &str) -> Result<String, String> {
     if text == "off" {
         return Ok(text.into());
     }
-    parse_duration(text).map(|_| text.to_owned()).map_err(|_| "say a time such as 12h or 30d, or off".into())
+    // Seconds, where whoever types it mostly means days.
+    let has_unit = text.contains(|c: char| c.is_ascii_alphabetic());
+    let time = parse_duration(text).ok().filter(|_| has_unit);
+    time.map(|_| text.to_owned()).ok_or_else(|| "say a time such as 12h or 30d, or off".into())
+}
+
+impl Set {
+    async fn run(self, client: &Client, context: &Context) -> Result<api::RetentionChanged, Failure> {
+        let Set { terms: Terms { max_age, origin_timeout }, yes, dry_run } = self;
+        let change = |dry_run| api::RetentionChange {
+            max_age: max_age.clone(),
+            origin_timeout: origin_timeout.clone(),
+            dry_run,
+        };
+        let would = client.set_retention(&change(true)).await.map_err(context.explain())?;
+        if dry_run {
+            return Ok(would);
+        }
+        if would.leave > 0 && !yes {
+            let leave = leave(would.leave);
+            if !context.is_interactive() || context.json {
+                return Err(Failure::new(Exit::Usage, "say --yes").why(leave));
+            }
+            context.note(&leave);
+            if !dialoguer::Confirm::new().with_prompt("Let them go").default(false).interact()? {
+                return Err(Failure::new(Exit::No, "nothing was changed"));
+            }
+        }
+        client.set_retention(&change(false)).await.map_err(context.explain())
+    }
+}
+
+fn leave(count: u64) -> String {
+    format!("{} here would leave every node at once, for ever", counted(count, "message"))
 }
 
 impl Retention {
     /// Shows or sets.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         let client = context.client();
-        let answer = match self.what {
-            None | Some(What::Show) => client.retention().await,
-            Some(What::Set(Set { max_age, origin_timeout })) => {
-                client.set_retention(&api::RetentionChange { max_age, origin_timeout }).await
+        match self.what {
+            None | Some(What::Show) => {
+                let retention = client.retention().await.map_err(context.explain())?;
+                if context.json { context.print_json(&retention) } else { context.print(&shown(&retention)) }
             }
-        };
-        let retention = answer.map_err(context.explain())?;
-        if context.json { context.print_json(&retention) } else { context.print(&shown(&retention)) }
+            Some(What::Set(set)) => {
+                let is_only_asked = set.dry_run;
+                let changed = set.run(&client, context).await?;
+                if context.json {
+                    return context.print_json(&changed);
+                }
+                let would = if is_only_asked { leave(changed.leave) + "\n" } else { String::new() };
+                context.print(&(shown(&changed.retention) + &would))
+            }
+        }
     }
 }
 
@@ -102,7 +159,9 @@ mod tests {
         for args in [&[][..], &["show"], &["set", "--max-age", "30d"], &["set", "--origin-timeout", "off"]] {
             assert!(parse(args).is_ok(), "{args:?}");
         }
-        for args in [&["set"][..], &["set", "--max-age", "soon"], &["drop"]] {
+        for args in
+            [&["set"][..], &["set", "--yes"], &["set", "--max-age", "soon"], &["set", "--max-age", "5"], &["drop"]]
+        {
             assert!(parse(args).is_err(), "{args:?}");
         }
     }

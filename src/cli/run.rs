@@ -12,6 +12,7 @@ use crate::config::Home;
 use crate::display::display_line;
 use clap::Args;
 use std::os::unix::fs::MetadataExt;
+use std::pin::pin;
 use tracing::level_filters::LevelFilter;
 
 /// Be a node: the daemon.
@@ -42,15 +43,18 @@ impl Run {
             running = Running::start(context.home.clone()) => running?,
             code = signals.first() => std::process::exit(code.into()),
         };
+        // Until the end: who asks while it stops is told what became of it, too.
+        let mut asked_to_leave = pin!(running.handle.asked_to_leave());
         // Whoever was to read the line may have gone: no reason to stop.
         let _ = ready(context, &running);
+        let (version, networks) = (env!("CARGO_PKG_VERSION"), running.handle.node().networks.join(", "));
+        tracing::info!(version, address = %running.address, networks, "running");
         service.ready(&running.handle).await;
         tokio::spawn(service.clone().watch(running.handle.clone()));
-        let handle = running.handle.clone();
         loop {
             tokio::select! {
                 _ = signals.first() => break,
-                () = handle.asked_to_leave() => break,
+                () = &mut asked_to_leave => break,
                 hangup = hangups.next() => match hangup {
                     Hangup::Gone => break,
                     Hangup::Reload => {

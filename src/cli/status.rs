@@ -221,7 +221,11 @@ fn peer_row(peer: &api::Peer, own_count: u64, now: jiff::Timestamp) -> Vec<Strin
         peer.rtt_ms.map_or("-".into(), rtt),
         peer.last_update.as_ref().map_or("never".into(), |then| age(then, now)),
         has,
-        if peer.in_sync { "yes" } else { "no" }.into(),
+        match (peer.in_sync, peer.reach) {
+            (true, _) => "yes".into(),
+            (false, api::Reach::Reachable | api::Reach::Suspect) => "no".into(),
+            (false, _) => "-".into(),
+        },
     ]
 }
 

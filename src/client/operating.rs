@@ -1,14 +1,13 @@
 //! Calls about a daemon as such: its configuration read again, its log made louder.
 
-use super::{Client, ClientError, PATIENCE, parsed};
+use super::{Client, ClientError, PATIENCE};
 use crate::api;
-use bytes::Bytes;
 use hyper::Method;
 
 impl Client {
     /// Has the daemon read `server.json` again.
     pub async fn reload(&self) -> Result<api::Reloaded, ClientError> {
-        parsed(&self.call(Method::POST, "/reload", &[], "", Bytes::new(), PATIENCE).await?)
+        self.bare(Method::POST, "/reload", &[], PATIENCE).await
     }
 
     /// What the log shows.

@@ -33,7 +33,9 @@ impl Client {
     async fn lines(&self, path: &str, lines: Bytes) -> Result<Vec<api::Outcome>, ClientError> {
         let query = self.network_query();
         let body = self.call(Method::POST, path, &query, "application/x-ndjson", lines, PATIENCE).await?;
-        body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(parsed).collect()
+        let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        // Once more, to say where it is wrong.
+        lines.map(|line| serde_json::from_slice(line).or_else(|_| parsed(line))).collect()
     }
 
     /// Which peers are known to hold a record, after all were asked.

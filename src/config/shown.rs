@@ -26,6 +26,13 @@ impl ServerFile {
         let mut tree = serde_json::to_value(self).expect("a ServerFile has string keys only");
         if let Value::Object(top) = &mut tree {
             top.insert("timing".to_owned(), self.shown_timing());
+            top.entry("discovery").or_insert(Value::Bool(self.discovers()));
+            top.entry("log").or_insert(Value::String("info".to_owned()));
+            for network in top.get_mut("networks").and_then(Value::as_array_mut).into_iter().flatten() {
+                for key in ["max_age", "origin_timeout"] {
+                    network.as_object_mut().map(|network| network.entry(key).or_insert(Value::Null));
+                }
+            }
             let listen = Value::String(HttpFile::DEFAULT.to_string());
             let http = top.entry("http").or_insert_with(|| Value::Object(Map::new()));
             if let Value::Object(http) = http {
@@ -120,6 +127,9 @@ mod tests {
             ("timing.grace", "\"5ms\"", "profile"),
             ("timing.probe_timeout.most", "\"300ms\"", "profile"),
             ("http.listen", "\"127.0.0.1:8684\"", "default"),
+            ("discovery", "true", "default"),
+            ("log", "\"info\"", "default"),
+            ("networks.0.max_age", "null", "default"),
             ("networks.0.network_name", "\"home\"", "file"),
             ("networks.0.network_key", "\"(secret)\"", "default"),
         ] {

@@ -90,14 +90,17 @@ impl Cache {
     }
 
     /// What is missing and not asked for yet. `ask` says whether the reader takes it; what it does not take is asked
-    /// for when it is missed again.
-    pub fn ask(&self, mut ask: impl FnMut(Load) -> bool) {
+    /// for when it is missed again. False if there was such.
+    pub fn ask(&self, mut ask: impl FnMut(Load) -> bool) -> bool {
         let mut inner = self.inner.borrow_mut();
+        let mut all = true;
         for load in std::mem::take(&mut inner.fresh) {
             if !ask(load) {
                 inner.missing.remove(&load);
+                all = false;
             }
         }
+        all
     }
 
     fn look<T>(&self, load: Load, here: impl FnOnce(&Loaded) -> Option<T>) -> Body<T> {
@@ -183,11 +186,11 @@ mod tests {
         let mut asked = Vec::new();
         assert!(matches!(cache.record(key), Body::NotYet));
         assert!(matches!(cache.record(key), Body::NotYet));
-        cache.ask(|load| {
+        let all = cache.ask(|load| {
             asked.push(load);
             true
         });
-        assert_eq!(asked, [Load::Record(key)]);
+        assert_eq!((asked, all), (vec![Load::Record(key)], true));
         cache.keep_gossip(&gossip(1));
         assert!(matches!(cache.record(key), Body::Here(_)));
     }
@@ -199,11 +202,11 @@ mod tests {
         for _ in 0..2 {
             let mut asked = 0;
             assert!(matches!(cache.record(key), Body::NotYet));
-            cache.ask(|_| {
+            let all = cache.ask(|_| {
                 asked += 1;
                 false
             });
-            assert_eq!(asked, 1);
+            assert_eq!((asked, all), (1, false));
         }
     }
 

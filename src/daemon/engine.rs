@@ -3,6 +3,7 @@
 
 use super::cache::Cache;
 use super::command::Command;
+use super::heed;
 use super::member::Member;
 use super::news::News;
 use super::reload::InForce;
@@ -72,6 +73,8 @@ pub struct Engine {
     /// When the networks hear of each other again, where there are several and `server.json` allows it.
     pub(super) share_at: Tick,
     pub(super) http: Arc<OnceLock<SocketAddr>>,
+    /// What was said of leaving by who asked for it.
+    pub(super) leave: Arc<watch::Sender<Option<bool>>>,
     /// Tells what became of the goodbye.
     pub(super) farewell: watch::Sender<Option<api::Left>>,
 }
@@ -98,6 +101,7 @@ impl Effects for Shell<'_> {
             Fact::Identity(guid) => self.identity = Some(guid),
             Fact::Reach(fact) => {
                 self.splits.note(&fact);
+                heed::reached(self.name, &fact);
                 self.news.reached(view::reached(&fact, self.name, wall_clock()));
             }
             fact => {
@@ -197,7 +201,9 @@ impl Engine {
             }
             Event::Written(Written::Lost(lost)) => {
                 for (id, guid) in lost {
-                    touched(&mut self.members, id).into_iter().for_each(|member| member.node.handle_lost(guid));
+                    let Some(member) = touched(&mut self.members, id) else { continue };
+                    tracing::warn!(%guid, "a record was damaged on disk: it will be fetched again");
+                    member.node.handle_lost(guid);
                 }
             }
             Event::Written(Written::Mended(mended)) => {
@@ -209,15 +215,19 @@ impl Engine {
                     member.news.arrived(1);
                 }
             }
-            Event::Loaded(loaded) => loaded.into_iter().for_each(|(id, load, loaded)| {
-                let Some(member) = touched(&mut self.members, id) else { return };
-                if let Loaded::Bad(key) = loaded {
-                    tracing::warn!(guid = %key.guid, "a record was damaged on disk: it will be fetched again");
-                    member.node.handle_lost(key.guid);
-                }
-                member.cache.insert(load, loaded);
-                member.loaded = true;
-            }),
+            Event::Loaded(loaded) => self.take_loaded(loaded),
+        }
+    }
+
+    fn take_loaded(&mut self, loaded: Vec<(NetworkId, Load, Loaded)>) {
+        for (id, load, loaded) in loaded {
+            let Some(member) = touched(&mut self.members, id) else { continue };
+            member.cache.insert(load, loaded);
+            member.loaded = true;
+        }
+        // There is room again, and who had none may have nothing else under way that would come and wake it.
+        for member in self.members.iter_mut().filter(|member| member.refused) {
+            (member.loaded, member.touched) = (true, true);
         }
     }
 
@@ -280,7 +290,7 @@ impl Engine {
                 if let Some(guid) = identity {
                     rename(&self.in_force, guid);
                 }
-                member.cache.ask(|load| self.store.load(member.id, load));
+                member.refused = !member.cache.ask(|load| self.store.load(member.id, load));
                 member.registered();
                 self.socket.flush();
                 member.unsent += self.socket.take_unsent();

@@ -178,7 +178,7 @@ impl Events {
         let Cursor { run, peers, .. } = self.cursor;
         let since = self.handle.look(self.network, move |member, _| (member.news.since(run, peers), member.news.run()));
         match since.await? {
-            (Since::Events(events, _), _) => {
+            (Since::Events(events), _) => {
                 for event in events {
                     self.cursor.peers += 1;
                     if self.kinds.contains("peer") {

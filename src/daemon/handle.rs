@@ -43,8 +43,8 @@ pub struct Handle {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) changes: watch::Receiver<u64>,
     pub(super) stop: Arc<watch::Sender<bool>>,
-    /// Whether somebody asked it to leave.
-    pub(super) leave: Arc<watch::Sender<bool>>,
+    /// Whether somebody asked it to leave, and said that it comes back at once.
+    pub(super) leave: Arc<watch::Sender<Option<bool>>>,
     /// What became of the goodbye.
     pub(super) farewell: watch::Receiver<Option<api::Left>>,
     pub(super) store: Arc<Store>,

@@ -1,8 +1,9 @@
 //! [`Heed`]: what people should be told once when it begins, and not each time that it shows: a clock that is wrong, a
 //! neighbour with another version of the protocol, a disk that refuses.
 
-use crate::proto::fact::Receipt;
+use crate::proto::fact::{ReachFact, Receipt};
 use crate::proto::node::Node;
+use crate::proto::peers::Reach;
 use crate::proto::seal::PROTOCOL_VERSION;
 use crate::proto::time::Tick;
 use std::time::Duration;
@@ -58,6 +59,16 @@ impl Heed {
             }
             _ => {}
         }
+    }
+}
+
+/// A peer is reached in another way. Who is only late is told to those who want to know all.
+pub fn reached(network: &str, ReachFact { name, addr, reach, reason, .. }: &ReachFact) {
+    match reach {
+        Reach::Reachable => tracing::info!(%network, "{name} at {addr} is reachable: {reason}"),
+        Reach::Suspect => tracing::debug!(%network, "{name} at {addr} is suspect: {reason}"),
+        Reach::Unreachable => tracing::info!(%network, "{name} at {addr} is unreachable: {reason}"),
+        Reach::Left => tracing::info!(%network, "{name} at {addr} left: {reason}"),
     }
 }
 

@@ -55,6 +55,7 @@ impl Handle {
         let opened = NetworkKey::new(&key.network_key);
         let tell = move |member: &mut Member, moment: Moment| member.node.add_key(moment.now, &opened);
         self.change(index, move |network| network.add_key(key), tell).await?;
+        tracing::info!(network = %self.networks[index].name, "another key is accepted");
         self.keys(network).await
     }
 
@@ -66,6 +67,7 @@ impl Handle {
             while self.look(index, |member, _| member.node.settings().keys.primary().key_id()).await? != key {
                 tokio::time::sleep(GLANCE).await;
             }
+            tracing::info!(network = %self.networks[index].name, %key, "a key is used");
             self.keys(network).await
         };
         let late = || Refusal::Timeout("the digests under the key are still being made: it is used after".to_owned());
@@ -86,6 +88,7 @@ impl Handle {
         }
         let tell = move |member: &mut Member, _: Moment| member.node.remove_key(key);
         self.change(index, move |network| network.remove_key(key), tell).await?;
+        tracing::info!(network = %self.networks[index].name, %key, "a key is accepted no longer");
         self.keys(network).await
     }
 

@@ -19,19 +19,21 @@ const TIMES: u32 = 3;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Handle {
-    /// Asks whoever runs this daemon to stop it, as a signal would, and tells what became of the goodbye.
-    pub async fn leave(&self) -> Result<api::Left, Refusal> {
+    /// Asks whoever runs this daemon to stop it, as a signal would, and tells what became of the goodbye; where it comes
+    /// back at once, the others are told that it is `restarting`.
+    pub async fn leave(&self, restarting: bool) -> Result<api::Left, Refusal> {
         let mut farewell = self.farewell.clone();
-        match self.is_stopping() {
-            // Another has asked before: both are told the same.
-            true if *self.leave.borrow() => {}
-            true => return Err(stopping()),
+        // Where another has asked before, both are told the same.
+        if self.leave.borrow().is_none() {
+            if self.is_stopping() {
+                return Err(stopping());
+            }
             // A demonstration ends all of its nodes itself, and so may others who run a daemon in their program.
-            false if self.leave.receiver_count() == 0 => {
+            if self.leave.receiver_count() == 0 {
                 let why = "whoever runs this daemon ends it himself: it is part of another program";
                 return Err(Refusal::Conflict(why.to_owned()));
             }
-            false => drop(self.leave.send_replace(true)),
+            self.leave.send_replace(Some(restarting));
         }
         let left = farewell.wait_for(Option::is_some).await.map_err(|_| stopping())?;
         left.ok_or_else(stopping)
@@ -43,7 +45,7 @@ impl Handle {
         let mut leave = self.leave.subscribe();
         async move {
             // The sender goes only with the daemon.
-            let _ = leave.wait_for(|&leave| leave).await;
+            let _ = leave.wait_for(Option::is_some).await;
         }
     }
 }
@@ -51,10 +53,10 @@ impl Handle {
 impl Engine {
     /// Says it, and asks who heard.
     pub(super) async fn say_goodbye(&mut self) -> api::Left {
-        let now = self.clock.now();
+        let (now, restarting) = (self.clock.now(), self.leave.borrow().unwrap_or(false));
         let mut silent: BTreeSet<(usize, Guid, SocketAddr)> = BTreeSet::new();
         for (index, member) in self.members.iter_mut().enumerate() {
-            let told = member.node.leave(now, false);
+            let told = member.node.leave(now, restarting);
             let peers = member.node.peers();
             silent.extend(told.into_iter().filter_map(|guid| Some((index, guid, peers.peer(&guid)?.addr))));
         }
@@ -63,7 +65,7 @@ impl Engine {
             let now = self.clock.now();
             for &(index, guid, _) in &silent {
                 if let Some(member) = self.members.get_mut(index) {
-                    member.node.ask_goodbye(now, guid, false, time > 0);
+                    member.node.ask_goodbye(now, guid, restarting, time > 0);
                 }
             }
             self.members.iter_mut().for_each(|member| member.touched = true);
@@ -110,11 +112,11 @@ mod tests {
     #[tokio::test]
     async fn whoever_asks_twice_is_told_the_same_though_it_has_left() {
         let (mut daemon, handle) = Handle::alone().await;
-        let (one, other) = tokio::join!(handle.leave(), handle.leave());
+        let (one, other) = tokio::join!(handle.leave(false), handle.leave(true));
         assert_eq!((one.unwrap(), other.unwrap()), (api::Left { told: 0, heard: 0 }, api::Left { told: 0, heard: 0 }));
         daemon.stopped().await.unwrap();
         daemon.stopped().await.unwrap();
-        assert!(handle.leave().await.is_ok(), "it has left");
+        assert!(handle.leave(false).await.is_ok(), "it has left");
     }
 
     #[tokio::test]

@@ -22,7 +22,17 @@ type Called<'a> = (Guid, &'a str, SocketAddr);
 /// When that is none, or any of several.
 pub fn meant(node: &Node, who: &str) -> Result<Guid, Refusal> {
     let all: Vec<Called<'_>> = node.peers().iter().map(|(guid, peer)| (guid, peer.name, peer.addr)).collect();
-    find(&all, who)
+    match find(&all, who) {
+        Err(Refusal::NotFound(_)) if is_me(node, who) => {
+            Err(Refusal::NotFound(format!("{who:?} is this node itself, and no peer of it")))
+        }
+        found => found,
+    }
+}
+
+fn is_me(node: &Node, who: &str) -> bool {
+    let settings = node.settings();
+    settings.node_name == who || begun(who, LEAST_PREFIX).is_some_and(|span| span.contains(&settings.guid))
 }
 
 /// The GUIDs that begin with what somebody gave, if it has at least so many hex digits.

@@ -92,6 +92,8 @@ pub struct Member {
     pub touched: bool,
     /// Whether something was read since it was settled.
     pub loaded: bool,
+    /// Whether the store's reader had no room for something that was asked of it.
+    pub refused: bool,
     /// Records authored here that are on their way to the disk, in the order in which receipts for them come.
     authored: VecDeque<Batch>,
     /// Decrees made here that are on their way to the disk, with who waits.
@@ -110,7 +112,8 @@ impl Member {
         let (rate, tally, heed, cache, splits, authored, decreed, importing, pinging, registering) = Default::default();
         // The epoch grows with each start.
         let news = News::new(node.settings().epoch);
-        let (wake, touched, loaded, discovery, ring) = (Tick(0), true, false, None, watch::Sender::new(ring));
+        let (wake, discovery, ring) = (Tick(0), None, watch::Sender::new(ring));
+        let (touched, loaded, refused) = (true, false, false);
         Member {
             name,
             id,
@@ -127,6 +130,7 @@ impl Member {
             wake,
             touched,
             loaded,
+            refused,
             authored,
             decreed,
             importing,
@@ -228,6 +232,7 @@ impl Member {
                 self.node.handle_receipt(now, Receipt::Held(*line));
             }
         }
+        self.node.handle_mended();
         let wall = wall_clock();
         for (guid, peer) in self.node.peers().iter() {
             if let Some(last_update) = peer.last_heard(|heard| wall - now.since(heard)) {

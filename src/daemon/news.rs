@@ -29,8 +29,8 @@ pub struct News {
 /// Events of peers since some number.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Since {
-    /// They, and the number to go on with.
-    Events(Vec<api::PeerEvent>, u64),
+    /// They.
+    Events(Vec<api::PeerEvent>),
     /// Not all of them are kept any more.
     Forgotten,
 }
@@ -80,7 +80,7 @@ impl News {
         if run != self.run || from < first || from > next {
             return Since::Forgotten;
         }
-        Since::Events(self.kept.iter().skip((from - first) as usize).cloned().collect(), next)
+        Since::Events(self.kept.iter().skip((from - first) as usize).cloned().collect())
     }
 }
 
@@ -104,14 +104,14 @@ mod tests {
     #[test]
     fn who_follows_misses_nothing_or_is_told() {
         let mut news = News::new(7);
-        assert_eq!(news.since(7, 0), Since::Events(vec![], 0));
+        assert_eq!(news.since(7, 0), Since::Events(vec![]));
         for number in 0..KEPT as u64 + 10 {
             news.reached(event(number));
         }
         let next = KEPT as u64 + 10;
-        assert_eq!(news.since(7, next - 2), Since::Events(vec![event(next - 2), event(next - 1)], next));
-        assert_eq!(news.since(7, next), Since::Events(vec![], next));
-        assert!(matches!(news.since(7, 10), Since::Events(all, _) if all.len() == KEPT));
+        assert_eq!(news.since(7, next - 2), Since::Events(vec![event(next - 2), event(next - 1)]));
+        assert_eq!(news.since(7, next), Since::Events(vec![]));
+        assert!(matches!(news.since(7, 10), Since::Events(all) if all.len() == KEPT));
         for (run, from) in [(7, 9), (7, next + 1), (6, next)] {
             assert_eq!(news.since(run, from), Since::Forgotten, "{run} {from}");
         }

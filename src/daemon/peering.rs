@@ -118,8 +118,9 @@ impl Handle {
     /// Has every network register with a seed, for ever.
     pub(super) async fn plant(&self, seed: &str) -> Result<(), String> {
         let addr = self.look_up(seed).await?;
-        let in_force = self.in_force.loaded();
-        if !in_force.file.seeds.iter().any(|other| other == seed) {
+        // Nobody takes it back between the look at who wants it and the word to the nodes.
+        let _turn = self.in_force.turn().await;
+        if !self.in_force.loaded().file.seeds.iter().any(|other| other == seed) {
             return Ok(());
         }
         // One list of seeds may serve all hosts, the seeds themselves among them.

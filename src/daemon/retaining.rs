@@ -8,7 +8,7 @@ use super::refusal::{Refusal, stopping};
 use super::view;
 use super::wall_clock;
 use crate::api;
-use crate::config::parse_duration;
+use crate::config::{parse_duration, show_duration};
 use crate::display::rfc3339;
 use crate::proto::decree::{Decree, Forget, Terms};
 use crate::proto::gossip::Guid;
@@ -28,12 +28,12 @@ impl Handle {
         self.look(self.network(network)?, |member, _| view::retention(&member.node)).await
     }
 
-    /// Changes that, for all nodes; answers once it is on this node's disk.
+    /// Changes that, for all nodes; answers once it is on this node's disk. What would be, where that is all that is asked.
     pub async fn set_retention(
         &self,
         network: Option<&str>,
         change: api::RetentionChange,
-    ) -> Result<api::Retention, Refusal> {
+    ) -> Result<api::RetentionChanged, Refusal> {
         let index = self.network(network)?;
         let (max_age, origin_timeout) =
             (term("max_age", change.max_age)?, term("origin_timeout", change.origin_timeout)?);
@@ -41,16 +41,19 @@ impl Handle {
             return Err(Refusal::Invalid("nothing is to be changed: give max_age or origin_timeout".to_owned()));
         }
         let store = self.store.clone();
-        let made = self.look(index, move |member, _| {
+        let set = move |member: &mut Member, moment: Moment| {
             let now = member.node.retention().terms();
             let terms = Terms {
                 max_age: max_age.unwrap_or(now.max_age),
                 origin_timeout: origin_timeout.unwrap_or(now.origin_timeout),
             };
-            proclaim(member, &store, Decree::Settings(terms))
-        });
-        made.await??.await.map_err(|_| stopping())??;
-        self.retention(network).await
+            set(member, moment, &store, terms, change.dry_run)
+        };
+        let (would_be, made) = self.look(index, set).await??;
+        let Some(made) = made else { return Ok(would_be) };
+        let (made, leave) = (made.await.map_err(|_| stopping())??, would_be.leave);
+        tracing::info!(network = %self.networks[index].name, record = made.guid, leave, "the network's settings are set");
+        Ok(api::RetentionChanged { retention: self.retention(network).await?, leave })
     }
 
     /// Forgets a node in the whole network, with all that it said so far; answers once that is on this node's disk.
@@ -64,7 +67,9 @@ impl Handle {
         let made = self.look(index, move |member, moment| forget(member, moment, &store, &request)).await??;
         let (mut forgotten, made) = made;
         if let Some(made) = made {
-            forgotten.record = Some(made.await.map_err(|_| stopping())??);
+            let made = made.await.map_err(|_| stopping())??;
+            tracing::info!(network = %self.networks[index].name, origin = forgotten.origin, record = made.guid, "forgotten");
+            forgotten.record = Some(made);
         }
         Ok(forgotten)
     }
@@ -90,6 +95,21 @@ fn proclaim(member: &mut Member, store: &Store, decree: Decree) -> Result<Made, 
     let gossip = member.node.decree(wall_clock(), &name, decree);
     let gossip = gossip.map_err(|invalid| Refusal::Invalid(invalid.to_string()))?;
     Ok(member.decree(gossip, store))
+}
+
+/// How it would be, and what becomes of the decree, unless it is only asked.
+fn set(
+    member: &mut Member,
+    moment: Moment,
+    store: &Store,
+    terms: Terms,
+    dry_run: bool,
+) -> Result<(api::RetentionChanged, Option<Made>), Refusal> {
+    let (max_age, origin_timeout) = (terms.max_age.map(show_duration), terms.origin_timeout.map(show_duration));
+    let leave = member.node.would_leave(moment.now, terms);
+    let retention = api::Retention { max_age, origin_timeout, ..view::retention(&member.node) };
+    let made = (!dry_run).then(|| proclaim(member, store, Decree::Settings(terms))).transpose()?;
+    Ok((api::RetentionChanged { retention, leave }, made))
 }
 
 fn forget(

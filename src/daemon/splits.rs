@@ -69,6 +69,10 @@ impl Splits {
         for (guid, name, reach) in std::mem::take(&mut self.pending) {
             match reach {
                 Reach::Unreachable => {
+                    if self.apart.len() >= APART {
+                        // Who is not even listed any more does not come back as one who was apart.
+                        self.apart.retain(|guid, _| node.peers().peer(guid).is_some());
+                    }
                     let peer = node.peers().peer(&guid).filter(|_| self.apart.len() < APART);
                     // Of one that was never heard nothing is known.
                     if let Some((from, peer)) = peer.and_then(|peer| Some((peer.heard?, peer))) {

@@ -267,6 +267,6 @@ impl Handle {
     /// # Errors
     /// When it has stopped already.
     pub async fn leave(&self) -> Result<api::Left, Error> {
-        Ok(self.control.leave().await?)
+        Ok(self.control.leave(false).await?)
     }
 }

@@ -72,7 +72,7 @@ async fn created(
         Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(created)))
     };
     tokio::time::timeout(limit, create).await.unwrap_or_else(|_| {
-        let late = format!("the disk did not take the record in {} s", limit.as_secs());
+        let late = format!("it is not known after {} s whether the record is on disk: it may be yet", limit.as_secs());
         Err(Problem::from(Refusal::Unavailable(late)))
     })
 }

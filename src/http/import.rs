@@ -1,6 +1,6 @@
 //! Complete records from elsewhere: lines that come as long as somebody sends them, each checked, kept and answered.
 
-use super::body::{Asked, Room, room};
+use super::body::{Asked, REQUEST, Room, room};
 use super::lines::{Lines, NDJSON, failed, parsed, told};
 use super::problem::problem;
 use crate::api::{self, Problem};
@@ -14,6 +14,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64ct::{Base64, Encoding};
 use bytes::Bytes;
+use futures_util::StreamExt;
 use futures_util::stream::unfold;
 use std::io;
 
@@ -27,8 +28,12 @@ pub(super) async fn import(
     Asked(query): Asked<api::NetworkQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
-    // A wrong network is told before anything is read.
-    handle.network(query.network.as_deref())?;
+    // A wrong network is told at once, but not to who still sends: he would take it for a connection that broke.
+    if let Err(refusal) = handle.network(query.network.as_deref()) {
+        let mut rest = request.into_body().into_data_stream();
+        let _ = tokio::time::timeout(REQUEST, async { while let Some(Ok(_)) = rest.next().await {} }).await;
+        return Err(refusal.into());
+    }
     // One line may be as long as this, however many come.
     let room = room(request.body().size_hint(), &handle, api::LONGEST_JSON).await?;
     let lines = Lines::new(request.into_body());

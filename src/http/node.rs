@@ -104,9 +104,12 @@ pub(super) async fn log(Asked(query): Asked<api::LogQuery>) -> Result<Json<api::
 }
 
 /// Says goodbye, and has the daemon stop as a signal would.
-#[cfg_attr(test, utoipa::path(post, path = "/leave", tag = "node", responses((status = 200, body = api::Left), super::described::Problems)))]
-pub(super) async fn leave(State(handle): State<Handle>) -> Result<Json<api::Left>, Problem> {
-    Ok(Json(handle.leave().await?))
+#[cfg_attr(test, utoipa::path(post, path = "/leave", tag = "node", params(api::LeaveQuery), responses((status = 200, body = api::Left), super::described::Problems)))]
+pub(super) async fn leave(
+    State(handle): State<Handle>,
+    Asked(query): Asked<api::LeaveQuery>,
+) -> Result<Json<api::Left>, Problem> {
+    Ok(Json(handle.leave(query.restarting).await?))
 }
 
 /// What the log shows.

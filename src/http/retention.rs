@@ -19,12 +19,12 @@ pub(super) async fn show(
 
 /// Changes it, for all nodes of the network.
 #[cfg_attr(test, utoipa::path(put, path = "/retention", tag = "retention", params(api::NetworkQuery),
-    request_body = api::RetentionChange, responses((status = 200, body = api::Retention), super::described::Problems)))]
+    request_body = api::RetentionChange, responses((status = 200, body = api::RetentionChanged), super::described::Problems)))]
 pub(super) async fn change(
     State(handle): State<Handle>,
     Asked(query): Asked<api::NetworkQuery>,
     Told(change): Told<api::RetentionChange>,
-) -> Result<Json<api::Retention>, Problem> {
+) -> Result<Json<api::RetentionChanged>, Problem> {
     Ok(Json(handle.set_retention(query.network.as_deref(), change).await?))
 }
 

@@ -167,6 +167,8 @@ pub const ARRIVING: usize = 2 << 20;
 pub const CONDEMNED: usize = 1024;
 /// Answers queued for one peer; more are dropped, and asked for again.
 pub const ANSWERS_PER_PEER: usize = 4096;
+/// Answers queued for all peers: some 12 MB.
+pub const ANSWERS: usize = 1 << 16;
 /// Small messages queued for all peers.
 pub const OUTBOX: usize = 4096;
 /// Records that a node tells unasked after one digest; about more it only says that it holds them.

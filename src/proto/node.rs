@@ -326,14 +326,19 @@ impl Node {
         self.ledger.remove(guid);
     }
 
+    /// The disk was salvaged, and of what it knew of this node's peers nothing was: it is told anew.
+    pub fn handle_mended(&mut self) {
+        self.retention.silences.tell_anew();
+    }
+
     // ---- the user comes in ----
 
     /// Makes a record. Keep it, then [`learn`](Node::learn) it; only then is it promised to anyone.
     pub fn author(&mut self, at: Timestamp, draft: Draft) -> Result<Gossip, Invalid> {
         let at = at.max(self.least_date());
         let gossip = Gossip::make(Kind::Message, at, self.settings.guid, draft.who_name, draft.msg)?;
-        // Where it was forgotten until the end of time: what would leave at once is not to be promised.
-        if self.retention.verdict(&gossip.line()).is_some() {
+        // Where it was forgotten until the end of time: what would leave at once is not to be promised. Disks count to 2^63 - 1.
+        if at.0 >= i64::MAX as u64 || self.retention.verdict(&gossip.line()).is_some() {
             return Err(Invalid::Forgotten);
         }
         self.last_authored = at;

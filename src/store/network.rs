@@ -59,11 +59,14 @@ pub(super) fn raise_epoch(db: &Connection, id: i64, epoch: i64) -> rusqlite::Res
 /// The network's name and its next epoch: above all before, and not below the clock. It is on disk when this returns.
 pub(super) fn next_epoch(db: &Connection, network: NetworkId, clock: Timestamp) -> rusqlite::Result<(String, u64)> {
     let clock = i64::try_from(clock.0).unwrap_or(i64::MAX);
-    let sql = "UPDATE network SET epoch = max(epoch + 1, ?2) WHERE id = ?1 RETURNING name, epoch";
+    // One more than the last integer would be a fraction.
+    let sql = "UPDATE network SET epoch = max(min(epoch, ?3) + 1, ?2) WHERE id = ?1 RETURNING name, epoch";
     // Read to its end, since only then the statement commits.
     let epochs = db
         .prepare_cached(sql)?
-        .query_map(params![network.0, clock], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?
+        .query_map(params![network.0, clock, i64::MAX - 1], |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+        })?
         .collect::<Result<Vec<_>, _>>()?;
     epochs.into_iter().next().ok_or(rusqlite::Error::QueryReturnedNoRows)
 }

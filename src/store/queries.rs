@@ -2,7 +2,6 @@
 //! never keeps the writer waiting.
 
 use super::queue::Job;
-use super::reader::Ask;
 use super::rows::{self, HEAD, Stored, date};
 use super::{NetworkId, Store, StoreError, aside};
 use crate::proto::fact::{LIST, PeerFact, Restored};
@@ -87,8 +86,8 @@ impl Store {
         Ok(row)
     }
 
-    /// All of a complete record's MSG, verified. `None`: not here, not complete, or found damaged just now, which is
-    /// then reported like any [`Loaded::Bad`](super::Loaded::Bad).
+    /// All of a complete record's MSG, verified. `None`: not here, not complete, or found damaged just now: then
+    /// the writer looks again.
     pub fn msg(&self, network: NetworkId, key: Key) -> Result<Option<Bytes>, StoreError> {
         let found = self.shared.reading(|db| {
             let Some(stored) = Stored::read(db, network, key)? else { return Ok(None) };
@@ -100,14 +99,9 @@ impl Store {
         Ok(found.flatten())
     }
 
-    /// These were found damaged: they are deleted if they are, and reported like any
-    /// [`Loaded::Bad`](super::Loaded::Bad).
+    /// These were found damaged: the writer deletes those that are, and says so.
     pub(super) fn condemn(&self, network: NetworkId, bad: &[Key]) {
-        for key in bad {
-            self.shared.queue.push(network, Job::Condemn(*key));
-            // If the reader is too busy to say so, the next one who reads the record will.
-            let _ = self.asks.try_send(Ask::Bad(network, *key));
-        }
+        bad.iter().for_each(|key| self.shared.queue.push(network, Job::Condemn(*key)));
     }
 
     /// Up to [`MATCHES`] records, complete or not, whose GUIDs are in this span. Reads all keys: about 0.1 s for a million.

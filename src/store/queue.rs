@@ -68,10 +68,10 @@ struct State {
     bytes: usize,
     /// Of the group being committed.
     in_flight: usize,
+    /// Jobs that may wait for others.
+    lazy: usize,
     /// Jobs that somebody waits for: each has records that were authored.
     urgent: usize,
-    /// Those among them that may wait.
-    lazy: usize,
     closing: bool,
 }
 

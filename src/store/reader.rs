@@ -1,5 +1,5 @@
 //! The thread that reads what a node sends on: records, pieces and pages of keys, verified again each time, since a
-//! disk may have changed them. A damaged record is deleted and reported, so that it is fetched from others anew.
+//! disk may have changed them. A damaged record is the writer's to see to.
 
 use super::queue::Job;
 use super::rows::{self, Stored};
@@ -55,7 +55,7 @@ pub enum Loaded {
     Page(Arc<[Key]>),
     /// It is not there, or could not be read just now.
     Gone,
-    /// This record was found damaged and is being deleted: it is not held any longer.
+    /// This record was found damaged. The writer looks again: it deletes and reports what is lost, and mends what is not.
     Bad(Key),
 }
 
@@ -63,8 +63,6 @@ pub enum Loaded {
 #[derive(Debug)]
 pub(super) enum Ask {
     Load(NetworkId, Load),
-    /// Somebody else found this record damaged: say so.
-    Bad(NetworkId, Key),
     Stop,
 }
 
@@ -79,10 +77,8 @@ pub(super) fn run(shared: &Shared, asks: &Receiver<Ask>, on_loaded: OnLoaded) {
             next = if work < TOGETHER { asks.try_recv().ok() } else { None };
         }
         answer(shared, &loads, &on_loaded);
-        match next {
-            Some(Ask::Bad(network, key)) => on_loaded(vec![(network, Load::Record(key), Loaded::Bad(key))]),
-            Some(Ask::Stop) => break,
-            Some(Ask::Load(..)) | None => {}
+        if let Some(Ask::Stop) = next {
+            break;
         }
     }
 }

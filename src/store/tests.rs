@@ -29,6 +29,7 @@ struct Running {
     store: Store,
     home: NetworkId,
     receipts: Receiver<Vec<(NetworkId, Receipt)>>,
+    lost: Receiver<(NetworkId, Guid)>,
     mended: Receiver<Mended>,
     loaded: Receiver<(NetworkId, Load, Loaded)>,
 }
@@ -50,15 +51,16 @@ impl Disk {
         let home = store.network(HOME).unwrap();
         let (to_receipts, receipts) = mpsc::channel();
         let (to_loaded, loaded) = mpsc::channel();
+        let (to_lost, lost) = mpsc::channel();
         let (to_mended, mended) = mpsc::channel();
         let on_written = move |written| match written {
             Written::Receipts(group) => drop(to_receipts.send(group)),
-            Written::Lost(_) => (),
+            Written::Lost(all) => all.into_iter().for_each(|one| to_lost.send(one).unwrap_or_default()),
             Written::Mended(all) => drop(to_mended.send(all)),
         };
         let on_loaded = move |all: Vec<_>| all.into_iter().for_each(|answer| drop(to_loaded.send(answer)));
         store.spawn(Box::new(on_written), Box::new(on_loaded)).unwrap();
-        Running { store, home, receipts, mended, loaded }
+        Running { store, home, receipts, lost, mended, loaded }
     }
 
     /// The files as a crash at this moment would leave them.
@@ -88,6 +90,11 @@ impl Running {
         }
         assert_eq!(receipts.len(), count, "{receipts:?}");
         receipts
+    }
+
+    /// The next `count` records that were deleted.
+    fn lost(&self, count: usize) -> BTreeSet<Guid> {
+        (0..count).map(|_| self.lost.recv().unwrap().1).collect()
     }
 
     fn keep(&self, gossips: &[Gossip]) {
@@ -409,6 +416,7 @@ fn epochs_only_rise_whatever_the_clock_does() {
         running.store.next_epoch(running.home, Timestamp(clock)).unwrap()
     };
     assert_eq!([next(1000), next(1000), next(5), next(2000), next(0)], [1000, 1001, 1002, 2000, 2001]);
+    assert_eq!([next(u64::MAX), next(0)], [i64::MAX as u64; 2], "nothing is taken for damage");
 }
 
 #[test]
@@ -519,6 +527,7 @@ fn a_record_that_rots_is_reported_and_can_come_back() {
     assert!(matches!(running.load(Load::Record(short.key())), Loaded::Bad(key) if key == short.key()));
     assert!(matches!(running.load(Load::Piece(long.key(), 0)), Loaded::Piece(_)), "this piece is whole");
     assert!(matches!(running.load(Load::Piece(long.key(), 1)), Loaded::Bad(key) if key == long.key()));
+    assert_eq!(running.lost(2), [short.guid(), long.guid()].into());
     running.keep(std::slice::from_ref(&short));
     assert_eq!(running.keys(), [short.key(), fine.key()]);
     begin(&running, &long);
@@ -529,8 +538,7 @@ fn a_record_that_rots_is_reported_and_can_come_back() {
     // People's reads notice it as well.
     running.store.shared.db().execute("UPDATE gossip SET msg = 'hallo' WHERE msg = 'hello'", []).unwrap();
     assert_eq!(running.store.msg(running.home, short.key()).unwrap(), None);
-    assert!(matches!(running.loaded.recv().unwrap(), (_, _, Loaded::Bad(key)) if key == short.key()));
-    running.keep(&[gossip(9, "the condemned is gone once this is held")]);
+    assert_eq!(running.lost(1), [short.guid()].into());
     assert!(!running.keys().contains(&short.key()));
 
     // So do lists, which show nothing that nobody said.
@@ -539,10 +547,24 @@ fn a_record_that_rots_is_reported_and_can_come_back() {
     running.store.shared.db().execute("UPDATE piece SET bytes = zeroblob(65536) WHERE idx = 0", []).unwrap();
     let listed = running.store.list(running.home, &ListFilter::default()).unwrap();
     assert!(listed.iter().all(|row| row.guid != short.guid() && row.guid != long.guid()), "{listed:?}");
-    for key in [long.key(), short.key()] {
-        assert!(matches!(running.loaded.recv().unwrap(), (_, _, Loaded::Bad(bad)) if bad == key));
-    }
+    assert_eq!(running.lost(2), [short.guid(), long.guid()].into());
     assert_eq!(running.store.last_error(), None);
+}
+
+#[test]
+fn a_list_of_pieces_that_rots_is_made_anew_and_its_record_is_not_lost() {
+    let disk = Disk::new();
+    let (running, long) = (disk.open(), long(2, 3));
+    running.author(&long);
+    let rot = "UPDATE piece SET bytes = zeroblob(96) WHERE idx = 65535";
+    assert_eq!(running.store.shared.db().execute(rot, []).unwrap(), 1);
+    assert!(matches!(running.load(Load::Piece(long.key(), LIST)), Loaded::Bad(key) if key == long.key()));
+    running.author(&gossip(9, "the other is whole once this is held"));
+    assert!(
+        matches!(running.load(Load::Piece(long.key(), LIST)), Loaded::Piece(list) if list == piece_list(long.msg()))
+    );
+    assert!(running.lost.try_recv().is_err());
+    running.assert_sound();
 }
 
 #[test]

@@ -16,18 +16,19 @@ pub(super) fn is_lonely(networks: &[NetworkStatus]) -> bool {
     networks.iter().all(|network| network.count(Reach::Reachable) == 0)
 }
 
-/// All of it.
-pub(super) fn network(daemon: &Daemon, context: &Context) -> Vec<Finding> {
+/// All of it; `seeds` are those of `server.json`.
+pub(super) fn network(daemon: &Daemon, seeds: &[String], context: &Context) -> Vec<Finding> {
     let several = daemon.networks.len() > 1;
     let mut found = Vec::new();
     for status in &daemon.networks {
         let of = if several { format!(" in {}", status.network_name) } else { String::new() };
         // Only where there are several it has to be said which.
         let context = context.of(several.then_some(&status.network_name));
-        found.push(peers(status, &of, &context));
+        found.push(peers(status, &of, seeds, &context));
         found.extend(versions(status, &of));
         found.extend(passwords(status, &of));
     }
+    found.extend(strangers(daemon.strange, context));
     found.extend(daemon.networks.iter().find_map(clock));
     // All networks are discovered by the same sockets.
     found.extend(daemon.networks.first().map(|status| discovery(status.discovery.as_ref(), &context.of(None))));
@@ -35,7 +36,7 @@ pub(super) fn network(daemon: &Daemon, context: &Context) -> Vec<Finding> {
     found
 }
 
-fn peers(status: &NetworkStatus, of: &str, context: &Context) -> Finding {
+fn peers(status: &NetworkStatus, of: &str, seeds: &[String], context: &Context) -> Finding {
     let (register, explain) = (context.command(&["register", "HOST:PORT"]), context.command(&["explain", "PEER"]));
     let reachable = status.count(Reach::Reachable);
     let silent = status.count(Reach::Suspect) + status.count(Reach::Unreachable);
@@ -48,6 +49,11 @@ fn peers(status: &NetworkStatus, of: &str, context: &Context) -> Finding {
         (reachable, silent) => format!("{}{of}, {silent} do not answer", counted(reachable, "reachable peer")),
     };
     match (reachable, silent) {
+        (0, 0) if !seeds.is_empty() => {
+            let why = format!("what is added here goes nowhere: no seed answers ({})", seeds.join(", "));
+            Finding::problem("peers", what, why)
+                .hint("one that is off says nothing, and so does one with another network or password: compare both")
+        }
         (0, 0) => Finding::warning("peers", what, "what is added here goes nowhere")
             .hint(format!("start a node on another host of this LAN, or {register}")),
         (0, _) => Finding::problem("peers", what, "this host is cut off from all that it knows")
@@ -56,6 +62,16 @@ fn peers(status: &NetworkStatus, of: &str, context: &Context) -> Finding {
         _ => Finding::warning("peers", what, "they are off, or something keeps them out")
             .hint(format!("{explain} says why")),
     }
+}
+
+/// Somebody sends here who is none of ours, or is no more.
+fn strangers(datagrams: u64, context: &Context) -> Option<Finding> {
+    (datagrams > 0).then(|| {
+        let what = format!("{} came that no key of this node opens", counted(datagrams, "datagram"));
+        let why = "who sends them has another network or password, or uses a key that was not added here";
+        let keys = context.command(&["keys", "list"]);
+        Finding::warning("keys", what, why).hint(format!("compare the keys of both hosts: {keys}"))
+    })
 }
 
 fn versions(status: &NetworkStatus, of: &str) -> Option<Finding> {

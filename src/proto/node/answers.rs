@@ -5,7 +5,7 @@ use crate::proto::fact::{Bodies, Body, LIST};
 use crate::proto::fetches::Fetches;
 use crate::proto::gossip::{Guid, Key};
 use crate::proto::ledger::Ledger;
-use crate::proto::limits::{ANSWERS_PER_PEER, FRAGMENT, FRAGMENTS, PAGE, PAGES_PER_ASK};
+use crate::proto::limits::{ANSWERS, ANSWERS_PER_PEER, FRAGMENT, FRAGMENTS, PAGE, PAGES_PER_ASK};
 use crate::proto::repairs::Repairs;
 use crate::proto::rumors::Rumors;
 use crate::proto::seal::KeyId;
@@ -125,6 +125,8 @@ enum Step {
 #[derive(Default)]
 pub struct Answers {
     queues: BTreeMap<Guid, Queue>,
+    /// How many are in all queues.
+    queued: usize,
     turn: Guid,
     /// A train of whole datagrams for one peer, made at once, and the key that they are for where that matters.
     train: VecDeque<(Guid, Option<KeyId>, Message)>,
@@ -135,11 +137,16 @@ pub struct Answers {
 impl Answers {
     /// Queues an answer for a peer, unless it is queued already or too much is.
     pub fn push(&mut self, peer: Guid, answer: Answer) {
+        if self.queued >= ANSWERS {
+            self.dropped += 1;
+            return;
+        }
         let queue = self.queues.entry(peer).or_default();
         if queue.queued.len() >= ANSWERS_PER_PEER {
             self.dropped += 1;
         } else if queue.queued.insert(answer, ()).is_none() {
             queue.ready.push_back(answer);
+            self.queued += 1;
         }
     }
 
@@ -167,7 +174,7 @@ impl Answers {
 
     /// Nothing more goes to this peer.
     pub fn forget(&mut self, peer: &Guid) {
-        self.queues.remove(peer);
+        self.queued -= self.queues.remove(peer).map_or(0, |queue| queue.queued.len());
         self.train.retain(|(to, ..)| to != peer);
     }
 
@@ -195,6 +202,8 @@ impl Answers {
 
     /// Panics if a bound is broken.
     pub fn check(&self) {
+        assert!(self.queued <= ANSWERS);
+        assert_eq!(self.queued, self.queues.values().map(|queue| queue.queued.len()).sum::<usize>());
         for queue in self.queues.values() {
             assert!(queue.queued.len() <= ANSWERS_PER_PEER);
             assert_eq!(queue.queued.len(), queue.ready.len() + queue.waiting.len());
@@ -203,6 +212,7 @@ impl Answers {
 
     fn pack(&mut self, peer: Guid, shelf: &Shelf<'_, impl Bodies>, room: usize) -> Option<Message> {
         let queue = self.queues.get_mut(&peer)?;
+        let before = queue.queued.len();
         let (mut tell, mut left) = (Tell::default(), room.saturating_sub(Tell::EMPTY));
         while let Some((answer, key)) = queue.front() {
             let key = |guid| key.or_else(|| shelf.key(guid));
@@ -235,6 +245,7 @@ impl Answers {
                 break;
             }
         }
+        self.queued -= before - queue.queued.len();
         if queue.queued.is_empty() {
             self.queues.remove(&peer);
         }

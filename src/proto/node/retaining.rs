@@ -9,7 +9,7 @@ use crate::proto::retention::{Left, Silences};
 use crate::proto::ring::{Range, place};
 use crate::proto::time::{Tick, Timestamp};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Who says what no node in particular says.
@@ -110,6 +110,16 @@ impl Node {
     /// What would be forgotten with a node: the date of its newest message here, and how many there are.
     pub fn forgettable(&self, origin: &Guid) -> Option<(Timestamp, u32)> {
         Some((self.ledger.newest_of(origin)?, self.ledger.messages_of(origin)))
+    }
+
+    /// How many messages here would leave at once by other terms.
+    pub fn would_leave(&self, now: Tick, terms: Terms) -> u64 {
+        let oldest = terms.max_age.map_or(Timestamp(0), |age| self.wall(now) - age);
+        let timeout = terms.origin_timeout.into_iter();
+        let silent: BTreeSet<Guid> =
+            timeout.flat_map(|timeout| self.retention.silences.longer_than(timeout)).map(|(guid, _)| guid).collect();
+        let leaves = |line: &Line| line.key.date_time < oldest || silent.contains(&line.origin);
+        self.ledger.lines().filter(|line| line.decree.is_none() && leaves(line)).count() as u64
     }
 
     /// The same for one that another node sent, or a decree that this one made.
@@ -269,7 +279,9 @@ impl Node {
     pub(super) fn poll_clearing(&mut self, now: Tick) -> Option<Fact> {
         let clock = self.wall(now);
         let Node { retention, ledger, fetches, .. } = self;
-        retention.gone.poll_fact(now, clock, |guid| ledger.contains(guid) || fetches.is_known(guid))
+        retention
+            .gone
+            .poll_fact(now, clock, |guid| ledger.contains(guid) || fetches.is_known(guid) || fetches.is_partial(guid))
     }
 
     /// When there is something to do by the clock.

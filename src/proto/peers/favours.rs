@@ -25,8 +25,15 @@ impl Favour {
 }
 
 impl Peers {
-    /// A peer asks to have another one probed.
+    /// A peer asks to have another one probed. Who asks again while that is under way hears again what is said of it so far;
+    /// afterwards it begins anew: what was said may be lost.
     pub(super) fn take_favour(&mut self, now: Tick, asker: Guid, ask: HelloFor) {
+        let same =
+            |favour: &&mut Favour| (favour.asker, favour.ask.guid, favour.ask.stamp) == (asker, ask.guid, ask.stamp);
+        if let Some(favour) = self.favours.iter_mut().find(same) {
+            favour.silent = if favour.silent == Tick::NEVER { now } else { favour.silent };
+            return self.continue_favours(now);
+        }
         let asked = self.favours.iter().filter(|favour| favour.asker == asker).count();
         if self.favours.len() >= FAVOURS || asked >= PROBES || ask.guid == self.me {
             return;

@@ -147,22 +147,23 @@ impl Peers {
                 self.fail(now, place, &probe);
                 continue;
             }
-            if probe.indirect <= now {
-                probe.indirect = Tick::NEVER;
-                self.count_probe(&probe.guid, false);
-                let addr = Address(self.addr(&probe.guid).unwrap_or(([0, 0, 0, 0], 0).into()));
-                for helper in self.some_contacts(HELPERS, Some(probe.guid)) {
-                    probe.helpers.push((helper, false));
-                    let ask =
-                        HelloFor { stamp: probe.started.0, guid: probe.guid, addr, errand: wire::ProbeWord::Probe };
-                    self.errands.push_back(Errand::For(helper, ask));
-                }
-                self.cases.note(now, place, Note::Silent(now.since(probe.started), probe.helpers.len()));
-            }
+            let mut asked: Vec<Guid> = Vec::new();
             if probe.repeat <= now {
                 probe.repeat = now + probe.step;
                 self.errands.push_back(Errand::Hello(probe.guid));
+                // What was asked of others may be lost, too, and so may what they found out.
+                asked.extend(probe.helpers.iter().filter(|(_, heard)| !heard).map(|(helper, _)| helper));
             }
+            if probe.indirect <= now {
+                probe.indirect = Tick::NEVER;
+                self.count_probe(&probe.guid, false);
+                asked = self.some_contacts(HELPERS, Some(probe.guid));
+                probe.helpers.extend(asked.iter().map(|&helper| (helper, false)));
+                self.cases.note(now, place, Note::Silent(now.since(probe.started), probe.helpers.len()));
+            }
+            let addr = Address(self.addr(&probe.guid).unwrap_or(([0, 0, 0, 0], 0).into()));
+            let ask = HelloFor { stamp: probe.started.0, guid: probe.guid, addr, errand: wire::ProbeWord::Probe };
+            self.errands.extend(asked.into_iter().map(|helper| Errand::For(helper, ask)));
             self.probes.push(probe);
         }
     }

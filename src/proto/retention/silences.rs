@@ -101,6 +101,11 @@ impl Silences {
         std::mem::take(&mut self.kept).into_keys().map(|guid| Fact::Silence(guid, None)).collect()
     }
 
+    /// The disk knows of none any more: the next look tells it anew.
+    pub fn tell_anew(&mut self) {
+        self.kept.clear();
+    }
+
     /// Panics if a bound is broken.
     pub fn check(&self) {
         assert!(self.all.len() <= SILENCES);
@@ -149,6 +154,16 @@ mod tests {
         assert_eq!(silences.longer_than(TIMEOUT).collect::<Vec<_>>(), [(guid(0), SECOND)]);
         let facts = look(&mut silences, &mut now, 1, &[true, true, true, true]);
         assert!(matches!(facts[..], [Fact::Silence(_, None)]) && silences.of(&guid(0)).is_none());
+        silences.check();
+    }
+
+    #[test]
+    fn a_disk_that_was_salvaged_is_told_anew() {
+        let (mut silences, mut now) = (Silences::default(), Tick(0));
+        assert_eq!(look(&mut silences, &mut now, 9, &[false, true, true]).len(), 2);
+        assert!(look(&mut silences, &mut now, 1, &[false, true, true]).is_empty());
+        silences.tell_anew();
+        assert_eq!(look(&mut silences, &mut now, 1, &[false, true, true]).len(), 1);
         silences.check();
     }
 
