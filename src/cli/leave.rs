@@ -17,8 +17,7 @@ const GLANCE: Duration = Duration::from_millis(20);
 Others then list this node as left, not as unreachable. It comes back with gossip-node run. Where a
 service manager runs the daemon, stop it there: it says goodbye just so.
 
-  gossip-node leave
-  gossip-node leave --restarting && gossip-node run      # a new version, say")]
+  gossip-node leave")]
 pub struct Leave {
     /// Tell the others that it comes back at once: they say so of it until it does
     #[arg(long)]
