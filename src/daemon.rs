@@ -222,7 +222,6 @@ impl Prepared {
         let (changed, changes) = watch::channel(0);
         let (stop, stopping) = watch::channel(false);
         let (left, farewell) = watch::channel(None);
-        let leave = Arc::new(watch::Sender::new(None));
         let (store, seeds) = (Arc::new(store), file.seeds.clone());
         let share_at = if members.len() > 1 && file.share_networks { Tick(0) } else { Tick::NEVER };
         let in_force = Arc::new(InForce::new(home.server_json(), loaded));
@@ -232,7 +231,7 @@ impl Prepared {
         };
         let networks: Vec<Known> = members.iter().map(known).collect();
         let pulses: Vec<Arc<Pulse>> = networks.iter().map(|known| known.pulse.clone()).collect();
-        let http: Arc<OnceLock<SocketAddr>> = Arc::default();
+        let (http, leave) = (Arc::<OnceLock<SocketAddr>>::default(), Arc::new(watch::Sender::new(None)));
         let engine = Engine {
             in_force: in_force.clone(),
             addr,
@@ -243,8 +242,8 @@ impl Prepared {
             changed,
             wake: Tick::NEVER,
             share_at,
-            http: Arc::clone(&http),
-            leave: Arc::clone(&leave),
+            http: http.clone(),
+            leave: leave.clone(),
             farewell: left,
         };
         let (networks, stop, bounds, started) = (Arc::new(networks), Arc::new(stop), Arc::default(), clock.wall);

@@ -22,7 +22,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn this_one_has_a_name_and_takes_memory() {
         assert_eq!(status("self", "Tgid"), Some(std::process::id().to_string()));
-        assert!(memory("self", "VmRSS") > Some(1 << 20) && memory("self", "VmHWM") >= memory("self", "VmRSS"));
+        let now = memory("self", "VmRSS");
+        assert!(now > Some(1 << 20) && memory("self", "VmHWM") >= now);
         assert_eq!((memory("self", "Name"), memory("no process", "VmRSS")), (None, None));
     }
 }

@@ -37,7 +37,7 @@ Asks where messages would leave at once: nothing brings them back.
 }
 
 #[derive(Args, Debug)]
-#[command(override_usage = "gossip-node retention set [--max-age DURATION] [--origin-timeout DURATION]")]
+#[command(override_usage = "gossip-node retention set [--max-age TIME] [--origin-timeout TIME]")]
 struct Set {
     #[command(flatten)]
     terms: Terms,
@@ -53,10 +53,10 @@ struct Set {
 #[group(required = true, multiple = true)]
 struct Terms {
     /// Records that are older leave every node: 12h, 30d, or off
-    #[arg(long, value_name = "DURATION", value_parser = term)]
+    #[arg(long, value_name = "TIME", value_parser = term)]
     max_age: Option<String>,
     /// A node that is not reached for longer is forgotten with what it said: 30d, or off
-    #[arg(long, value_name = "DURATION", value_parser = term)]
+    #[arg(long, value_name = "TIME", value_parser = term)]
     origin_timeout: Option<String>,
 }
 

@@ -194,7 +194,7 @@ export class Message {
     Object.assign(this.dots, { max: reachable + 1, value: known + 1 });
     const shown = holders.slice(0, HOLDERS);
     const rest = holders.length - shown.length;
-    const rows = rest > 0 ? [...shown, { guid: "rest", rest }] : shown;
+    const rows = [{ guid: "here", name: "this node" }, ...shown, ...(rest > 0 ? [{ guid: "rest", rest }] : [])];
     keyed(
       this.names,
       rows,

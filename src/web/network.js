@@ -59,12 +59,15 @@ export class Network {
       this.empty,
       this.others,
     );
-    setInterval(() => this.shown && this.render(true), 1000);
+    setInterval(() => {
+      if (!this.shown) return;
+      this.render(true);
+      if (this.opened) this.#explain(this.opened);
+    }, 1000);
   }
 
   /** It is shown, with this peer opened. */
   enter(guid) {
-    this.explained = null;
     this.opened = guid && guid !== "register" ? guid : null;
     this.render(true);
     if (guid === "register") this.address.focus();
@@ -236,9 +239,15 @@ export class Network {
   }
 
   async #explain(guid) {
+    // One at a time, and nothing is drawn anew that is as it was: somebody may be marking it.
+    if (this.asking === guid) return;
+    this.asking = guid;
     try {
       const { reason, since, evidence, next } = await ask(`/peers/${encodeURIComponent(guid)}/explain`);
       if (this.opened !== guid || !this.evidence) return;
+      const told = JSON.stringify([guid, reason, since, evidence, next]);
+      if (this.evidence.told === told) return;
+      this.evidence.told = told;
       const row = ({ at, what }) => h("li", {}, h("time", { class: "quiet", datetime: at }, when(at)), " ", line(what));
       fresh(
         this.evidence,
@@ -249,6 +258,8 @@ export class Network {
     } catch (problem) {
       if (this.opened === guid && this.evidence)
         fresh(this.evidence, h("p", { class: "problem" }, line(problem.message)));
+    } finally {
+      this.asking = null;
     }
   }
 
