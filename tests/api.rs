@@ -328,11 +328,14 @@ fn a_peer_is_shown_pinged_and_forgotten() {
 
 #[test]
 fn one_that_is_asked_to_leave_says_who_heard_and_ends_as_after_a_signal() {
-    let mut cluster = Cluster::of(2);
-    let left = ask(&cluster.nodes[0], "POST /api/v1/leave", "", b"");
-    assert_eq!((left.status, left.json()), (200, json!({"told": 1, "heard": 1})), "{}", left.body);
-    assert!(cluster.nodes[0].ended().success());
-    eventually("its goodbye is known", || got(&cluster.nodes[1], "/peers/n1")["reach"] == "left");
+    for (query, reason) in [("", "it said goodbye"), ("?restarting=true", "it said that it is restarting")] {
+        let mut cluster = Cluster::of(2);
+        let left = ask(&cluster.nodes[0], &format!("POST /api/v1/leave{query}"), "", b"");
+        assert_eq!((left.status, left.json()), (200, json!({"told": 1, "heard": 1})), "{}", left.body);
+        assert!(cluster.nodes[0].ended().success());
+        eventually("its goodbye is known", || got(&cluster.nodes[1], "/peers/n1")["reach"] == "left");
+        assert_eq!(got(&cluster.nodes[1], "/peers/n1")["reason"], reason);
+    }
 }
 
 #[test]

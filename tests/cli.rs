@@ -139,7 +139,7 @@ fn without_a_daemon_it_says_what_to_do() {
     ] {
         let (code, _, talk) = place.run(args, "");
         assert_eq!(code, 3, "{talk}");
-        assert!(talk.contains("tried: ") && talk.contains("hint: start it: gossip-node init"), "{talk}");
+        assert!(talk.contains("tried: ") && talk.contains("hint: make it: gossip-node init"), "{talk}");
     }
     place.init(&[]);
     assert!(place.run(&["list"], "").2.contains("hint: start it: gossip-node run"));

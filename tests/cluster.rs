@@ -108,6 +108,9 @@ fn registering_says_what_came_of_it() {
         let talk = String::from_utf8(failed.get_output().stderr.clone()).unwrap();
         assert!(talk.contains("password") && talk.contains(&address), "{talk}");
     }
+    // There it shows that somebody knocks.
+    let found = cluster.nodes[2].command(["doctor"]).output().unwrap().stdout;
+    assert!(String::from_utf8_lossy(&found).contains("no key of this node opens"), "{found:?}");
     let itself = first.command(["register", &first.address()]).assert().code(2);
     assert!(String::from_utf8_lossy(&itself.get_output().stderr).contains("this very node"));
     let peers = first.network().peers;

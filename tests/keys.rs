@@ -196,6 +196,8 @@ fn keys_and_networks_change_where_no_daemon_runs() {
     assert!(code == 2 && talk.contains("records stay") && talk.contains("--yes"), "{talk}");
     assert_eq!(run(home, &["network", "remove", "play", "--yes"], "").0, 5);
     assert_eq!(json(home, &["network", "remove", "work", "--yes"], "").as_array().unwrap().len(), 1);
+    let (code, _, talk) = run(home, &["network", "remove", NETWORK, "--yes"], "");
+    assert!(code == 4 && talk.contains("only network"), "{talk}");
     assert_eq!(run(&dir.path().join("nowhere"), &["keys", "list"], "").0, 78);
     assert!(!dir.path().join("nowhere").exists());
 }

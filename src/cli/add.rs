@@ -80,14 +80,16 @@ pub async fn add(
     } else {
         context.print(&format!("{}\n", created.head.guid))?;
     }
-    let (Some(held), Some((_, timeout))) = (created.held_by, wait) else { return Ok(()) };
+    let (Some(held), Some((wait, timeout))) = (created.held_by, wait) else { return Ok(()) };
     if created.waited == Some(false) {
-        return Err(Failure::new(
-            Exit::Timeout,
-            format!("the message is not everywhere after {}", show_duration(timeout)),
-        )
-        .why(format!("{} of {} are known to hold it", held.known, counted(held.reachable, "reachable peer")))
-        .hint(format!("it is added and goes on spreading: gossip-node read {}", short(&created.head.guid))));
+        let timeout = show_duration(timeout);
+        let what = match &*wait {
+            "all" => format!("the message is not everywhere after {timeout}"),
+            wait => format!("fewer than {wait} peers hold the message after {timeout}"),
+        };
+        return Err(Failure::new(Exit::Timeout, what)
+            .why(format!("{} of {} are known to hold it", held.known, counted(held.reachable, "reachable peer")))
+            .hint(format!("it is added and goes on spreading: gossip-node read {}", short(&created.head.guid))));
     }
     if !context.json {
         context.note(&format!("held {}", held_by(held)));

@@ -82,10 +82,14 @@ impl Failure {
         let what = error.to_string();
         match error {
             ClientError::NoDaemon { socket, source } => {
-                let start = if home.join("server.json").exists() { "run" } else { "init" };
+                let run = typed(home, None, &["run"]);
+                let hint = match home.join("server.json").exists() {
+                    true => format!("start it: {run}"),
+                    false => format!("make it: {}; then start it: {run}", typed(home, None, &["init"])),
+                };
                 Failure::new(Exit::NoDaemon, format!("no gossip-node is running in {}", home.display()))
                     .tried(format!("{} ({source})", socket.display()))
-                    .hint(format!("start it: {}", typed(home, None, &[start])))
+                    .hint(hint)
             }
             ClientError::Forbidden { socket } => {
                 Failure::new(Exit::Refused, format!("no permission to use {}", socket.display()))

@@ -43,7 +43,7 @@ impl Forget {
                 return Err(Failure::new(Exit::Usage, "say --yes").why(format!("for ever goes {}", told(&would))));
             }
             context.note(&told(&would));
-            let sure = dialoguer::Confirm::new().with_prompt("All nodes drop that, for ever. Go on").default(false);
+            let sure = dialoguer::Confirm::new().with_prompt("Have all nodes drop that, for ever").default(false);
             if !sure.interact()? {
                 return Err(Failure::new(Exit::No, "nothing was forgotten"));
             }

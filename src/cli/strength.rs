@@ -45,7 +45,7 @@ impl fmt::Display for Strength {
             _ => "strong",
         };
         write!(f, "{verdict}: whoever records a datagram guesses it in {one} on one computer")?;
-        if many != one { write!(f, ", in {many} on a thousand") } else { write!(f, ", and on a thousand") }
+        if many != one { write!(f, ", in {many} on a thousand") } else { Ok(()) }
     }
 }
 

@@ -187,7 +187,8 @@ export class Network {
     say(loss, peer.loss == null ? "–" : `${Math.round(peer.loss * 100)} %`);
     say(heard, age(peer.last_update));
     say(count, peer.gossip_count == null ? "–" : number(peer.gossip_count));
-    say(sync, peer.in_sync ? "yes" : peer.differs ? `${number(peer.differs)} differ` : "no");
+    const gone = peer.reach === "unreachable" || peer.reach === "left";
+    say(sync, peer.in_sync ? "yes" : gone ? "–" : peer.differs ? `${number(peer.differs)} differ` : "no");
     say(where, address(peer.ip, peer.port));
     say(version, peer.protocol_version == null ? "–" : String(peer.protocol_version));
   }
