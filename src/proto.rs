@@ -257,7 +257,8 @@
 //!   receiver itself is said to it always.
 //! - HELLO_FOR *probe* asks to greet a node for its sender. A helper greets only whom it lists, and where it lists it;
 //!   its answer repeats stamp and guid: *answered*, with the address where it is reached, or *silent* after 240 ms, and
-//!   *answered* still if that comes within 900 ms.
+//!   *answered* still if that comes within 900 ms. The same *probe* once more is no other one: what was said of it is
+//!   said again, *silent* at once, and after *answered* it begins anew.
 //! - LEAVE makes its sender *left*, or *restarting* where it says so, which the receiver passes on; its sender answers
 //!   neither REGISTER nor CHALLENGE any more.
 //! - NODES is for people alone: who hears a network's name in HELLO asks (`ask`) for the nodes behind `after`, 0 at
@@ -271,7 +272,7 @@
 //! | REGISTER | to a seed, an address that a peer named, a peer that is probed and has no session, a dead one each second | CHALLENGE, then (with its cookie) REGISTERED |
 //! | HELLO | each `gossip_timer`, and at least each 1 s, to the peer probed longest ago; each `gossip_timer` to up to `gossip_max_peer_count` - 1 others whose ledger differs; to a suspect, with probability 8 / (number of nodes), by who hears of the suspicion | HELLO_BACK: count and root of the ledger, news of peers, up to three pages of the peer list where asked |
 //! | HELLO_BACK | unasked, to three random peers each 200 ms while there is news of peers; to up to twelve where it fills several datagrams, but not by a newcomer | nothing |
-//! | HELLO_FOR | to three random peers, when a probe was not answered | HELLO_FOR: it answered, or it did not |
+//! | HELLO_FOR | to three random peers, when a probe was not answered; to those of them who say nothing, as often as the probe itself is repeated | HELLO_FOR: it answered, or it did not |
 //! | RUMOR | a record just learnt, with a part of the ring, to the first live peer of each of up to five parts of ours | HEARD |
 //! | HEARD | to acknowledge; to announce what is held while things go wrong; to ask who holds a record, and which parts of a long one | nothing, or HEARD |
 //! | DID_YOU_HERE | when HELLO_BACK or REGISTERED shows another root; each 5 s at most while rumours flow and are acknowledged | TELL_ME_MORE for what the receiver lacks, TELL for what the sender lacks |
