@@ -78,11 +78,13 @@ impl Set {
             origin_timeout: origin_timeout.clone(),
             dry_run,
         };
-        let would = client.set_retention(&change(true)).await.map_err(context.explain())?;
-        if dry_run {
-            return Ok(would);
+        // Who does not ask need not have all records looked at once more.
+        let would =
+            if yes { None } else { Some(client.set_retention(&change(true)).await.map_err(context.explain())?) };
+        if let (true, Some(would)) = (dry_run, &would) {
+            return Ok(would.clone());
         }
-        if would.leave > 0 && !yes {
+        if let Some(would) = would.filter(|would| would.leave > 0) {
             let leave = leave(would.leave);
             if !context.is_interactive() || context.json {
                 return Err(Failure::new(Exit::Usage, "say --yes").why(leave));

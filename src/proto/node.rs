@@ -326,7 +326,7 @@ impl Node {
         self.ledger.remove(guid);
     }
 
-    /// The disk was salvaged, and of what it knew of this node's peers nothing was: it is told anew.
+    /// The disk was salvaged, and knows of nobody's silence any more: it is told anew.
     pub fn handle_mended(&mut self) {
         self.retention.silences.tell_anew();
     }

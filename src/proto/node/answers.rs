@@ -350,3 +350,24 @@ fn page(bodies: &impl Bodies, id: u32, after: Key, pages: u8) -> Option<Vec<Mess
 }
 
 const _: () = assert!(PAGES_PER_ASK <= u8::MAX as usize && LIST as usize >= crate::proto::limits::MAX_PIECES);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_many_ask_so_much_waits_for_an_answer_and_no_more() {
+        let (mut answers, peers) = (Answers::default(), (ANSWERS / ANSWERS_PER_PEER) as u8 + 1);
+        for peer in 1..=peers {
+            for number in 0..ANSWERS_PER_PEER as u128 {
+                answers.push(Guid([peer; 16]), Answer::Record(Guid(number.to_be_bytes())));
+            }
+            answers.check();
+        }
+        assert_eq!((answers.queued, answers.dropped), (ANSWERS, ANSWERS_PER_PEER as u64));
+        answers.forget(&Guid([1; 16]));
+        answers.push(Guid([peers; 16]), Answer::Record(Guid([7; 16])));
+        answers.check();
+        assert_eq!(answers.queued, ANSWERS - ANSWERS_PER_PEER + 1);
+    }
+}

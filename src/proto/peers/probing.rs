@@ -161,9 +161,11 @@ impl Peers {
                 probe.helpers.extend(asked.iter().map(|&helper| (helper, false)));
                 self.cases.note(now, place, Note::Silent(now.since(probe.started), probe.helpers.len()));
             }
-            let addr = Address(self.addr(&probe.guid).unwrap_or(([0, 0, 0, 0], 0).into()));
-            let ask = HelloFor { stamp: probe.started.0, guid: probe.guid, addr, errand: wire::ProbeWord::Probe };
-            self.errands.extend(asked.into_iter().map(|helper| Errand::For(helper, ask)));
+            if !asked.is_empty() {
+                let addr = Address(self.addr(&probe.guid).unwrap_or(([0, 0, 0, 0], 0).into()));
+                let ask = HelloFor { stamp: probe.started.0, guid: probe.guid, addr, errand: wire::ProbeWord::Probe };
+                self.errands.extend(asked.into_iter().map(|helper| Errand::For(helper, ask)));
+            }
             self.probes.push(probe);
         }
     }
