@@ -78,23 +78,29 @@ impl Set {
             origin_timeout: origin_timeout.clone(),
             dry_run,
         };
-        // Who does not ask need not have all records looked at once more.
-        let would =
-            if yes { None } else { Some(client.set_retention(&change(true)).await.map_err(context.explain())?) };
-        if let (true, Some(would)) = (dry_run, &would) {
-            return Ok(would.clone());
-        }
-        if let Some(would) = would.filter(|would| would.leave > 0) {
-            let leave = leave(would.leave);
-            if !context.is_interactive() || context.json {
-                return Err(Failure::new(Exit::Usage, "say --yes").why(leave));
+        if !yes {
+            let would = client.set_retention(&change(true)).await.map_err(context.explain())?;
+            if dry_run {
+                return Ok(would);
             }
-            context.note(&leave);
-            if !dialoguer::Confirm::new().with_prompt("Let them go").default(false).interact()? {
-                return Err(Failure::new(Exit::No, "nothing was changed"));
+            if would.leave > 0 {
+                consent(would.leave, context)?;
             }
         }
         client.set_retention(&change(false)).await.map_err(context.explain())
+    }
+}
+
+/// Whether so many messages may go.
+fn consent(count: u64, context: &Context) -> Result<(), Failure> {
+    let leave = leave(count);
+    if !context.is_interactive() || context.json {
+        return Err(Failure::new(Exit::Usage, "say --yes").why(leave));
+    }
+    context.note(&leave);
+    match dialoguer::Confirm::new().with_prompt("Let them go").default(false).interact()? {
+        true => Ok(()),
+        false => Err(Failure::new(Exit::No, "nothing was changed")),
     }
 }
 
