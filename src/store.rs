@@ -1,7 +1,7 @@
 //! [`Store`]: records and peers on disk, for all networks of a daemon in one SQLite file.
 //!
-//! One thread writes, in groups, and answers each fact once it is on disk; one thread reads what nodes send on; queries
-//! read beside both. What is read is verified again, so a disk that rots loses records to be fetched anew and never
+//! One thread writes, in groups, and answers each fact once it is on disk; one thread reads what nodes send on; one copies
+//! SQLite's log into the file; queries read beside them. What is read is verified again, so a disk that rots loses records to be fetched anew and never
 //! passes on damage. A full disk fails facts and no more; a damaged file is set aside and its good records are kept, at the
 //! start or as soon as the damage is met.
 //! How much may be under way is for the caller to bound.
@@ -10,6 +10,7 @@ mod arrivals;
 mod aside;
 #[cfg(feature = "cli")]
 pub mod bare;
+mod checkpoints;
 mod lists;
 mod mending;
 mod network;
@@ -37,6 +38,7 @@ pub use writer::{OnWritten, Written};
 use crate::proto::fact::Fact;
 use crate::proto::gossip::Gossip;
 use crate::proto::time::Timestamp;
+use checkpoints::Log;
 use queue::{Job, Queue};
 use reader::Ask;
 use rusqlite::Connection;
@@ -128,6 +130,7 @@ struct Shared {
     queue: Queue,
     /// The connection that writes.
     db: Mutex<Connection>,
+    log: Arc<Log>,
     /// Connections that read and are not in use.
     readers: Mutex<Vec<Connection>>,
     /// How often somebody who sends on what is read has been answered.
@@ -171,7 +174,7 @@ impl Store {
         } else {
             schema::open(path)?
         };
-        let db = match found {
+        let mut db = match found {
             Opened::Whole(db) => db,
             Opened::Newer(found) => {
                 return Err(StoreError::Newer { path: path.to_owned(), found, known: schema::VERSION });
@@ -184,11 +187,14 @@ impl Store {
                 }
             }
         };
+        let log = Arc::<Log>::default();
+        log.attach(&mut db)?;
         let (asks, asked) = sync_channel(LOADS);
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             queue: Queue::default(),
             db: Mutex::new(db),
+            log,
             readers: Mutex::default(),
             answered: AtomicU64::new(0),
             gate: RwLock::default(),
@@ -205,11 +211,12 @@ impl Store {
     /// When called twice.
     pub fn spawn(&self, on_written: OnWritten, on_loaded: OnLoaded) -> io::Result<()> {
         let asked = lock(&self.asked).take().expect("a store's threads are started once");
-        let (writer, reader) = (self.shared.clone(), self.shared.clone());
+        let [writer, reader, copier] = [(); 3].map(|()| self.shared.clone());
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let mut threads = lock(&self.threads);
         threads.push(thread("store-writer").spawn(move || writer::run(&writer, &on_written))?);
         threads.push(thread("store-reader").spawn(move || reader::run(&reader, &asked, on_loaded))?);
+        threads.push(thread("store-copier").spawn(move || checkpoints::run(&copier))?);
         Ok(())
     }
 
@@ -264,6 +271,7 @@ impl Store {
     /// not kept.
     pub fn close(&self) {
         self.shared.queue.close();
+        self.shared.log.end();
         let threads: Vec<_> = lock(&self.threads).drain(..).collect();
         if threads.is_empty() {
             return;

@@ -69,7 +69,7 @@ fn mend(shared: &Shared) -> Result<Mended, StoreError> {
     *db = Connection::open_in_memory()?;
     let why = lock(&shared.trouble).last_error.clone().unwrap_or_default();
     let note = salvage::salvage(&shared.path, &why)?;
-    let Opened::Whole(whole) = schema::open(&shared.path)? else {
+    let Opened::Whole(mut whole) = schema::open(&shared.path)? else {
         return Err(io::Error::other("what was salvaged is damaged too: is the disk?").into());
     };
     let mut held = Vec::new();
@@ -85,6 +85,7 @@ fn mend(shared: &Shared) -> Result<Mended, StoreError> {
         lines.sort_unstable_by_key(|line| line.key.guid);
         held.push((id, lines));
     }
+    shared.log.attach(&mut whole)?;
     *db = whole;
     Ok(Mended { note, held })
 }

@@ -280,6 +280,12 @@ pub(super) fn whole_msg(db: &Connection, body: i64, head: &Head) -> rusqlite::Re
     Ok(Bytes::from(msg))
 }
 
+/// How many pieces of a body are here.
+pub(super) fn count_pieces(db: &Connection, body: i64) -> rusqlite::Result<usize> {
+    let sql = "SELECT count(*) FROM piece WHERE body = ?1 AND idx < ?2";
+    db.prepare_cached(sql)?.query_row(params![body, LIST], |row| Ok(row.get::<_, u32>(0)? as usize))
+}
+
 /// Which pieces of a body are here, and whether the list is.
 pub(super) fn pieces_here(db: &Connection, body: i64) -> rusqlite::Result<(Vec<u16>, bool)> {
     let mut statement = db.prepare_cached("SELECT idx FROM piece WHERE body = ?1 ORDER BY idx")?;

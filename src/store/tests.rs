@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod aside;
 #[cfg(test)]
+mod checkpoints;
+#[cfg(test)]
 mod following;
 #[cfg(test)]
 mod paging;

@@ -43,6 +43,7 @@ pub(super) fn run(shared: &Shared, on_written: &OnWritten) {
     let mut mending = Mending::new(rested);
     let mut spare = Spare::new(rested);
     while let Some(group) = shared.queue.next(rested, spare.next) {
+        shared.log.wait();
         let began = Instant::now();
         if group.is_empty() {
             let more = index(shared);
@@ -329,8 +330,10 @@ impl<'a> Batch<'a> {
         };
         rows::keep_piece(self.db, body, index, bytes)?;
         self.receipts.push((network, Receipt::Piece(guid, index)));
-        let (pieces, _) = rows::pieces_here(self.db, body)?;
-        if pieces.len() == head.piece_count() { self.complete(network, guid, body, head) } else { Ok(()) }
+        if rows::count_pieces(self.db, body)? == head.piece_count() {
+            return self.complete(network, guid, body, head);
+        }
+        Ok(())
     }
 
     /// The last piece is here: the whole becomes a record, or nothing of it stays. The pieces are read back, so that

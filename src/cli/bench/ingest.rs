@@ -5,12 +5,14 @@ use super::no_probe;
 use super::report::{Report, Row, millis};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::progress::Progress;
 use crate::client::Client;
 use crate::probes::{self, quantile};
 use clap::Args;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::runtime::Builder;
 use tokio::time::Instant;
 
 /// Messages unless the command line says how many: one by one, and in batches.
@@ -47,14 +49,14 @@ impl Ingest {
         let mut report = Report::default();
         if context.home_said {
             context.client().node().await.map_err(context.explain())?;
-            let (client, place) = (context.client(), context.home.dir().to_owned());
-            self.run(context, &client, &place, self.batch, &mut report).await?;
+            let place = context.home.dir().to_owned();
+            self.run(context, context.client(), &place, self.batch, &mut report).await?;
             return Ok(report);
         }
         for batch in [1, if self.batch == 1 { BATCH } else { self.batch }] {
             let cluster = Cluster::of(1).await?;
             if let Some(client) = cluster.client(0) {
-                self.run(context, &client, cluster.place(), batch, &mut report).await?;
+                self.run(context, client, cluster.place(), batch, &mut report).await?;
             }
             cluster.stop().await?;
         }
@@ -64,7 +66,7 @@ impl Ingest {
     async fn run(
         &self,
         context: &Context,
-        client: &Client,
+        client: Client,
         place: &Path,
         batch: u32,
         report: &mut Report,
@@ -75,33 +77,12 @@ impl Ingest {
         let mut syncs = syncs(place).await?;
         drop(spinner);
         let progress = context.progress("stored");
-        let (began, next, done) = (Instant::now(), Cell::new(0), Cell::new(0));
-        let writer = async || {
-            let mut took = Vec::new();
-            while next.get() < records {
-                let (since, at) = (Instant::now(), next.get());
-                let count = batch.min(records - at);
-                next.set(at + count);
-                if batch == 1 {
-                    client.add(None, text(at.into(), size).into()).await.map_err(called)?;
-                } else {
-                    store(client, &drafts(at.into(), count.into(), size)).await?;
-                }
-                took.push(since.elapsed());
-                done.set(done.get() + count);
-                progress.set(done.get().into(), u64::from(done.get()) * size as u64);
-            }
-            Ok::<_, Failure>(took)
-        };
-        // While one batch is committed another is taken in, and the third is on its way.
-        let mut took = if batch == 1 {
-            writer().await?
-        } else {
-            let (one, two, three) = tokio::try_join!(writer(), writer(), writer())?;
-            [one, two, three].concat()
+        let began = Instant::now();
+        let mut took = match batch {
+            1 => one_by_one(client, records, size, progress).await?,
+            _ => in_batches(client, records, size, batch, &progress).await?,
         };
         let rate = f64::from(records) / began.elapsed().as_secs_f64();
-        drop(progress);
         took.sort_unstable();
         let (p50, p99) = (quantile(&took, 0.5).unwrap_or_default(), quantile(&took, 0.99).unwrap_or_default());
         let spinner = context.spinner("how fast is the disk, and SQLite alone?");
@@ -121,6 +102,49 @@ impl Ingest {
         }
         Ok(())
     }
+}
+
+/// Adds messages one after the other with a thread that does nothing else, as the commands of one person do; says how long
+/// each took.
+async fn one_by_one(client: Client, records: u32, size: usize, progress: Progress) -> Result<Vec<Duration>, Failure> {
+    let adding = async move {
+        let mut took = Vec::new();
+        for at in 0..records {
+            let since = Instant::now();
+            client.add(None, text(at.into(), size).into()).await.map_err(called)?;
+            took.push(since.elapsed());
+            progress.set(u64::from(at) + 1, (u64::from(at) + 1) * size as u64);
+        }
+        Ok(took)
+    };
+    blocking(move || Ok(Builder::new_current_thread().enable_all().build()?.block_on(adding))).await?
+}
+
+/// Adds messages in batches; says how long each batch took.
+async fn in_batches(
+    client: Client,
+    records: u32,
+    size: usize,
+    batch: u32,
+    progress: &Progress,
+) -> Result<Vec<Duration>, Failure> {
+    let (next, done) = (Cell::new(0), Cell::new(0));
+    let writer = async || {
+        let mut took = Vec::new();
+        while next.get() < records {
+            let (since, at) = (Instant::now(), next.get());
+            let count = batch.min(records - at);
+            next.set(at + count);
+            store(&client, &drafts(at.into(), count.into(), size)).await?;
+            took.push(since.elapsed());
+            done.set(done.get() + count);
+            progress.set(done.get().into(), u64::from(done.get()) * size as u64);
+        }
+        Ok::<_, Failure>(took)
+    };
+    // While one batch is committed another is taken in, and the third is on its way.
+    let (one, two, three) = tokio::try_join!(writer(), writer(), writer())?;
+    Ok([one, two, three].concat())
 }
 
 /// How long appends to the disk take, sorted.

@@ -6,7 +6,7 @@ use super::flow::Flow;
 use super::slabs::{Place, Slab, Slabs};
 use crate::proto::fact::{Fact, LIST};
 use crate::proto::gossip::{Gossip, Guid, Hash, Head};
-use crate::proto::limits::{FRAGMENT, PARTIALS};
+use crate::proto::limits::{FRAGMENT, PARTIALS, PIECE};
 use crate::proto::time::Tick;
 use crate::proto::wire::{Parts, PieceAsk};
 use bytes::Bytes;
@@ -270,27 +270,23 @@ impl Partials {
             return;
         }
         for (&guid, partial) in &self.partials {
-            let pieces = if partial.list.is_some() || partial.head.piece_count() == 1 {
-                0..partial.head.piece_count() as u16
-            } else {
-                LIST..LIST
-            };
-            let list = pieces.is_empty().then_some(LIST);
-            for piece in pieces.chain(list) {
+            for piece in partial.wanted() {
                 let place = (guid, piece);
                 if partial.kept.contains(&piece) || self.slabs.contains(&place) {
                     continue;
                 }
-                let len = match piece {
-                    LIST => partial.head.piece_count() * size_of::<Hash>(),
-                    _ => partial.head.piece_len(piece.into()),
-                };
+                let len = partial.len_of(piece);
                 if !self.slabs.has_room(len) {
                     return;
                 }
-                let holders = partial.holders.iter().filter(|holder| partial.has(holder, piece));
-                let loads = holders.filter_map(|&peer| Some((self.slabs.load(&peer, len)?, peer)));
-                let Some((_, peer)) = loads.min_by_key(|&(load, _)| load) else { continue };
+                // All pieces but the last are as long: where none of the holders has room for one, none has for another.
+                let loads = partial.holders.iter().filter_map(|peer| Some((self.slabs.load(peer, len)?, peer)));
+                let mut loads = loads.peekable();
+                if loads.peek().is_none() && len == PIECE {
+                    break;
+                }
+                let loads = loads.filter(|(_, holder)| partial.has(holder, piece));
+                let Some((_, &peer)) = loads.min_by_key(|&(load, _)| load) else { continue };
                 let (got, asked, tries) = Default::default();
                 let (bytes, deadline) = (vec![0; len], Tick::NEVER);
                 let until = now + PATIENCE * (1 << partial.given_up.min(5));

@@ -3,15 +3,33 @@
 
 use super::flow::Flow;
 use super::partials::{Partial, Partials};
-use crate::proto::gossip::{Guid, Head, Key};
+use crate::proto::fact::LIST;
+use crate::proto::gossip::{Guid, Hash, Head, Key};
 use crate::proto::wire::Parts;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 impl Partial {
     pub(super) fn new(head: Head, holders: Vec<Guid>) -> Partial {
         let (list, kept, restored, limits, given_up) = Default::default();
         let verified = Parts { guid: head.guid(), ..Parts::default() };
         Partial { head, holders, list, kept, restored, verified, limits, given_up }
+    }
+
+    /// What is wanted of it now: its pieces, or first the list by which they are verified.
+    pub(super) fn wanted(&self) -> RangeInclusive<u16> {
+        match self.head.piece_count() {
+            count @ 1.. if count == 1 || self.list.is_some() => 0..=count as u16 - 1,
+            _ => LIST..=LIST,
+        }
+    }
+
+    /// Bytes of a piece, or of the list.
+    pub(super) fn len_of(&self, piece: u16) -> usize {
+        match piece {
+            LIST => self.head.piece_count() * size_of::<Hash>(),
+            _ => self.head.piece_len(piece.into()),
+        }
     }
 
     /// Whether a holder has this piece, as far as it said.
