@@ -370,6 +370,43 @@ fn a_doctor_finds_what_is_wrong_and_says_what_to_do() {
 }
 
 #[test]
+fn what_is_not_as_somebody_thinks_is_said_in_words() {
+    let mut cluster = Cluster::of_strangers(1);
+    let node = &mut cluster.nodes[0];
+    node.stop("TERM");
+    assert_eq!(run(node, &["config", "set", "seeds", r#"["127.0.0.1:9"]"#]).0, 0);
+    node.start_again();
+    let (code, checks) = doctored(node);
+    let peers = checks.iter().find(|check| check["check"] == "peers").unwrap();
+    assert_eq!((code, peers["level"].as_str()), (1, Some("problem")), "{peers}");
+    assert!(peers["why"].as_str().unwrap().contains("no seed answers (127.0.0.1:9)"), "{peers}");
+
+    let name = node.ready["node_name"].as_str().unwrap().to_owned();
+    let (code, _, talk) = run(node, &["explain", &name]);
+    assert!(code != 0 && talk.contains("is this node itself"), "{talk}");
+
+    node.add("short");
+    node.add(&"long ".repeat(1000));
+    let (_, list, _) = run(node, &["list"]);
+    let ends: Vec<bool> = list.lines().map(|line| line.ends_with('…')).collect();
+    assert_eq!(ends, [false, true], "{list}");
+
+    // A file that somebody wrote by hand.
+    node.stop("TERM");
+    let file = node.home.join("server.json");
+    let mut settings: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    settings["networks"] = serde_json::json!([]);
+    std::fs::write(&file, settings.to_string()).unwrap();
+    node.start_again();
+    let (code, data, _) = run(node, &["check"]);
+    assert_eq!((code, data.as_str()), (2, "GOSSIP CRITICAL - this node is in no network\n"));
+    for args in [&["status"][..], &["add", "hello"], &["status", "--network", NETWORK]] {
+        let (code, _, talk) = run(node, args);
+        assert!(code != 0 && talk.contains("is in no network") && talk.contains("network add"), "{args:?}: {talk}");
+    }
+}
+
+#[test]
 fn another_daemon_in_a_copied_home_is_noticed() {
     let mut cluster = Cluster::of(2);
     let copy = cluster.dir().join("copy");

@@ -103,12 +103,11 @@ fn ready(context: &Context, running: &Running) -> Result<(), Failure> {
         }));
     }
     let names = networks.join(", ");
-    let names = display_line(&names);
-    let label = if networks.len() == 1 { "network" } else { "networks" };
+    let names = match networks.len() {
+        0 => "no network".into(),
+        1 => format!("network {}", display_line(&names)),
+        _ => format!("networks {}", display_line(&names)),
+    };
     let page = running.page.as_ref().map(|page| format!(", page {}", page.address)).unwrap_or_default();
-    context.print(&format!(
-        "ready at {}, {label} {names}, control socket {}{page}\n",
-        running.address,
-        socket.display()
-    ))
+    context.print(&format!("ready at {}, {names}, control socket {}{page}\n", running.address, socket.display()))
 }

@@ -154,6 +154,9 @@ impl Handle {
     pub(crate) fn network(&self, name: Option<&str>) -> Result<usize, Refusal> {
         let names = || self.networks.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");
         match name {
+            _ if self.networks.is_empty() => {
+                Err(Refusal::NotFound("this node is in no network: `gossip-node network add` adds one".to_owned()))
+            }
             Some(name) => self.networks.iter().position(|known| known.name == name).ok_or_else(|| {
                 Refusal::NotFound(format!("this daemon is not in the network {name:?} but in: {}", names()))
             }),
