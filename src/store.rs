@@ -146,6 +146,8 @@ struct Shared {
 struct Trouble {
     last_error: Option<String>,
     damaged: bool,
+    /// A sync of the file failed: see `checkpoints`.
+    unsynced: bool,
 }
 
 /// A lock whose holder panicked still guards sound data: each change to it is one assignment or one transaction.

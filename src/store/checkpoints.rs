@@ -1,5 +1,9 @@
-//! The thread that copies SQLite's log into the file (a checkpoint), so that no commit waits for that, but where the disk
-//! takes in less than is written.
+//! The thread that copies SQLite's log into the file (a checkpoint) beside the commits. One in many waits for it, so that
+//! the log can begin anew.
+//!
+//! SQLite syncs the file only where a copy reaches the log's end, and counts as copied what came before that. Should that
+//! sync fail, then what earlier copies wrote may be lost, too, and only the log has it: so nothing more is copied until the
+//! file is opened anew, and with it the log is counted from its beginning.
 
 use super::queue::Job;
 use super::{NetworkId, Shared, lock, schema};
@@ -9,7 +13,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// So many pages of the log are copied together.
 const ENOUGH: u32 = 1000;
-/// Pages of the log at which a commit waits until it begins anew (16 MiB): which it does when all of it is copied.
+/// Pages of the log at which a commit waits until all of it is copied, so that it begins anew (16 MiB): as long as commits
+/// come while it is copied, it does not.
 pub(super) const MOST: u32 = 4 * ENOUGH;
 
 /// How long the log is, and how much of it the file has.
@@ -25,6 +30,8 @@ struct State {
     pages: u32,
     /// Of these, how many the file has.
     copied: u32,
+    /// How many there were when copying was last tried: it may fail, and who reads may hold it back.
+    seen: u32,
     /// How often somebody wanted all of it copied, and how often that was tried since.
     wanted: u64,
     tried: u64,
@@ -33,29 +40,32 @@ struct State {
 
 impl State {
     fn due(&self) -> bool {
-        self.ended || self.tried < self.wanted || self.pages.saturating_sub(self.copied) >= ENOUGH
+        self.ended || self.tried < self.wanted || self.pages.saturating_sub(self.copied.max(self.seen)) >= ENOUGH
     }
 }
 
 impl Log {
     /// Has a connection that writes leave the copying to the thread.
     pub fn attach(self: &Arc<Log>, db: &mut Connection) -> rusqlite::Result<()> {
+        self.forget();
         let log = self.clone();
-        {
-            let mut state = lock(&self.state);
-            (state.pages, state.copied) = (0, 0);
-        }
         db.wal_hook(Some(move |_: &mut _, pages| {
             log.grown(u32::try_from(pages).unwrap_or(0));
             Ok(())
         }))
     }
 
+    /// No connection writes to this log any more.
+    pub fn forget(&self) {
+        let mut state = lock(&self.state);
+        (state.pages, state.copied, state.seen) = (0, 0, 0);
+    }
+
     fn grown(&self, pages: u32) {
         let mut state = lock(&self.state);
         if pages < state.pages {
             // It began anew.
-            state.copied = 0;
+            (state.copied, state.seen) = (0, 0);
         }
         state.pages = pages;
         if state.due() {
@@ -76,6 +86,13 @@ impl Log {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Whether the thread has done what there is to do.
+    #[cfg(test)]
+    pub fn is_copied(&self) -> bool {
+        let state = lock(&self.state);
+        state.copied > 0 && !state.due()
+    }
+
     /// Ends the thread.
     pub fn end(&self) {
         lock(&self.state).ended = true;
@@ -94,10 +111,11 @@ pub(super) fn run(shared: &Shared) {
         }
         let (wanted, pages) = (state.wanted, state.pages);
         drop(state);
-        let copied = copy(shared).unwrap_or(pages);
+        let copied = copy(shared);
         let mut state = lock(&log.state);
         // It may have begun anew meanwhile.
-        state.copied = copied.min(state.pages);
+        state.copied = copied.unwrap_or(state.copied).min(state.pages);
+        state.seen = pages.min(state.pages);
         state.tried = wanted;
         log.changed.notify_all();
     }
@@ -106,6 +124,9 @@ pub(super) fn run(shared: &Shared) {
 /// Copies what no reader holds back; says how many pages of the log the file has then.
 fn copy(shared: &Shared) -> Option<u32> {
     let _gate = shared.gate.try_read().ok()?;
+    if lock(&shared.trouble).unsynced {
+        return None;
+    }
     let copied = schema::open_file(&shared.path).and_then(|db| {
         // Only the connection that writes knows whether the file is sound.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -114,8 +135,10 @@ fn copy(shared: &Shared) -> Option<u32> {
     match copied {
         Ok(copied) => u32::try_from(copied).ok(),
         Err(error) => {
-            if schema::is_damage(&error) {
+            let unsynced = schema::is_failed_sync(&error);
+            if unsynced || schema::is_damage(&error) {
                 shared.failed(&error);
+                lock(&shared.trouble).unsynced |= unsynced;
                 shared.queue.push(NetworkId(0), Job::Mend);
             }
             None

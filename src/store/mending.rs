@@ -39,6 +39,9 @@ impl Mending {
     /// Salvages the store if it is known to be damaged; `None` if it is not, or has to wait.
     #[expect(clippy::disallowed_methods, reason = "how often a disk is written anew is for the clock to say")]
     pub fn mend(&mut self, shared: &Shared) -> Option<Mended> {
+        if lock(&shared.trouble).unsynced {
+            reopen(shared);
+        }
         if !lock(&shared.trouble).damaged || Instant::now() < self.next {
             return None;
         }
@@ -59,14 +62,40 @@ impl Mending {
     }
 }
 
-fn mend(shared: &Shared) -> Result<Mended, StoreError> {
-    // Waits for who reads just now, and keeps all others out.
+/// Waits for who reads just now, keeps all others out while `work` is done, and has no connection to the file meanwhile.
+fn apart<T>(shared: &Shared, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
     let _gate = shared.gate.write().unwrap_or_else(PoisonError::into_inner);
     lock(&shared.readers).clear();
     let mut db = shared.db();
     // What is damaged is not to be written to once more on closing it.
     let _ = db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     *db = Connection::open_in_memory()?;
+    shared.log.forget();
+    work(&mut db)
+}
+
+/// Opens the file anew, so that all that is in its log is copied once more. Where it does not open it is taken for damaged.
+fn reopen(shared: &Shared) {
+    let opened = apart(shared, |db| match schema::open(&shared.path)? {
+        Opened::Whole(mut whole) => {
+            shared.log.attach(&mut whole)?;
+            *db = whole;
+            Ok(())
+        }
+        _ => Err(io::Error::other("it does not open again").into()),
+    });
+    let mut trouble = lock(&shared.trouble);
+    trouble.unsynced = false;
+    if let Err(error) = opened {
+        (trouble.damaged, trouble.last_error) = (true, Some(error.to_string()));
+    }
+}
+
+fn mend(shared: &Shared) -> Result<Mended, StoreError> {
+    apart(shared, |db| salvaged(shared, db))
+}
+
+fn salvaged(shared: &Shared, db: &mut Connection) -> Result<Mended, StoreError> {
     let why = lock(&shared.trouble).last_error.clone().unwrap_or_default();
     let note = salvage::salvage(&shared.path, &why)?;
     let Opened::Whole(mut whole) = schema::open(&shared.path)? else {

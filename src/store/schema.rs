@@ -103,7 +103,16 @@ fn is_surroundings(error: &rusqlite::Error) -> bool {
 
 /// Whether the file ended where there was to be more of it.
 fn is_short_read(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ)
+    is_code(error, rusqlite::ffi::SQLITE_IOERR_SHORT_READ)
+}
+
+/// Whether the disk did not say that it has what was written.
+pub(super) fn is_failed_sync(error: &rusqlite::Error) -> bool {
+    is_code(error, rusqlite::ffi::SQLITE_IOERR_FSYNC)
+}
+
+fn is_code(error: &rusqlite::Error, extended: i32) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == extended)
 }
 
 /// A connection to a file that is there, which may write.

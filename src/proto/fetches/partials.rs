@@ -279,7 +279,8 @@ impl Partials {
                 if !self.slabs.has_room(len) {
                     return;
                 }
-                // All pieces but the last are as long: where none of the holders has room for one, none has for another.
+                // All pieces but the last are as long: where no holder has room for one, none has for another, and the
+                // last may wait with them.
                 let loads = partial.holders.iter().filter_map(|peer| Some((self.slabs.load(peer, len)?, peer)));
                 let mut loads = loads.peekable();
                 if loads.peek().is_none() && len == PIECE {
