@@ -10,6 +10,7 @@ mod arrivals;
 mod aside;
 #[cfg(feature = "cli")]
 pub mod bare;
+mod batch;
 mod checkpoints;
 mod lists;
 mod mending;

@@ -2,10 +2,10 @@
 //! set aside under another name, never deleted, and the new one takes its place. Each step may be cut short by a crash:
 //! the new file counts only once it is whole and called so.
 
+use super::batch::Batch;
 use super::pages::{Cell, Pages, Spot};
 use super::rows::{self, bytes};
 use super::schema::{self, Opened};
-use super::writer::Batch;
 use super::{NetworkId, StoreError, aside, network};
 use crate::proto::fact::PeerFact;
 use crate::proto::gossip::{Gossip, Guid, Head};

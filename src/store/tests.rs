@@ -226,7 +226,7 @@ fn a_crash_leaves_what_was_answered_and_nothing_of_what_was_not() {
     let copy = {
         let mut db = running.store.shared.db();
         let transaction = db.transaction().unwrap();
-        let mut batch = writer::Batch::new(&transaction).unwrap();
+        let mut batch = batch::Batch::new(&transaction).unwrap();
         batch.gossip(running.home, &gossip(500, "too late")).unwrap();
         batch.gossip(running.home, &long(501, 20)).unwrap();
         batch.finish().unwrap();
