@@ -1,9 +1,9 @@
 //! [`Store`]: records and peers on disk, for all networks of a daemon in one SQLite file.
 //!
 //! One thread writes, in groups, and answers each fact once it is on disk; one thread reads what nodes send on; one copies
-//! SQLite's log into the file; queries read beside them. What is read is verified again, so a disk that rots loses records to be fetched anew and never
-//! passes on damage. A full disk fails facts and no more; a damaged file is set aside and its good records are kept, at the
-//! start or as soon as the damage is met.
+//! SQLite's log into the file; queries read beside them. What is read is verified again, so a disk that rots loses records
+//! to be fetched anew and never passes on damage. A full disk fails facts and no more; a damaged file is set aside and its
+//! good records are kept, at the start or as soon as the damage is met.
 //! How much may be under way is for the caller to bound.
 
 mod arrivals;
