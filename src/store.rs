@@ -325,8 +325,7 @@ impl Shared {
         run().map_err(|error| {
             // Whatever else hinders who reads says nothing about what the disk takes.
             if schema::is_damage(&error) {
-                self.failed(&error);
-                self.queue.push(NetworkId(0), Job::Mend);
+                self.met(&error);
             }
             StoreError::Sqlite(error)
         })
@@ -337,6 +336,12 @@ impl Shared {
         if !trouble.damaged {
             trouble.last_error = None;
         }
+    }
+
+    /// Something beside the writer met what the writer is to mend.
+    fn met(&self, error: &rusqlite::Error) {
+        self.failed(error);
+        self.queue.push(NetworkId(0), Job::Mend);
     }
 
     fn failed(&self, error: &rusqlite::Error) {

@@ -5,8 +5,7 @@
 //! sync fail, then what earlier copies wrote may be lost, too, and only the log has it: so nothing more is copied until the
 //! file is opened anew, and with it the log is counted from its beginning.
 
-use super::queue::Job;
-use super::{NetworkId, Shared, lock, schema};
+use super::{Shared, lock, schema};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -28,19 +27,16 @@ pub(super) struct Log {
 struct State {
     /// Pages in the log.
     pages: u32,
-    /// Of these, how many the file has.
-    copied: u32,
-    /// How many there were when copying was last tried: it may fail, and who reads may hold it back.
-    seen: u32,
-    /// How often somebody wanted all of it copied, and how often that was tried since.
-    wanted: u64,
-    tried: u64,
+    /// Of these, how many there were when copying was last tried: it may fail, and who reads may hold it back.
+    tried: u32,
+    /// The writer waits until copying all of it was tried.
+    wanted: bool,
     ended: bool,
 }
 
 impl State {
     fn due(&self) -> bool {
-        self.ended || self.tried < self.wanted || self.pages.saturating_sub(self.copied.max(self.seen)) >= ENOUGH
+        self.ended || self.wanted || self.pages.saturating_sub(self.tried) >= ENOUGH
     }
 }
 
@@ -58,14 +54,14 @@ impl Log {
     /// No connection writes to this log any more.
     pub fn forget(&self) {
         let mut state = lock(&self.state);
-        (state.pages, state.copied, state.seen) = (0, 0, 0);
+        (state.pages, state.tried) = (0, 0);
     }
 
     fn grown(&self, pages: u32) {
         let mut state = lock(&self.state);
         if pages < state.pages {
             // It began anew.
-            (state.copied, state.seen) = (0, 0);
+            state.tried = 0;
         }
         state.pages = pages;
         if state.due() {
@@ -73,16 +69,15 @@ impl Log {
         }
     }
 
-    /// Waits while the log is as long as it may get: until the copying of all of it was tried.
+    /// Waits while the log is as long as it may get: until the copying of all of it was tried. For the writer alone.
     pub fn wait(&self) {
         let mut state = lock(&self.state);
-        if state.pages < MOST || state.copied >= state.pages {
+        if state.pages < MOST {
             return;
         }
-        state.wanted += 1;
-        let mine = state.wanted;
+        state.wanted = true;
         self.changed.notify_all();
-        let waited = self.changed.wait_while(state, |state| state.tried < mine && !state.ended);
+        let waited = self.changed.wait_while(state, |state| state.wanted && !state.ended);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -90,7 +85,7 @@ impl Log {
     #[cfg(test)]
     pub fn is_copied(&self) -> bool {
         let state = lock(&self.state);
-        state.copied > 0 && !state.due()
+        state.tried > 0 && !state.due()
     }
 
     /// Ends the thread.
@@ -111,37 +106,30 @@ pub(super) fn run(shared: &Shared) {
         }
         let (wanted, pages) = (state.wanted, state.pages);
         drop(state);
-        let copied = copy(shared);
+        copy(shared);
         let mut state = lock(&log.state);
-        // It may have begun anew meanwhile.
-        state.copied = copied.unwrap_or(state.copied).min(state.pages);
-        state.seen = pages.min(state.pages);
-        state.tried = wanted;
+        // It may have begun anew meanwhile, or somebody have begun to wait.
+        state.tried = pages.min(state.pages);
+        state.wanted &= !wanted;
         log.changed.notify_all();
     }
 }
 
-/// Copies what no reader holds back; says how many pages of the log the file has then.
-fn copy(shared: &Shared) -> Option<u32> {
-    let _gate = shared.gate.try_read().ok()?;
+/// Copies what no reader holds back.
+fn copy(shared: &Shared) {
+    let Ok(_gate) = shared.gate.try_read() else { return };
     if lock(&shared.trouble).unsynced {
-        return None;
+        return;
     }
     let copied = schema::open_file(&shared.path).and_then(|db| {
         // Only the connection that writes knows whether the file is sound.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(2))
+        db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
     });
-    match copied {
-        Ok(copied) => u32::try_from(copied).ok(),
-        Err(error) => {
-            let unsynced = schema::is_failed_sync(&error);
-            if unsynced || schema::is_damage(&error) {
-                shared.failed(&error);
-                lock(&shared.trouble).unsynced |= unsynced;
-                shared.queue.push(NetworkId(0), Job::Mend);
-            }
-            None
-        }
+    let Err(error) = copied else { return };
+    let unsynced = schema::is_failed_sync(&error);
+    if unsynced || schema::is_damage(&error) {
+        lock(&shared.trouble).unsynced |= unsynced;
+        shared.met(&error);
     }
 }

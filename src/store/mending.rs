@@ -45,7 +45,7 @@ impl Mending {
         if !lock(&shared.trouble).damaged || Instant::now() < self.next {
             return None;
         }
-        let mended = mend(shared);
+        let mended = apart(shared, || salvaged(shared));
         self.next = Instant::now() + self.pause;
         self.pause = (self.pause * 2).min(PAUSE.1);
         let mut trouble = lock(&shared.trouble);
@@ -62,8 +62,8 @@ impl Mending {
     }
 }
 
-/// Waits for who reads just now, keeps all others out while `work` is done, and has no connection to the file meanwhile.
-fn apart<T>(shared: &Shared, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+/// Waits for who reads just now, keeps all others out, and has no connection to the file until `work` gives a new one.
+fn apart<T>(shared: &Shared, work: impl FnOnce() -> Result<(Connection, T), StoreError>) -> Result<T, StoreError> {
     let _gate = shared.gate.write().unwrap_or_else(PoisonError::into_inner);
     lock(&shared.readers).clear();
     let mut db = shared.db();
@@ -71,17 +71,16 @@ fn apart<T>(shared: &Shared, work: impl FnOnce(&mut Connection) -> Result<T, Sto
     let _ = db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     *db = Connection::open_in_memory()?;
     shared.log.forget();
-    work(&mut db)
+    let (mut whole, done) = work()?;
+    shared.log.attach(&mut whole)?;
+    *db = whole;
+    Ok(done)
 }
 
 /// Opens the file anew, so that all that is in its log is copied once more. Where it does not open it is taken for damaged.
 fn reopen(shared: &Shared) {
-    let opened = apart(shared, |db| match schema::open(&shared.path)? {
-        Opened::Whole(mut whole) => {
-            shared.log.attach(&mut whole)?;
-            *db = whole;
-            Ok(())
-        }
+    let opened = apart(shared, || match schema::open(&shared.path)? {
+        Opened::Whole(whole) => Ok((whole, ())),
         _ => Err(io::Error::other("it does not open again").into()),
     });
     let mut trouble = lock(&shared.trouble);
@@ -91,14 +90,10 @@ fn reopen(shared: &Shared) {
     }
 }
 
-fn mend(shared: &Shared) -> Result<Mended, StoreError> {
-    apart(shared, |db| salvaged(shared, db))
-}
-
-fn salvaged(shared: &Shared, db: &mut Connection) -> Result<Mended, StoreError> {
+fn salvaged(shared: &Shared) -> Result<(Connection, Mended), StoreError> {
     let why = lock(&shared.trouble).last_error.clone().unwrap_or_default();
     let note = salvage::salvage(&shared.path, &why)?;
-    let Opened::Whole(mut whole) = schema::open(&shared.path)? else {
+    let Opened::Whole(whole) = schema::open(&shared.path)? else {
         return Err(io::Error::other("what was salvaged is damaged too: is the disk?").into());
     };
     let mut held = Vec::new();
@@ -114,7 +109,5 @@ fn salvaged(shared: &Shared, db: &mut Connection) -> Result<Mended, StoreError> 
         lines.sort_unstable_by_key(|line| line.key.guid);
         held.push((id, lines));
     }
-    shared.log.attach(&mut whole)?;
-    *db = whole;
-    Ok(Mended { note, held })
+    Ok((whole, Mended { note, held }))
 }

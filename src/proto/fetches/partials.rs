@@ -281,8 +281,8 @@ impl Partials {
                 }
                 // All pieces but the last are as long: where no holder has room for one, none has for another, and the
                 // last may wait with them.
-                let loads = partial.holders.iter().filter_map(|peer| Some((self.slabs.load(peer, len)?, peer)));
-                let mut loads = loads.peekable();
+                let load = |peer| Some((self.slabs.load(peer, len)?, peer));
+                let mut loads = partial.holders.iter().filter_map(load).peekable();
                 if loads.peek().is_none() && len == PIECE {
                     break;
                 }
