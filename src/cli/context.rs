@@ -105,9 +105,25 @@ impl Context {
         let _ = writeln!(io::stderr().lock(), "{}", display_safe(text));
     }
 
+    /// Refuses what is not to be done unasked, for this reason, where nobody can be asked: then `--yes` is to be said.
+    pub fn can_ask(&self, why: &str) -> Result<(), Failure> {
+        if !self.is_interactive() || self.json {
+            return Err(Failure::new(Exit::Usage, "say --yes").why(why));
+        }
+        Ok(())
+    }
+
     /// Whether there is somebody to ask.
     pub fn is_interactive(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+}
+
+/// Asks whether that is to be done; where it is not, `undone` says what is so.
+pub fn confirm(question: &str, undone: &str) -> Result<(), Failure> {
+    match dialoguer::Confirm::new().with_prompt(question).default(false).interact()? {
+        true => Ok(()),
+        false => Err(Failure::new(Exit::No, undone)),
     }
 }
 

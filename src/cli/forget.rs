@@ -1,7 +1,7 @@
 //! `gossip-node forget`: a node and what it said go from the whole network. It says first what will go, and asks.
 
-use super::context::Context;
-use super::failure::{Exit, Failure};
+use super::context::{Context, confirm};
+use super::failure::Failure;
 use crate::api;
 use crate::display::{counted, display_line, local_time, short};
 use clap::Args;
@@ -39,14 +39,9 @@ impl Forget {
             };
         }
         if !self.yes {
-            if !context.is_interactive() || context.json {
-                return Err(Failure::new(Exit::Usage, "say --yes").why(format!("for ever goes {}", told(&would))));
-            }
+            context.can_ask(&format!("for ever goes {}", told(&would)))?;
             context.note(&told(&would));
-            let sure = dialoguer::Confirm::new().with_prompt("Have all nodes drop that, for ever").default(false);
-            if !sure.interact()? {
-                return Err(Failure::new(Exit::No, "nothing was forgotten"));
-            }
+            confirm("Have all nodes drop that, for ever", "nothing was forgotten")?;
         }
         // The GUID, so that it is the very node that was shown.
         let done = client.forget(&would.origin, false).await.map_err(context.explain())?;

@@ -1,7 +1,7 @@
 //! `gossip-node network`: which networks a node is in. All of them share its socket, its store and its name, and nothing
 //! else. `server.json` is what is changed, and the daemon reads it when it starts.
 
-use super::context::{Context, not_in};
+use super::context::{Context, confirm, not_in};
 use super::failure::{Exit, Failure};
 use super::password::Source;
 use crate::api::NetworkEntry;
@@ -113,13 +113,9 @@ fn remove(context: &Context, name: &str, yes: bool) -> Result<(), Failure> {
     only(&file)?;
     let fate = "its records stay in gossip.db, where they take their place and are not shown; `gossip-node network add` with the same name has them back";
     if !yes {
+        context.can_ask(&format!("the key is forgotten; {fate}"))?;
         let question = format!("Leave the network {}? Its key is forgotten; {fate}.", display_line(name));
-        if !context.is_interactive() || context.json {
-            return Err(Failure::new(Exit::Usage, "say --yes").why(format!("the key is forgotten; {fate}")));
-        }
-        if !dialoguer::Confirm::new().with_prompt(question).default(false).interact()? {
-            return Err(Failure::new(Exit::No, "nothing was removed"));
-        }
+        confirm(&question, "nothing was removed")?;
     }
     let networks = ServerFile::amend(&path, |file| {
         only(file)?;

@@ -1,7 +1,7 @@
 //! `gossip-node retention`: how long the network keeps records and nodes, shown or set for all of them.
 
-use super::context::Context;
-use super::failure::{Exit, Failure};
+use super::context::{Context, confirm};
+use super::failure::Failure;
 use crate::api;
 use crate::client::Client;
 use crate::config::parse_duration;
@@ -84,23 +84,13 @@ impl Set {
                 return Ok(would);
             }
             if would.leave > 0 {
-                consent(would.leave, context)?;
+                let leave = leave(would.leave);
+                context.can_ask(&leave)?;
+                context.note(&leave);
+                confirm("Let them go", "nothing was changed")?;
             }
         }
         client.set_retention(&change(false)).await.map_err(context.explain())
-    }
-}
-
-/// Whether so many messages may go.
-fn consent(count: u64, context: &Context) -> Result<(), Failure> {
-    let leave = leave(count);
-    if !context.is_interactive() || context.json {
-        return Err(Failure::new(Exit::Usage, "say --yes").why(leave));
-    }
-    context.note(&leave);
-    match dialoguer::Confirm::new().with_prompt("Let them go").default(false).interact()? {
-        true => Ok(()),
-        false => Err(Failure::new(Exit::No, "nothing was changed")),
     }
 }
 
