@@ -91,8 +91,8 @@ pub const CHALLENGE_GAP: Duration = Duration::from_secs(1);
 
 /// Peers that a node keeps.
 pub const PEERS: usize = 16_384;
-/// Addresses that a node was told of and has not met.
-pub const HINTS: usize = 4096;
+/// Addresses that a node was told of and has not met: as many as a hash table of 4,096 places has room for.
+pub const HINTS: usize = 4096 / 8 * 7;
 /// Addresses that one teller may have among them: more than it names in answer to one ask.
 pub const HINTS_PER_TELLER: usize = 128;
 /// Hints tried at once; others wait their turn.

@@ -42,6 +42,11 @@ impl<K: Copy + Eq + Hash + Ord, V> Unordered<K, V> {
         self.0.remove(key)
     }
 
+    /// For how many keys there is room.
+    pub fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
     /// Gives back the room beyond that for so many keys.
     pub fn shrink_to(&mut self, keys: usize) {
         self.0.shrink_to(keys);

@@ -47,11 +47,15 @@ pub(super) struct Cases {
 
 impl Cases {
     pub(super) fn note(&mut self, now: Tick, place: u64, note: Note) {
-        let mut notes = self.take(place).unwrap_or_default();
-        if self.cases.len() >= CASES
+        if !self.cases.contains_key(&place)
+            && self.cases.len() >= CASES
             && let Some(&(_, oldest)) = self.latest.first()
         {
-            self.take(oldest);
+            self.forget(oldest);
+        }
+        let notes = self.cases.entry(place).or_default();
+        if let Some((at, _)) = notes.back() {
+            self.latest.remove(&(*at, place));
         }
         // Trying again and again tells no more than trying once.
         if note == Note::Tried && notes.back().is_some_and(|(_, last)| *last == Note::Tried) {
@@ -61,21 +65,14 @@ impl Cases {
             notes.pop_front();
         }
         notes.push_back((now, note));
-        self.cases.insert(place, notes);
         self.latest.insert((now, place));
     }
 
     /// Nobody is known there any more.
     pub(super) fn forget(&mut self, place: u64) {
-        self.take(place);
-    }
-
-    fn take(&mut self, place: u64) -> Option<VecDeque<(Tick, Note)>> {
-        let notes = self.cases.remove(&place)?;
-        if let Some(&(at, _)) = notes.back() {
+        if let Some(&(at, _)) = self.cases.remove(&place).as_ref().and_then(VecDeque::back) {
             self.latest.remove(&(at, place));
         }
-        Some(notes)
     }
 
     pub(super) fn check(&self) {

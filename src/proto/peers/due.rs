@@ -60,7 +60,7 @@ impl Peers {
         let probes = self.probes.iter().map(Probe::next);
         let favours = self.favours.iter().map(Favour::next);
         let draw = if self.table.others().is_empty() && self.former.is_empty() { Tick::NEVER } else { self.next_draw };
-        let returns = if self.returns.is_empty() { Tick::NEVER } else { self.next_return };
+        let returns = if self.returns.untried() == 0 { Tick::NEVER } else { self.next_return };
         let news = if self.news.is_empty() { Tick::NEVER } else { self.next_news };
         let single =
             [self.suspicions.next(), self.hints.next(), draw, returns, news, self.questions.next(), self.pager.next()];

@@ -17,13 +17,15 @@ pub(super) const GOODBYES_DRAWN: u32 = 8;
 const TURNS: u64 = 8;
 
 impl Peers {
-    /// Dead peers whose return was announced: they are registered with, a few at a time.
+    /// Dead peers whose return was announced: they are registered with, a few at a time, and one at a time where they are
+    /// many: the word of those who met them is faster then, and costs less than to shake hands with each.
     pub(super) fn follow_returns(&mut self, now: Tick) {
-        if self.next_return > now || self.returns.is_empty() {
+        if self.next_return > now || self.returns.untried() == 0 {
             return;
         }
         self.next_return = now + Duration::from_secs(1) / TURNS as u32;
-        for _ in 0..RETURNS_PER_SECOND / TURNS {
+        let few = self.returns.untried() as u64 <= RETURNS_PER_SECOND;
+        for _ in 0..if few { RETURNS_PER_SECOND / TURNS } else { 1 } {
             // From a random place on, or all nodes would turn to the same peer at once.
             let start: u64 = self.rng.random();
             let Some(place) = self.returns.pop(start) else { return };

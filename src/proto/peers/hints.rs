@@ -9,7 +9,8 @@ use crate::proto::time::Tick;
 use crate::proto::unordered::Unordered;
 use rand::{Rng, RngExt};
 use siphasher::sip::SipHasher24;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -26,10 +27,9 @@ const DELAY_PER_HINT: Duration = Duration::from_millis(3);
 /// Between two turns in which hints are tried.
 const TURN: Duration = Duration::from_millis(20);
 
-/// An address to try.
-#[derive(Clone, Copy, Debug)]
+/// What is known of an address to try.
+#[derive(Clone, Copy, Debug, Default)]
 struct Hint {
-    addr: Plain,
     /// Who is there, where somebody said so or it was met, and the marks of the addresses of those who said it.
     guid: Option<Guid>,
     tellers: Marks<VOUCHES>,
@@ -47,22 +47,16 @@ fn account(teller: &Guid) -> Account {
     SipHasher24::new().hash(&teller.0) as u32
 }
 
-// 4,096 of them are 288 KiB.
-const _: () = assert!(size_of::<Hint>() <= 72);
+// With their addresses 4,096 places are 320 KiB.
+const _: () = assert!(size_of::<(Plain, Hint)>() <= 80);
 
-impl Hint {
-    fn new(addr: Plain, at: Tick) -> Hint {
-        let (guid, tellers, account, seed, tries) = Default::default();
-        Hint { addr, guid, tellers, account, seed, tries, at }
-    }
-}
-
-/// Hints, in no order, found by address and by when they are due.
+/// Hints by address, and when each is due.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
-    hints: Vec<Hint>,
-    places: Unordered<Plain, u32>,
-    due: BTreeSet<(Tick, u32)>,
+    hints: Unordered<Plain, Hint>,
+    /// The soonest first. One of another time than the hint's own is out of date: most who are named are met, or named
+    /// again, long before they are due.
+    due: BinaryHeap<Reverse<(Tick, Plain)>>,
     accounts: BTreeMap<Account, u32>,
     turn: Tick,
 }
@@ -71,9 +65,9 @@ impl Hints {
     /// The user names an address, or the seed that it is.
     pub(super) fn ask(&mut self, now: Tick, addr: SocketAddr, seed: bool) {
         let addr = Plain::new(addr);
-        let before = self.place(addr).map(|place| self.remove(place));
+        let before = self.remove(&addr);
         let seed = seed || before.is_some_and(|hint| hint.seed);
-        self.insert(Hint { seed, ..Hint::new(addr, now) });
+        self.insert(addr, Hint { seed, at: now, ..Hint::default() });
         self.turn = self.turn.min(now);
     }
 
@@ -88,8 +82,7 @@ impl Hints {
         from: SocketAddr,
     ) -> Option<usize> {
         let (addr, from) = (Plain::new(addr), Plain::new(from).mark());
-        if let Some(place) = self.place(addr) {
-            let hint = &mut self.hints[place];
+        if let Some(hint) = self.hints.get_mut(&addr) {
             hint.guid = hint.guid.or(guid);
             if hint.guid != guid {
                 return None;
@@ -102,27 +95,27 @@ impl Hints {
         if self.hints.len() >= HINTS || told as usize >= HINTS_PER_TELLER {
             return None;
         }
-        let mut hint = Hint { guid, account: Some(account), ..Hint::new(addr, at) };
+        let mut hint = Hint { guid, account: Some(account), at, ..Hint::default() };
         hint.tellers.insert(from);
-        self.insert(hint);
+        self.insert(addr, hint);
         Some(1)
     }
 
     /// This one answers there: no more to be tried, but a seed stays one.
     pub(super) fn settle(&mut self, addr: &SocketAddr, guid: Guid) {
-        if let Some(place) = self.place(Plain::new(*addr)) {
-            if self.hints[place].seed {
-                self.hints[place].guid = Some(guid);
-            } else {
-                self.remove(place);
-            }
+        let addr = Plain::new(*addr);
+        match self.hints.get_mut(&addr) {
+            Some(hint) if hint.seed => hint.guid = Some(guid),
+            Some(_) => drop(self.remove(&addr)),
+            None => {}
         }
     }
 
     /// The user takes back that there is a seed.
     pub(super) fn dismiss(&mut self, addr: &SocketAddr) {
-        if let Some(place) = self.place(Plain::new(*addr)).filter(|&place| self.hints[place].seed) {
-            self.remove(place);
+        let addr = Plain::new(*addr);
+        if self.hints.get(&addr).is_some_and(|hint| hint.seed) {
+            self.remove(&addr);
         }
     }
 
@@ -133,28 +126,31 @@ impl Hints {
             return due;
         }
         while due.len() < HINTS_PER_TURN
-            && let Some(&(_, place)) = self.due.first().filter(|(at, _)| *at <= now)
+            && let Some(&Reverse((at, addr))) = self.due.peek().filter(|Reverse((at, _))| *at <= now)
         {
-            let mut hint = self.remove(place as usize);
-            let addr = hint.addr.addr();
+            self.due.pop();
+            let Some(hint) = self.hints.get_mut(&addr).filter(|hint| hint.at == at) else { continue };
+            let to = addr.addr();
             // A user's REGISTER is sent even to a peer that is met; a seed rests while it is.
-            if !(hint.seed && hint.tries > 0 && hint.guid.is_some_and(|guid| is_live(&guid, &addr))) {
-                due.push(addr);
+            if !(hint.seed && hint.tries > 0 && hint.guid.is_some_and(|guid| is_live(&guid, &to))) {
+                due.push(to);
             }
             let most = if hint.seed { MOST_SEED_RETRY } else { MOST_RETRY };
             hint.at = now + (FIRST_RETRY * (1 << hint.tries.min(8))).min(most);
             hint.tries = hint.tries.saturating_add(1);
             if hint.seed || hint.tries < TRIES {
-                self.insert(hint);
+                self.due.push(Reverse((hint.at, addr)));
+            } else {
+                self.remove(&addr);
             }
         }
         self.turn = if due.len() < HINTS_PER_TURN { now } else { now + TURN };
         due
     }
 
-    /// When that is next.
+    /// When that is next, or sooner.
     pub(super) fn next(&self) -> Tick {
-        self.due.first().map_or(Tick::NEVER, |&(at, _)| at.max(self.turn))
+        self.due.peek().map_or(Tick::NEVER, |Reverse((at, _))| (*at).max(self.turn))
     }
 
     /// How long one that is named from now on waits until it is tried.
@@ -164,39 +160,25 @@ impl Hints {
     }
 
     pub(super) fn check(&self) {
-        assert!(self.hints.len() == self.due.len() && self.hints.len() == self.places.len());
-        for (place, hint) in self.hints.iter().enumerate() {
-            assert!(self.place(hint.addr) == Some(place) && self.due.contains(&(hint.at, place as u32)));
-        }
-        let told = self.hints.iter().filter(|hint| hint.account.is_some()).count();
+        let due: BTreeSet<(Tick, Plain)> = self.due.iter().map(|Reverse(due)| *due).collect();
+        assert!(self.hints.sorted().iter().all(|(addr, hint)| due.contains(&(hint.at, *addr))));
+        assert!(self.due.len() <= most_due(self.hints.len()));
+        let told = self.hints.sorted().iter().filter(|(_, hint)| hint.account.is_some()).count();
         assert!(told <= HINTS && told == self.accounts.values().sum::<u32>() as usize);
         assert!(self.accounts.values().all(|&hints| 0 < hints && hints as usize <= HINTS_PER_TELLER));
     }
 
-    fn place(&self, addr: Plain) -> Option<usize> {
-        self.places.get(&addr).map(|&place| place as usize)
-    }
-
-    fn insert(&mut self, hint: Hint) {
+    fn insert(&mut self, addr: Plain, hint: Hint) {
         if let Some(account) = hint.account {
             *self.accounts.entry(account).or_default() += 1;
         }
-        let place = self.hints.len() as u32;
-        self.due.insert((hint.at, place));
-        self.places.insert(hint.addr, place);
-        self.hints.push(hint);
+        self.due.push(Reverse((hint.at, addr)));
+        self.hints.insert(addr, hint);
+        self.tidy();
     }
 
-    fn remove(&mut self, place: usize) -> Hint {
-        let hint = self.hints.swap_remove(place);
-        self.due.remove(&(hint.at, place as u32));
-        self.places.remove(&hint.addr);
-        // The last one stands in its place now.
-        if let Some(moved) = self.hints.get(place) {
-            self.due.remove(&(moved.at, self.hints.len() as u32));
-            self.due.insert((moved.at, place as u32));
-            self.places.insert(moved.addr, place as u32);
-        }
+    fn remove(&mut self, addr: &Plain) -> Option<Hint> {
+        let hint = self.hints.remove(addr)?;
         if let Some(account) = hint.account
             && let Some(hints) = self.accounts.get_mut(&account)
         {
@@ -206,12 +188,26 @@ impl Hints {
             }
         }
         // There were thousands, where thousands joined at once.
-        if self.hints.len() < self.hints.capacity() / 4 {
+        if self.hints.len() <= self.hints.capacity() / 4 {
             self.hints.shrink_to(self.hints.len() * 2);
-            self.places.shrink_to(self.hints.len() * 2);
         }
-        hint
+        self.tidy();
+        Some(hint)
     }
+
+    /// Drops times that are out of date where they are many, or nobody is to be woken for them.
+    fn tidy(&mut self) {
+        let Hints { hints, due, .. } = self;
+        if hints.is_empty() || due.len() > most_due(hints.len()) {
+            due.retain(|Reverse((at, addr))| hints.get(addr).is_some_and(|hint| hint.at == *at));
+            due.shrink_to(2 * hints.len());
+        }
+    }
+}
+
+/// How many times are kept, those that are out of date among them, where there are so many hints.
+fn most_due(hints: usize) -> usize {
+    hints + hints / 2 + 32
 }
 
 #[cfg(test)]
@@ -258,7 +254,11 @@ mod tests {
         assert_eq!(left, (0..100).step_by(3).map(addr).collect::<Vec<_>>());
         (0..100).for_each(|n| hints.settle(&addr(n), Guid([n as u8; 16])));
         hints.check();
-        assert_eq!((hints.hints.capacity(), hints.next()), (0, Tick::NEVER), "thousands leave no room behind");
+        assert_eq!(
+            (hints.hints.capacity(), hints.due.capacity(), hints.next()),
+            (0, 0, Tick::NEVER),
+            "thousands leave no room behind"
+        );
     }
 
     #[test]

@@ -51,11 +51,12 @@ struct Piece {
     rank: Rank,
 }
 
-/// Updates under way, in no order, found by what they are about and by which goes next. Where there are too many, what was
-/// sent most often goes: pages of the list repair that.
+/// Updates under way, each in a slot, found by what they are about and by which goes next. Where there are too many, what
+/// was sent most often goes: pages of the list repair that.
 #[derive(Debug, Default)]
 pub(super) struct News {
-    pieces: Vec<Piece>,
+    pieces: Vec<Option<Piece>>,
+    free: Vec<u32>,
     order: BTreeMap<Rank, u32>,
     nodes: BTreeMap<Key, u32>,
     last: u64,
@@ -65,11 +66,11 @@ pub(super) struct News {
 
 impl News {
     pub(super) fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.nodes.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.pieces.len()
+        self.nodes.len()
     }
 
     /// Passes this on from now on. What was said before of the same node ends with it.
@@ -79,20 +80,27 @@ impl News {
             suspected && before.incarnation == update.incarnation && before.accuser != update.accuser
         };
         let before = self.nodes.range((update.guid, 0)..=(update.guid, u32::MAX));
-        let stale = before.filter(|(_, slot)| !stays(&self.pieces[**slot as usize].update));
+        let stale = before.filter(|(_, slot)| !self.piece(**slot).is_some_and(|piece| stays(&piece.update)));
         let stale: Vec<Key> = stale.map(|(&key, _)| key).collect();
         stale.iter().for_each(|key| self.remove(key));
-        if self.pieces.len() >= NEWS
+        if self.len() >= NEWS
             && let Some((_, &most)) = self.order.last_key_value()
+            && let Some(most) = self.piece(most).map(|piece| key(&piece.update))
         {
-            self.remove(&key(&self.pieces[most as usize].update));
+            self.remove(&most);
         }
         if update.word == Word::Alive {
             self.agreed = Marks::default();
         }
         self.last += 1;
-        self.pieces.push(Piece { update, rank: Rank::new(own, self.last) });
-        self.file(self.pieces.len() - 1);
+        let rank = Rank::new(own, self.last);
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.pieces.push(None);
+            self.pieces.len() as u32 - 1
+        });
+        self.order.insert(rank, slot);
+        self.nodes.insert(key(&update), slot);
+        self.pieces[slot as usize] = Some(Piece { update, rank });
     }
 
     /// The next pieces, at most so many; each is sent `times` in all.
@@ -101,7 +109,7 @@ impl News {
         let next: Vec<u32> = std::iter::from_fn(|| self.order.pop_first()).map(|(_, slot)| slot).take(room).collect();
         let mut over = Vec::new();
         for slot in next {
-            let piece = &mut self.pieces[slot as usize];
+            let Some(piece) = &mut self.pieces[slot as usize] else { continue };
             into.push(piece.update);
             if piece.rank.sent() + 1 >= times {
                 over.push(key(&piece.update));
@@ -115,39 +123,35 @@ impl News {
     /// Somebody, at the address of this mark, lists the same nodes as we do, in the same incarnations.
     pub(super) fn agree(&mut self, mark: u32) {
         if self.agreed.insert(mark) && self.agreed.len() == AGREED {
-            let known = self.pieces.iter().filter(|piece| piece.update.word == Word::Alive && !piece.rank.is_own());
+            let known =
+                self.pieces.iter().flatten().filter(|piece| piece.update.word == Word::Alive && !piece.rank.is_own());
             let known: Vec<Key> = known.map(|piece| key(&piece.update)).collect();
             known.iter().for_each(|key| self.remove(key));
         }
     }
 
     pub(super) fn check(&self) {
-        assert!(self.pieces.len() <= NEWS && self.pieces.len() == self.nodes.len());
-        assert_eq!(self.pieces.len(), self.order.len());
-        for (slot, piece) in self.pieces.iter().enumerate() {
+        assert!(self.len() <= NEWS && self.len() + self.free.len() == self.pieces.len());
+        assert_eq!(self.len(), self.order.len());
+        for (slot, piece) in self.pieces.iter().enumerate().filter_map(|(slot, piece)| Some((slot, piece.as_ref()?))) {
             assert_eq!(self.order.get(&piece.rank), Some(&(slot as u32)));
             assert_eq!(self.nodes.get(&key(&piece.update)), Some(&(slot as u32)));
         }
     }
 
-    /// Makes a piece be found where it stands.
-    fn file(&mut self, slot: usize) {
-        let Piece { update, rank } = &self.pieces[slot];
-        self.order.insert(*rank, slot as u32);
-        self.nodes.insert(key(update), slot as u32);
+    fn piece(&self, slot: u32) -> Option<&Piece> {
+        self.pieces.get(slot as usize)?.as_ref()
     }
 
     fn remove(&mut self, about: &Key) {
-        let Some(slot) = self.nodes.remove(about).map(|slot| slot as usize) else { return };
-        let piece = self.pieces.swap_remove(slot);
-        self.order.remove(&piece.rank);
-        // The last one stands in its place now.
-        if slot < self.pieces.len() {
-            self.file(slot);
+        let Some(slot) = self.nodes.remove(about) else { return };
+        if let Some(piece) = self.pieces[slot as usize].take() {
+            self.order.remove(&piece.rank);
         }
+        self.free.push(slot);
         // There were many, where many came or went at once.
-        if self.pieces.len() < self.pieces.capacity() / 4 {
-            self.pieces.shrink_to(2 * self.pieces.len());
+        if self.is_empty() {
+            (self.pieces, self.free) = Default::default();
         }
     }
 }

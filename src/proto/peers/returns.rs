@@ -60,9 +60,9 @@ impl Returns {
         self.untried.contains(&place)
     }
 
-    /// Whether none is still to be tried.
-    pub(super) fn is_empty(&self) -> bool {
-        self.untried.is_empty()
+    /// How many are still to be tried.
+    pub(super) fn untried(&self) -> usize {
+        self.untried.len()
     }
 
     /// The next to try, from a place on.
