@@ -208,18 +208,26 @@ fn an_existing_home_is_changed_only_on_purpose() {
     let before = place.config();
     std::fs::write(place.home().join("gossip.db"), "records").unwrap();
 
-    for args in [&["init"][..], &["init", "--network", "home", "--password-stdin"], &["init", "--name", "x"]] {
+    let password = ["init", "--network", "lab", "--password-stdin"];
+    let add = "network add";
+    for (args, way) in [(&["init"][..], "--set"), (&password, add), (&[&password[..], &["--name", "x"]].concat(), add)]
+    {
         let (code, _, talk) = place.run(args, PASSWORD);
         assert_eq!(code, 4, "{talk}");
-        assert!(talk.contains("--force") && talk.contains("--set"), "{talk}");
+        assert!(talk.contains("--force") && talk.contains(way), "{talk}");
     }
     assert_eq!(place.config(), before);
 
-    let (code, _, talk) = place.run(&["init", "--set", "gossip_timer=2s", "--set", "port=7001"], "");
-    assert_eq!(code, 0, "{talk}");
+    let changes = ["--set", "gossip_timer=2s", "--bind", "127.0.0.1:7001", "--seed", "b:2"];
     let mut expected = before.clone();
     expected["gossip_timer"] = "2s".into();
-    expected["port"] = 7001.into();
+    (expected["ip"], expected["port"]) = ("127.0.0.1".into(), 7001.into());
+    expected["seeds"] = serde_json::json!(["a:1", "b:2"]);
+    expected["node_name"] = "attic".into();
+    for args in [&changes[..], &["--name", "attic"]] {
+        let (code, _, talk) = place.run(&[&["init"], args].concat(), "");
+        assert_eq!(code, 0, "{talk}");
+    }
     assert_eq!(place.config(), expected);
 
     place.init(&["--force"]);

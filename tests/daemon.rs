@@ -239,7 +239,7 @@ fn with_several_networks_a_command_names_one() {
     let mut cluster = Cluster::of_strangers(0);
     let home = cluster.dir().join("both");
     init(&home, "alpha", "correct horse battery staple");
-    let args = ["init", "--network", "beta", "--password-stdin", "--set", "gossip_timer=1s"];
+    let args = ["network", "add", "beta", "--password-stdin"];
     gossip_node(&home).args(args).write_stdin("another good password").assert().success();
     let node = cluster.start(Node::new(home));
     assert_eq!(node.ready["networks"], serde_json::json!(["alpha", "beta"]));

@@ -130,8 +130,8 @@ pub fn confirm(question: &str, undone: &str) -> Result<(), Failure> {
 /// A network that is not in the file.
 pub fn not_in(name: &str, file: &ServerFile) -> Failure {
     let names: Vec<&str> = file.networks.iter().map(|network| network.network_name.as_str()).collect();
-    Failure::new(Exit::NotFound, format!("this node is not in the network {name:?}"))
-        .why(format!("it is in: {}", names.join(", ")))
+    let all = if names.is_empty() { "no network".to_owned() } else { names.join(", ") };
+    Failure::new(Exit::NotFound, format!("this node is not in the network {name:?}")).why(format!("it is in {all}"))
 }
 
 /// An object on one line, which may be shown.

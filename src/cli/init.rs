@@ -21,7 +21,7 @@ use std::path::Path;
 The network's name comes from --network. Without these flags a dialogue asks for them, on a terminal.
 
   gossip-node init --network home --password-file secret.txt
-  gossip-node init --set gossip_timer=500ms --set port=6886        # updates
+  gossip-node init --name nas --set gossip_timer=500ms             # updates
   gossip-node init --profile fast --set timing.suspicion=1500ms    # updates")]
 pub struct Init {
     #[command(flatten)]
@@ -68,15 +68,18 @@ impl Init {
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let path = context.home.server_json();
         let exists = std::fs::symlink_metadata(&path).is_ok();
-        let changes = !self.sets.is_empty() || self.profile.is_some();
-        if exists && !self.force && !changes {
+        if exists && !self.force && (self.source.is_said() || !self.is_change()) {
+            let instead = if self.source.is_said() {
+                "add a network with: gossip-node network add NAME"
+            } else {
+                "change settings with --name, --bind, --seed, --profile or --set KEY=VALUE"
+            };
             return Err(Failure::new(Exit::Refused, format!("{} is there already", path.display()))
                 .why("its keys and settings would be lost")
-                .hint("change single settings with --set KEY=VALUE, or replace all with --force"));
+                .hint(format!("{instead}, or replace all with --force")));
         }
         let file = if exists && !self.force {
             ServerFile::load(&path)?.notes.iter().for_each(|note| context.note(note));
-            // Asked for first: a daemon may change the file too, and is not to wait for a person.
             let wishes = self.wishes_of_flags(context)?;
             ServerFile::amend(&path, |file| {
                 self.change(file, wishes, context)?;
@@ -96,6 +99,12 @@ impl Init {
             file
         };
         tell(context, &file, exists)
+    }
+
+    /// Whether it says anything that a file which is there could be changed to. A password belongs to a network.
+    fn is_change(&self) -> bool {
+        let Init { source: _, name, bind, seeds, profile, sets, force: _ } = self;
+        name.is_some() || bind.is_some() || !seeds.is_empty() || profile.is_some() || !sets.is_empty()
     }
 
     /// Makes the file what the flags and `wishes` say.
@@ -214,10 +223,7 @@ impl Wishes {
         }
         password.warn(context);
         let network_key = Secret::derive(&network_name, password.as_bytes());
-        match file.networks.iter_mut().find(|network| network.network_name == network_name) {
-            Some(network) => network.network_key = network_key,
-            None => file.networks.push(Network::new(network_name, network_key)),
-        }
+        file.networks.push(Network::new(network_name, network_key));
         Ok(())
     }
 }
