@@ -6,6 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::running::Running;
 use crate::cli::temporary;
+use crate::cli::typed::program;
 use crate::cli::ui::Page;
 use crate::config::{Home, Listen, ServerFile};
 use crate::daemon::{Handle, Refusal};
@@ -188,8 +189,9 @@ impl Cluster {
             context.note(&format!("The page of the first node: {}", page.with_token()));
         }
         context.note("The cluster stays up until Ctrl-C. In a second terminal:");
+        let program = program();
         for (node, command) in self.nodes.iter().zip(["status", "add 'hello'", "list"]) {
-            context.note(&format!("  gossip-node {command} --home {}", quoted(node.home.dir().display())));
+            context.note(&format!("  {program} {command} --home {}", quoted(node.home.dir().display())));
         }
         if let Some(last) = self.nodes.last() {
             context.note(&format!("Homes: one for each node, up to {}", last.home.dir().display()));
