@@ -105,6 +105,22 @@ fn the_dead_stay_dead_whatever_others_say_and_are_tried_at_once() {
 }
 
 #[test]
+fn few_who_are_said_to_be_back_are_registered_with_at_once_and_many_one_by_one() {
+    for (back, expected) in [(50, 50..=52), (200, 8..=10)] {
+        let mut peers = peers(1 + back);
+        let all = |word, incarnation| (2..2 + back).map(|n| update(n, word, incarnation)).collect::<Vec<_>>();
+        peers.hear(secs(4), guid(1), &all(Word::Dead, 5));
+        pass(&mut peers, secs(4));
+        peers.hear(secs(4), guid(1), &all(Word::Alive, 6));
+        peers.handle_timeout(secs(4), &[]);
+        let registered = pass(&mut peers, secs(5)).into_iter().filter(|errand| matches!(errand, Errand::Register(_)));
+        // One a second is the turn of who is dead for longest.
+        let registered = registered.count();
+        assert!(expected.contains(&registered), "{registered} of {back} in a second");
+    }
+}
+
+#[test]
 fn only_a_peer_that_does_not_answer_can_be_forgotten_and_is_met_anew() {
     let mut peers = peers(4);
     while peers.poll_fact().is_some() {}
