@@ -19,7 +19,7 @@ use gossip_node::display::{display_line, display_safe};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const ESCAPE: char = '\u{E00C}';
 const ENTER: char = '\u{E007}';
@@ -570,13 +570,14 @@ fn the_page_is_there_at_once_and_looks_the_same_everywhere() {
     assert!(paints.iter().any(|paint| *paint < 100.0 || *paint < 2.5 * bare), "{paints:?}, {bare}");
     // The charts go back for two minutes: BROWSER_LIVELY=120 has all of them drawn.
     let lively = std::env::var("BROWSER_LIVELY").map_or(3.0, |seconds| seconds.parse().unwrap());
-    let (begun, mut gaps) = (Instant::now(), [0.1, 0.7, 2.0, 0.3, 5.0, 0.1, 1.2, 8.0, 0.1, 0.2].iter().cycle());
-    for (index, text) in says.iter().cycle().enumerate() {
-        if begun.elapsed().as_secs_f64() > lively {
+    let (mut passed, gaps) = (0.0, [0.1, 0.7, 2.0, 0.3, 5.0, 0.1, 1.2, 8.0, 0.1, 0.2]);
+    for (index, (text, gap)) in says.iter().cycle().zip(gaps.iter().cycle()).enumerate() {
+        if passed > lively {
             break;
         }
         cluster.nodes[index % 5].add(text);
-        std::thread::sleep(Duration::from_secs_f64(gaps.next().copied().unwrap_or_default()));
+        std::thread::sleep(Duration::from_secs_f64(*gap));
+        passed += gap;
     }
     for scheme in ["light", "dark"] {
         browser.prefer("prefers-color-scheme", scheme);

@@ -21,7 +21,7 @@ pub fn program() -> String {
 
 fn program_of(started: Option<&OsStr>) -> String {
     let path = started.map(OsStr::to_string_lossy).filter(|path| path.contains('/'));
-    path.map_or_else(|| "gossip-node".to_owned(), |path| quoted(path))
+    path.map_or_else(|| "gossip-node".to_owned(), quoted)
 }
 
 /// A flag and its value, in one word where the value looks like a flag itself.
