@@ -404,6 +404,8 @@ fn what_is_not_as_somebody_thinks_is_said_in_words() {
         let (code, _, talk) = run(node, args);
         assert!(code != 0 && talk.contains("is in no network") && talk.contains("network add"), "{args:?}: {talk}");
     }
+    let (code, _, talk) = run(node, &["network", "remove", "lab", "--yes"]);
+    assert!(code == 5 && talk.contains("not in the network \"lab\"") && talk.contains("it is in no network"), "{talk}");
 }
 
 #[test]

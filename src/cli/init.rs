@@ -68,7 +68,8 @@ impl Init {
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let path = context.home.server_json();
         let exists = std::fs::symlink_metadata(&path).is_ok();
-        if exists && !self.force && (self.source.is_said() || !self.is_change()) {
+        let updates = exists && !self.force;
+        if updates && (self.source.is_said() || !self.is_change()) {
             let instead = if self.source.is_said() {
                 "add a network with: gossip-node network add NAME"
             } else {
@@ -78,7 +79,7 @@ impl Init {
                 .why("its keys and settings would be lost")
                 .hint(format!("{instead}, or replace all with --force")));
         }
-        let file = if exists && !self.force {
+        let file = if updates {
             ServerFile::load(&path)?.notes.iter().for_each(|note| context.note(note));
             let wishes = self.wishes_of_flags(context)?;
             ServerFile::amend(&path, |file| {
@@ -212,10 +213,7 @@ impl Wishes {
                 file.seeds.push(seed);
             }
         }
-        let Some(password) = self.password else { return Ok(()) };
-        let Some(network_name) = self.network else {
-            return Err(Failure::new(Exit::Usage, "missing: --network NAME").why("a password belongs to a network"));
-        };
+        let (Some(network_name), Some(password)) = (self.network, self.password) else { return Ok(()) };
         if !check_name(&network_name) {
             return Err(
                 Failure::new(Exit::Usage, format!("{network_name:?} is no name for a network")).why(name_rule())

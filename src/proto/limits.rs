@@ -119,7 +119,7 @@ pub const FAVOURS: usize = 64;
 pub const CASES: usize = 128;
 /// See [`CASES`].
 pub const NOTES: usize = 12;
-/// Dead peers whose return others announced that are registered with in a second.
+/// Dead peers whose return others announced that are registered with in a second, where no more of them wait.
 pub const RETURNS_PER_SECOND: u64 = 64;
 /// How long a dead peer stays on the list.
 pub const DEAD: Duration = Duration::from_secs(24 * 3600);

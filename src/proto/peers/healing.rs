@@ -24,8 +24,9 @@ impl Peers {
             return;
         }
         self.next_return = now + Duration::from_secs(1) / TURNS as u32;
-        let few = self.returns.untried() as u64 <= RETURNS_PER_SECOND;
-        for _ in 0..if few { RETURNS_PER_SECOND / TURNS } else { 1 } {
+        let are_few = self.returns.untried() as u64 <= RETURNS_PER_SECOND;
+        let most = if are_few { RETURNS_PER_SECOND / TURNS } else { 1 };
+        for _ in 0..most {
             // From a random place on, or all nodes would turn to the same peer at once.
             let start: u64 = self.rng.random();
             let Some(place) = self.returns.pop(start) else { return };

@@ -161,9 +161,10 @@ impl Hints {
 
     pub(super) fn check(&self) {
         let due: BTreeSet<(Tick, Plain)> = self.due.iter().map(|Reverse(due)| *due).collect();
-        assert!(self.hints.sorted().iter().all(|(addr, hint)| due.contains(&(hint.at, *addr))));
-        assert!(self.due.len() <= most_due(self.hints.len()));
-        let told = self.hints.sorted().iter().filter(|(_, hint)| hint.account.is_some()).count();
+        let hints = self.hints.sorted();
+        assert!(hints.iter().all(|(addr, hint)| due.contains(&(hint.at, *addr))));
+        assert!(self.due.len() <= most_due(hints.len()));
+        let told = hints.iter().filter(|(_, hint)| hint.account.is_some()).count();
         assert!(told <= HINTS && told == self.accounts.values().sum::<u32>() as usize);
         assert!(self.accounts.values().all(|&hints| 0 < hints && hints as usize <= HINTS_PER_TELLER));
     }
@@ -195,12 +196,16 @@ impl Hints {
         Some(hint)
     }
 
-    /// Drops times that are out of date where they are many, or nobody is to be woken for them.
+    /// Drops times that are out of date, or stand there twice, where they are many, or nobody is to be woken for them.
     fn tidy(&mut self) {
         let Hints { hints, due, .. } = self;
         if hints.is_empty() || due.len() > most_due(hints.len()) {
-            due.retain(|Reverse((at, addr))| hints.get(addr).is_some_and(|hint| hint.at == *at));
-            due.shrink_to(2 * hints.len());
+            let mut times = std::mem::take(due).into_vec();
+            times.retain(|Reverse((at, addr))| hints.get(addr).is_some_and(|hint| hint.at == *at));
+            times.sort_unstable();
+            times.dedup();
+            times.shrink_to(2 * hints.len());
+            *due = times.into();
         }
     }
 }
@@ -259,6 +264,17 @@ mod tests {
             (0, 0, Tick::NEVER),
             "thousands leave no room behind"
         );
+    }
+
+    #[test]
+    fn who_asks_again_and_again_at_one_time_leaves_one_time_behind() {
+        let mut hints = Hints::default();
+        hints.ask(Tick(0), addr(1), true);
+        for _ in 0..200 {
+            hints.ask(Tick(5), addr(2), false);
+            hints.check();
+        }
+        assert_eq!(hints.due(Tick(5), |_, _| false), [addr(1), addr(2)]);
     }
 
     #[test]
